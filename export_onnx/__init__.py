@@ -1,0 +1,1 @@
+"""Checkpoint -> checked float ONNX, per stage and bucket."""
