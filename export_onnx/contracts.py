@@ -1,0 +1,134 @@
+"""The only table of shapes: what each stage takes and gives, and which processor runs it.
+
+Ids enter `bert`, a waveform leaves `tail`. A shape is a tuple of numbers and names; a bucket and a checkpoint's
+config give the names their sizes (`sizes`). Every tensor is zero on padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from export_onnx import geometry
+from export_onnx.errors import ContractError
+
+Dtype = Literal["float32", "int32"]
+Processor = Literal["npu", "cpu"]
+
+
+@dataclass(frozen=True)
+class Port:
+    """One named tensor at a stage's door."""
+
+    name: str
+    shape: tuple[int | str, ...]
+    meaning: str
+    dtype: Dtype = "float32"
+
+    def resolve(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
+        """The shape in numbers."""
+        return tuple(sizes[size] if isinstance(size, str) else size for size in self.shape)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One graph: a name, a processor, and its ports in order."""
+
+    name: str
+    runs_on: Processor
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """One fixed size. Text and sound are padded to it; the real lengths travel beside them."""
+
+    seconds: float
+    tokens: int
+
+    @property
+    def name(self) -> str:
+        """As in file names: `5s`, or `0p4s` for a crop."""
+        return f"{self.seconds:g}s".replace(".", "p")
+
+    @property
+    def frames(self) -> int:
+        """Duration frames, 40 a second."""
+        return round(self.seconds * geometry.FRAMES_PER_SECOND)
+
+
+# What ships. Text capacities: a token is one phoneme symbol, and two pads.
+BUCKETS: Final = (Bucket(5, 128), Bucket(10, 256), Bucket(15, 384))
+
+IDS = Port("ids", (1, "tokens"), "vocabulary ids, a pad at each end, 0 behind", "int32")
+TOKEN_MASK = Port("token_mask", (1, "tokens"), "1 on real tokens")
+N_TOKENS = Port("n_tokens", (1,), "real tokens, pads at both ends included", "int32")
+PROSODY_STYLE = Port("prosody_style", (1, "style"), "second half of the voice row")
+TIMBRE_STYLE = Port("timbre_style", (1, "style"), "first half of the voice row")
+SPEED = Port("speed", (1,), "1 is the voice's own, 2 is twice as fast")
+D_EN = Port("d_en", (1, "hidden", "tokens"), "the text as ALBERT reads it")
+FRAMES_PER_TOKEN = Port("frames_per_token", (1, "tokens"), "whole numbers", "int32")
+D = Port("d", (1, "hidden+style", "tokens"), "duration encoder's features")
+T_EN = Port("t_en", (1, "hidden", "tokens"), "text encoder's features")
+ASR = Port("asr", (1, "hidden", "frames"), "t_en, each token held for its frames")
+F0 = Port("f0", (1, "f0"), "pitch in Hz, two a frame")
+ENERGY = Port("energy", (1, "f0"), "log energy, two a frame")
+N_FRAMES = Port("n_frames", (1,), "real frames; more than the bucket's means that it does not fit", "int32")
+FRAME_MASK = Port("frame_mask", (1, "frames"), "1 on real frames")
+NOISE = Port("noise", (1, "samples"), "unit Gaussian, one draw a sample")
+HAR = Port("har", (1, "rows", "columns"), "harmonic source: 11 magnitudes, 11 phases in radians")
+SPECTRUM = Port("spectrum", (1, "rows", "columns"), "11 log magnitudes, 11 phase angles before their sine")
+WAVEFORM = Port("waveform", (1, "samples"), "24 kHz, 600 samples a frame")
+
+# In the order of the data. The cut follows the processor: dense convolutions go to the NPU; what is sequential,
+# data-dependent or sensitive to phase stays on the CPU in float32.
+STAGES: Final = (
+    Stage("bert", "npu", (IDS, TOKEN_MASK), (D_EN,)),
+    Stage("duration", "cpu", (IDS, D_EN, N_TOKENS, PROSODY_STYLE, SPEED), (FRAMES_PER_TOKEN, D, T_EN)),
+    Stage(
+        "prosody", "cpu", (FRAMES_PER_TOKEN, D, T_EN, PROSODY_STYLE), (ASR, F0, ENERGY, N_FRAMES, FRAME_MASK)
+    ),
+    Stage("source", "cpu", (F0, NOISE, N_FRAMES), (HAR,)),
+    Stage("vocoder", "npu", (ASR, F0, ENERGY, HAR, TIMBRE_STYLE, FRAME_MASK), (SPECTRUM,)),
+    Stage("tail", "cpu", (SPECTRUM, N_FRAMES), (WAVEFORM,)),
+)
+
+# The same six stages as one graph, for people who want a single session.
+MERGED = Stage(
+    "kokoro",
+    "cpu",
+    (IDS, N_TOKENS, PROSODY_STYLE, TIMBRE_STYLE, SPEED, NOISE),
+    (WAVEFORM, N_FRAMES, FRAMES_PER_TOKEN),
+)
+
+
+def stage(name: str) -> Stage:
+    """The stage of that name.
+
+    Raises:
+        ContractError: there is none.
+    """
+    for candidate in (*STAGES, MERGED):
+        if candidate.name == name:
+            return candidate
+    raise ContractError(
+        "stage name", expected=" | ".join(s.name for s in (*STAGES, MERGED)), got=name, todo="Check the spelling."
+    )
+
+
+def sizes(config: Mapping[str, Any], bucket: Bucket) -> dict[str, int]:
+    """The numbers behind the names in shapes, for one checkpoint's config and one bucket."""
+    hidden, style, frames = config["hidden_dim"], config["style_dim"], bucket.frames
+    return {
+        "hidden": hidden,
+        "style": style,
+        "hidden+style": hidden + style,
+        "tokens": bucket.tokens,
+        "frames": frames,
+        "f0": frames * geometry.F0_PER_FRAME,
+        "rows": geometry.SPECTRAL_ROWS,
+        "columns": frames * geometry.STAGE1_PER_FRAME + geometry.COLUMNS_EXTRA,
+        "samples": geometry.frames_to_samples(frames),
+    }
