@@ -1,0 +1,1 @@
+"""Proof that the NPU takes every node: rules, Qualcomm's compiler, a phone."""
