@@ -1,0 +1,228 @@
+"""Each stage of `contracts.py` as a module: the slice of the original model that computes it, after surgery.
+
+A stage is built from the original and left with the original untouched: that one is the reference. Each forward
+takes and gives what the contract names, in its order; shapes in the comments are the contract's.
+"""
+
+from __future__ import annotations
+
+import torch
+from kokoro.model import KModel
+from torch import Tensor, nn
+
+from export_onnx import contracts, geometry
+from export_onnx.contracts import Bucket
+from export_onnx.surgery.albert import Albert
+from export_onnx.surgery.alignment import token_of_frame
+from export_onnx.surgery.conv2d import conv2d_from_conv1d, conv2d_from_linear
+from export_onnx.surgery.harmonic_source import HarmonicSource
+from export_onnx.surgery.layer_norm import ChannelNorm
+from export_onnx.surgery.mask import column_mask, make_mask, repeat_steps, spectral_mask
+from export_onnx.surgery.masked_lstm import MaskedLstm
+from export_onnx.surgery.polyphase import PolyphaseUpsample
+from export_onnx.surgery.reflect_pad import reflect_left
+from export_onnx.surgery.resblocks import LeakyResBlock, SnakeResBlock
+from export_onnx.surgery.stft import InverseStft, Stft
+
+
+class Bert(nn.Module):
+    """ids, token_mask -> d_en."""
+
+    def __init__(self, model: KModel, bucket: Bucket) -> None:
+        super().__init__()
+        self.albert = Albert(model.bert, bucket.tokens)
+        self.encoder = conv2d_from_linear(model.bert_encoder)
+
+    def forward(self, ids: Tensor, token_mask: Tensor) -> Tensor:
+        """The text as ALBERT reads it."""
+        d_en = self.encoder(self.albert(ids, token_mask)) * token_mask.reshape(1, 1, 1, -1)
+        return d_en.squeeze(2)  # type: ignore[no-any-return]  # [1, hidden, tokens]
+
+
+class Duration(nn.Module):
+    """ids, d_en, n_tokens, prosody_style, speed -> frames_per_token, d, t_en."""
+
+    def __init__(self, model: KModel, bucket: Bucket) -> None:
+        super().__init__()
+        predictor, encoder = model.predictor, model.text_encoder
+        self.lstms = nn.ModuleList(MaskedLstm(m) for m in predictor.text_encoder.lstms[0::2])
+        norms = predictor.text_encoder.lstms[1::2]
+        self.styles = nn.ModuleList(nn.Linear(n.fc.in_features, n.fc.out_features) for n in norms)
+        for ours, norm in zip(self.styles, norms, strict=True):
+            ours.load_state_dict(norm.fc.state_dict())
+        self.eps = norms[0].eps
+        self.lstm = MaskedLstm(predictor.lstm)
+        self.project = conv2d_from_linear(predictor.duration_proj.linear_layer)
+        self.symbols = nn.Parameter(encoder.embedding.weight.detach().clone(), requires_grad=False)
+        self.convs = nn.ModuleList(conv2d_from_conv1d(block[0]) for block in encoder.cnn)
+        self.norms = nn.ModuleList(ChannelNorm(block[1].gamma, block[1].beta, block[1].eps) for block in encoder.cnn)
+        self.slope = encoder.cnn[0][2].negative_slope
+        self.text_lstm = MaskedLstm(encoder.lstm)
+
+    def forward(
+        self, ids: Tensor, d_en: Tensor, n_tokens: Tensor, prosody_style: Tensor, speed: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Frames for each token, and what the sound is made of."""
+        real = (torch.arange(ids.shape[1], dtype=torch.int32) < n_tokens).float().reshape(1, 1, -1)  # [1, 1, tokens]
+        style = prosody_style.unsqueeze(2) * real  # [1, style, tokens]
+        d = torch.cat([d_en * real, style], 1)
+        for lstm, fc in zip(self.lstms, self.styles, strict=True):
+            d = lstm(d, n_tokens)
+            gamma, beta = fc(prosody_style).unsqueeze(2).chunk(2, 1)
+            centred = d - d.mean(1, keepdim=True)
+            normal = centred / torch.sqrt((centred * centred).mean(1, keepdim=True) + self.eps)
+            d = torch.cat([((1 + gamma) * normal + beta) * real, style], 1)  # [1, hidden+style, tokens]
+        logits = self.project(self.lstm(d, n_tokens).unsqueeze(2))  # [1, max_dur, 1, tokens]
+        frames = torch.round(torch.sigmoid(logits).sum(1).squeeze(1) / speed).clamp(min=1)
+        frames_per_token = (frames * real.squeeze(1)).to(torch.int32)
+
+        t_en = nn.functional.embedding(ids, self.symbols).permute(0, 2, 1) * real
+        for conv, norm in zip(self.convs, self.norms, strict=True):
+            t_en = nn.functional.leaky_relu(norm(conv(t_en.unsqueeze(2))), self.slope).squeeze(2) * real
+        return frames_per_token, d, self.text_lstm(t_en, n_tokens)
+
+
+class Prosody(nn.Module):
+    """frames_per_token, d, t_en, prosody_style -> asr, f0, energy, n_frames, frame_mask."""
+
+    def __init__(self, model: KModel, bucket: Bucket) -> None:
+        super().__init__()
+        predictor = model.predictor
+        self.frames = bucket.frames
+        self.shared = MaskedLstm(predictor.shared)
+        self.f0_blocks = nn.ModuleList(LeakyResBlock(block) for block in predictor.F0)
+        self.energy_blocks = nn.ModuleList(LeakyResBlock(block) for block in predictor.N)
+        self.f0_project = conv2d_from_conv1d(predictor.F0_proj)
+        self.energy_project = conv2d_from_conv1d(predictor.N_proj)
+
+    def forward(
+        self, frames_per_token: Tensor, d: Tensor, t_en: Tensor, prosody_style: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """Text held for its frames, pitch and energy."""
+        n_frames = frames_per_token.sum(1).to(torch.int32)  # [1]
+        frame_mask = (torch.arange(self.frames, dtype=torch.int32) < n_frames).float().unsqueeze(0)  # [1, frames]
+        token = token_of_frame(frames_per_token, self.frames)
+        asr = torch.index_select(t_en, 2, token) * frame_mask  # [1, hidden, frames]
+        held = torch.index_select(d, 2, token) * frame_mask
+        shared = self.shared(held, n_frames.clamp(max=self.frames)).unsqueeze(2)
+        once = make_mask(frame_mask.reshape(1, 1, 1, -1))
+        twice = make_mask(repeat_steps(once.real, 2))
+
+        def curve(blocks: nn.ModuleList, project: nn.Module) -> Tensor:
+            x, before = shared, once
+            for block in blocks:
+                after = twice if block.doubles else before
+                x, before = block(x, prosody_style, before, after), after
+            return (project(x) * twice.real).reshape(1, -1)  # type: ignore[no-any-return]  # [1, f0]
+
+        f0 = curve(self.f0_blocks, self.f0_project)
+        energy = curve(self.energy_blocks, self.energy_project)
+        return asr, f0, energy, n_frames, frame_mask
+
+
+class Source(nn.Module):
+    """f0, noise, n_frames -> har."""
+
+    def __init__(self, model: KModel, bucket: Bucket) -> None:
+        super().__init__()
+        self.excite = HarmonicSource(model.decoder.generator.m_source)
+        self.stft = Stft()
+
+    def forward(self, f0: Tensor, noise: Tensor, n_frames: Tensor) -> Tensor:
+        """The harmonic source as the vocoder reads it: 11 magnitudes, 11 phases."""
+        excitation = self.excite(f0, noise)  # [1, samples]
+        magnitude, phase = self.stft(excitation, n_frames * geometry.SAMPLES_PER_FRAME)
+        frames = f0.shape[1] // geometry.F0_PER_FRAME
+        har = torch.cat([magnitude, phase], 1) * column_mask(n_frames, frames, geometry.STAGE1_PER_FRAME)
+        return nn.functional.pad(har, (0, geometry.COLUMNS_EXTRA - 1))  # [1, rows, columns]
+
+
+class Vocoder(nn.Module):
+    """asr, f0, energy, har, timbre_style, frame_mask -> spectrum."""
+
+    def __init__(self, model: KModel, bucket: Bucket) -> None:
+        super().__init__()
+        decoder = model.decoder
+        generator = decoder.generator
+        self.f0_conv = conv2d_from_conv1d(decoder.F0_conv)
+        self.energy_conv = conv2d_from_conv1d(decoder.N_conv)
+        self.asr_res = conv2d_from_conv1d(decoder.asr_res[0])
+        self.encode = LeakyResBlock(decoder.encode)
+        self.decode = nn.ModuleList(LeakyResBlock(block) for block in decoder.decode)
+        self.ups = nn.ModuleList(PolyphaseUpsample(up) for up in generator.ups)
+        self.noise_convs = nn.ModuleList(conv2d_from_conv1d(conv) for conv in generator.noise_convs)
+        # The first one is strided: without right padding the columns behind the STFT's last give no step more.
+        self.noise_convs[0].padding = (0, 0)
+        self.noise_left = int(generator.noise_convs[0].padding[0])
+        self.noise_res = nn.ModuleList(SnakeResBlock(block) for block in generator.noise_res)
+        self.resblocks = nn.ModuleList(SnakeResBlock(block) for block in generator.resblocks)
+        self.kernels = int(generator.num_kernels)
+        self.conv_post = conv2d_from_conv1d(generator.conv_post)
+
+    def forward(
+        self, asr: Tensor, f0: Tensor, energy: Tensor, har: Tensor, timbre_style: Tensor, frame_mask: Tensor
+    ) -> Tensor:
+        """Dense convolutions, 98 % of the work: everything between text features and the inverse STFT."""
+        at_frames = make_mask(frame_mask.reshape(1, 1, 1, -1))
+        at_f0 = make_mask(repeat_steps(at_frames.real, geometry.F0_PER_FRAME))
+        at_stage0 = make_mask(repeat_steps(at_frames.real, geometry.STAGE0_PER_FRAME))
+        columns = har.shape[2]
+        at_stage1 = make_mask(spectral_mask(at_frames.real, geometry.STAGE1_PER_FRAME, columns))
+
+        asr = asr.unsqueeze(2)  # [1, hidden, 1, frames]
+        curves = [self.f0_conv(f0.reshape(1, 1, 1, -1)), self.energy_conv(energy.reshape(1, 1, 1, -1))]
+        x = self.encode(torch.cat([asr, *curves], 1), timbre_style, at_frames, at_frames)
+        shortcut = [self.asr_res(asr), *curves]
+        for block in self.decode:
+            after = at_f0 if block.doubles else at_frames
+            x = block(torch.cat([x, *shortcut], 1), timbre_style, at_frames, after)
+
+        har = har.unsqueeze(2)  # [1, rows, 1, columns]
+        sources = [
+            self.noise_convs[0](nn.functional.pad(har, (self.noise_left, 0))),
+            self.noise_convs[1](har),
+        ]
+        for i, (before, mask) in enumerate(((at_f0, at_stage0), (at_stage0, at_stage1))):
+            x = self.ups[i](nn.functional.leaky_relu(x * before.real, 0.1))
+            if i == 1:
+                x = reflect_left(x, columns)
+            x = x + self.noise_res[i](sources[i], timbre_style, mask)
+            blocks = self.resblocks[i * self.kernels : (i + 1) * self.kernels]
+            x = sum(block(x, timbre_style, mask) for block in blocks) * (1 / self.kernels)
+        x = nn.functional.leaky_relu(x * at_stage1.real, 0.01)
+        return self.conv_post(x).squeeze(2)  # type: ignore[no-any-return]  # [1, rows, columns]
+
+
+class Tail(nn.Module):
+    """spectrum, n_frames -> waveform."""
+
+    def __init__(self, model: KModel, bucket: Bucket) -> None:
+        super().__init__()
+        self.inverse = InverseStft()
+
+    def forward(self, spectrum: Tensor, n_frames: Tensor) -> Tensor:
+        """Exponential, sine and the inverse STFT: float32, because every error here is heard."""
+        columns = spectrum.shape[2] - (geometry.COLUMNS_EXTRA - 1)
+        magnitude = torch.exp(spectrum[:, : geometry.BINS, :columns])
+        phase = torch.sin(spectrum[:, geometry.BINS :, :columns])
+        real = column_mask(n_frames, columns // geometry.STAGE1_PER_FRAME, geometry.STAGE1_PER_FRAME)
+        return self.inverse(magnitude, phase, real)  # type: ignore[no-any-return]
+
+
+BUILDERS = {
+    "bert": Bert,
+    "duration": Duration,
+    "prosody": Prosody,
+    "source": Source,
+    "vocoder": Vocoder,
+    "tail": Tail,
+}
+
+
+def build_stage(name: str, model: KModel, bucket: Bucket) -> nn.Module:
+    """The named stage for one bucket, in evaluation mode, its weights copied from `model`.
+
+    Raises:
+        ContractError: there is no stage of that name.
+    """
+    return BUILDERS[contracts.stage(name).name](model, bucket).eval().requires_grad_(False)

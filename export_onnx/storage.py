@@ -1,0 +1,85 @@
+"""ONNX files whose weights lie once in a shared `weights.bin`, whatever the number of buckets.
+
+Each distinct tensor of 1 KiB or more is stored once, found by its bytes; large ones start on a page, so that a
+runtime maps them instead of copying. The same models in the same order give the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+import onnx
+from onnx.external_data_helper import set_external_data
+
+from export_onnx.errors import ContractError
+
+WEIGHTS_FILE: Final = "weights.bin"
+INLINE_BELOW: Final = 1024  # bytes
+PAGE: Final = 4096
+PAGED_FROM: Final = 64 * 1024  # bytes; below, pages would cost more than they give
+
+
+class ModelFolder:
+    """Writes models into one folder. Use as a context manager; `weights.bin` is complete when it closes."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self._offsets: dict[str, int] = {}
+        self._file = (folder / WEIGHTS_FILE).open("wb")
+
+    def __enter__(self) -> ModelFolder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def save(self, model: onnx.ModelProto, name: str) -> Path:
+        """`<name>.onnx`, its large tensors in `weights.bin`. Leaves `model` as it is."""
+        stored = onnx.ModelProto()
+        stored.CopyFrom(model)
+        for tensor in stored.graph.initializer:
+            raw = _raw(tensor)
+            if len(raw) >= INLINE_BELOW:
+                tensor.raw_data = raw
+                set_external_data(tensor, WEIGHTS_FILE, offset=self._place(raw), length=len(raw))
+                tensor.ClearField("raw_data")
+                tensor.data_location = onnx.TensorProto.EXTERNAL
+        path = self.folder / f"{name}.onnx"
+        path.write_bytes(stored.SerializeToString(deterministic=True))
+        return path
+
+    def _place(self, raw: bytes) -> int:
+        digest = hashlib.sha256(raw).hexdigest()
+        if digest not in self._offsets:
+            step = PAGE if len(raw) >= PAGED_FROM else 16
+            self._file.write(b"\0" * (-self._file.tell() % step))
+            self._offsets[digest] = self._file.tell()
+            self._file.write(raw)
+        return self._offsets[digest]
+
+
+def _raw(tensor: onnx.TensorProto) -> bytes:
+    if tensor.HasField("raw_data"):
+        return bytes(tensor.raw_data)
+    if tensor.data_location == onnx.TensorProto.EXTERNAL:
+        raise ContractError(
+            f"tensor {tensor.name}", expected="data in memory", got="external data", todo="Load the model with its data."
+        )
+    return onnx.numpy_helper.to_array(tensor).tobytes()
+
+
+def load(path: Path) -> onnx.ModelProto:
+    """A model with its weights in memory.
+
+    Raises:
+        ContractError: the file or its `weights.bin` is missing or damaged.
+    """
+    try:
+        return onnx.load(path)
+    except Exception as error:  # protobuf and onnx raise half a dozen kinds; all mean this
+        raise ContractError(
+            str(path), expected="an ONNX model", got=f"{type(error).__name__}: {error}"[:200], todo="Make it again."
+        ) from error

@@ -1,0 +1,18 @@
+"""Reflection by one step on the left, without Pad.
+
+Before   ReflectionPad1d((1, 0)): x[1], x[0], x[1], ...
+After    Concat(x[1:2], x, zeros): the same, and padding up to the stage's length
+Why      NNAPI pads with constants only; Qualcomm's compiler refuses the odd length that a lone step more would give
+Price    exact
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def reflect_left(x: Tensor, length: int) -> Tensor:
+    """[1, C, 1, L] -> [1, C, 1, length], length > L; zeros behind."""
+    behind = torch.zeros(1, x.shape[1], 1, length - x.shape[3] - 1)
+    return torch.cat([x[:, :, :, 1:2], x, behind], 3)

@@ -1,0 +1,30 @@
+"""Snake without Pow.
+
+Before   x + (1 / alpha) * sin(alpha * x) ** 2
+After    x + inverse_alpha * (sin(alpha * x) * sin(alpha * x))
+Why      Qualcomm's compiler turns Pow(x, 2) into something 27 dB away, without an error; Mul(x, x) gives 66 dB.
+         1 / alpha is a constant: NNAPI has no Reciprocal
+Price    exact up to float32 rounding (>= 100 dB)
+
+Snake(0) = 0, so a mask may stand before it, where it is safe (see masked_adain.py).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Snake(nn.Module):
+    """Periodic activation on [1, C, 1, L], one frequency a channel."""
+
+    def __init__(self, alpha: Tensor) -> None:
+        super().__init__()
+        frequency = alpha.detach().reshape(1, -1, 1, 1).clone()
+        self.alpha = nn.Parameter(frequency, requires_grad=False)
+        self.inverse_alpha = nn.Parameter(1 / frequency, requires_grad=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[1, C, 1, L] -> the same shape."""
+        sine = torch.sin(self.alpha * x)
+        return x + self.inverse_alpha * (sine * sine)
