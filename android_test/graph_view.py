@@ -67,7 +67,7 @@ class GraphView:
         """Every value whose type the file declares."""
         graph = self.model.graph
         found = {name: Value(t.data_type, tuple(t.dims)) for name, t in self.constants.items()}
-        for info in (*graph.value_info, *graph.input, *graph.output):
+        for info in (*graph.input, *graph.output, *graph.value_info):
             tensor = info.type.tensor_type
             dims = [d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim]
             found.setdefault(
