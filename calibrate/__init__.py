@@ -1,0 +1,1 @@
+"""Float ONNX + sentences x voices -> value ranges."""

@@ -64,10 +64,21 @@ def check_config(config: Config, where: str) -> None:
                 got=str(got),
                 todo="This pipeline serves Kokoro's 24 kHz geometry only; use a checkpoint of that family.",
             )
-    for key in ("hidden_dim", "n_layer", "n_token", "max_dur", "n_mels", "dropout", "text_encoder_kernel_size"):
+    for key in (
+        "hidden_dim",
+        "n_layer",
+        "n_token",
+        "max_dur",
+        "n_mels",
+        "dropout",
+        "text_encoder_kernel_size",
+    ):
         if not isinstance(config.get(key), int | float):
             raise WeightsError(
-                f"{where}, key {key}", expected="a number", got=repr(config.get(key)), todo="Restore config.json."
+                f"{where}, key {key}",
+                expected="a number",
+                got=repr(config.get(key)),
+                todo="Restore config.json.",
             )
     vocab = config.get("vocab")
     if not isinstance(vocab, dict) or not vocab:

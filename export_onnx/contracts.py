@@ -114,7 +114,10 @@ def stage(name: str) -> Stage:
         if candidate.name == name:
             return candidate
     raise ContractError(
-        "stage name", expected=" | ".join(s.name for s in (*STAGES, MERGED)), got=name, todo="Check the spelling."
+        "stage name",
+        expected=" | ".join(s.name for s in (*STAGES, MERGED)),
+        got=name,
+        todo="Check the spelling.",
     )
 
 

@@ -21,7 +21,9 @@ def snr(reference: Any, result: Any) -> float:
     a: NDArray[np.float64] = np.asarray(reference, dtype=np.float64)
     b: NDArray[np.float64] = np.asarray(result, dtype=np.float64)
     if a.shape != b.shape:
-        raise ParityError("shapes", expected=str(a.shape), got=str(b.shape), todo="Crop both to the real length.")
+        raise ParityError(
+            "shapes", expected=str(a.shape), got=str(b.shape), todo="Crop both to the real length."
+        )
     if not np.isfinite(b).all():
         return -CEILING
     signal, error = float((a * a).sum()), float(((a - b) ** 2).sum())

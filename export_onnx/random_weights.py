@@ -31,12 +31,16 @@ def write_random_checkpoint(folder: Path, config: Config) -> None:
                 if ".alpha" in name:
                     parameter.uniform_(0.5, 2.0)
             model.predictor.duration_proj.linear_layer.bias.fill_(DURATION_BIAS)
-            model.predictor.duration_proj.linear_layer.weight.mul_(8)
+            model.predictor.duration_proj.linear_layer.weight.mul_(3)
             model.predictor.F0_proj.bias.fill_(F0_BIAS)
             model.predictor.F0_proj.weight.mul_(30)
         voices = {name: torch.randn(MAX_PHONEMES, 1, 2 * STYLE_HALF) * 0.2 for name in VOICES}
     state = {
-        part: {f"module.{k}": v for k, v in module.state_dict().items() if not k.endswith((".norm.weight", ".norm.bias"))}
+        part: {
+            f"module.{k}": v
+            for k, v in module.state_dict().items()
+            if not k.endswith((".norm.weight", ".norm.bias"))
+        }
         for part, module in model.named_children()
     }
     (folder / "voices").mkdir(parents=True, exist_ok=True)
@@ -44,4 +48,6 @@ def write_random_checkpoint(folder: Path, config: Config) -> None:
     for name, voice in voices.items():
         torch.save(voice, folder / "voices" / f"{name}.pt")
     # Last: its presence says that the folder is complete.
-    (folder / "config.json").write_text(json.dumps(config, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    (folder / "config.json").write_text(
+        json.dumps(config, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+    )

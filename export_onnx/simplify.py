@@ -17,7 +17,9 @@ from export_onnx.contracts import Bucket, Stage
 from export_onnx.errors import ContractError
 from export_onnx.geometry import TIME_MULTIPLE
 
-OPSET: Final = 17  # from 18 on the reductions take their axes as an input; both NPU providers know 17 in every release
+OPSET: Final = (
+    17  # from 18 on the reductions take their axes as an input; both NPU providers know 17 in every release
+)
 IR_VERSION: Final = 8
 
 # What an NPU stage may hold: the ops that both ONNX Runtime's NNAPI provider and Qualcomm's HTP take in float.
@@ -108,7 +110,9 @@ def simplify(model: onnx.ModelProto, stage: Stage, sizes: dict[str, int], bucket
     where = f"{stage.name}_{bucket.name}"
     simple, agrees = onnxsim.simplify(model)
     if not agrees:
-        raise ContractError(where, expected="an equal graph from onnxsim", got="another result", todo="Report it.")
+        raise ContractError(
+            where, expected="an equal graph from onnxsim", got="another result", todo="Report it."
+        )
     for run in PASSES:
         run(simple)
     check_graph(simple, stage, sizes, where)
@@ -127,7 +131,9 @@ def check_graph(model: onnx.ModelProto, stage: Stage, sizes: dict[str, int], whe
         expected = [(p.name, p.dtype, p.resolve(sizes)) for p in ports]
         got = [(v.name, _dtype(v), _shape(v)) for v in values]
         if expected != got:
-            raise ContractError(f"{where}, ports", expected=str(expected), got=str(got), todo="Mend contracts or stage.")
+            raise ContractError(
+                f"{where}, ports", expected=str(expected), got=str(got), todo="Mend contracts or stage."
+            )
     known = {v.name: v for v in (*graph.value_info, *graph.input, *graph.output)}
     for node in graph.node:
         for output in filter(None, node.output):

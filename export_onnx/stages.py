@@ -55,7 +55,9 @@ class Duration(nn.Module):
         self.project = conv2d_from_linear(predictor.duration_proj.linear_layer)
         self.symbols = nn.Parameter(encoder.embedding.weight.detach().clone(), requires_grad=False)
         self.convs = nn.ModuleList(conv2d_from_conv1d(block[0]) for block in encoder.cnn)
-        self.norms = nn.ModuleList(ChannelNorm(block[1].gamma, block[1].beta, block[1].eps) for block in encoder.cnn)
+        self.norms = nn.ModuleList(
+            ChannelNorm(block[1].gamma, block[1].beta, block[1].eps) for block in encoder.cnn
+        )
         self.slope = encoder.cnn[0][2].negative_slope
         self.text_lstm = MaskedLstm(encoder.lstm)
 
@@ -63,7 +65,9 @@ class Duration(nn.Module):
         self, ids: Tensor, d_en: Tensor, n_tokens: Tensor, prosody_style: Tensor, speed: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Frames for each token, and what the sound is made of."""
-        real = (torch.arange(ids.shape[1], dtype=torch.int32) < n_tokens).float().reshape(1, 1, -1)  # [1, 1, tokens]
+        real = (
+            (torch.arange(ids.shape[1], dtype=torch.int32) < n_tokens).float().reshape(1, 1, -1)
+        )  # [1, 1, tokens]
         style = prosody_style.unsqueeze(2) * real  # [1, style, tokens]
         d = torch.cat([d_en * real, style], 1)
         for lstm, fc in zip(self.lstms, self.styles, strict=True):
@@ -100,7 +104,9 @@ class Prosody(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Text held for its frames, pitch and energy."""
         n_frames = frames_per_token.sum(1).to(torch.int32)  # [1]
-        frame_mask = (torch.arange(self.frames, dtype=torch.int32) < n_frames).float().unsqueeze(0)  # [1, frames]
+        frame_mask = (
+            (torch.arange(self.frames, dtype=torch.int32) < n_frames).float().unsqueeze(0)
+        )  # [1, frames]
         token = token_of_frame(frames_per_token, self.frames)
         asr = torch.index_select(t_en, 2, token) * frame_mask  # [1, hidden, frames]
         held = torch.index_select(d, 2, token) * frame_mask
@@ -130,9 +136,12 @@ class Source(nn.Module):
 
     def forward(self, f0: Tensor, noise: Tensor, n_frames: Tensor) -> Tensor:
         """The harmonic source as the vocoder reads it: 11 magnitudes, 11 phases."""
+        frames = f0.shape[1] // geometry.F0_PER_FRAME
+        n_frames = n_frames.clamp(
+            max=frames
+        )  # what does not fit is refused outside; inside, nothing may crash
         excitation = self.excite(f0, noise)  # [1, samples]
         magnitude, phase = self.stft(excitation, n_frames * geometry.SAMPLES_PER_FRAME)
-        frames = f0.shape[1] // geometry.F0_PER_FRAME
         har = torch.cat([magnitude, phase], 1) * column_mask(n_frames, frames, geometry.STAGE1_PER_FRAME)
         return nn.functional.pad(har, (0, geometry.COLUMNS_EXTRA - 1))  # [1, rows, columns]
 

@@ -66,7 +66,10 @@ def _raw(tensor: onnx.TensorProto) -> bytes:
         return bytes(tensor.raw_data)
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
         raise ContractError(
-            f"tensor {tensor.name}", expected="data in memory", got="external data", todo="Load the model with its data."
+            f"tensor {tensor.name}",
+            expected="data in memory",
+            got="external data",
+            todo="Load the model with its data.",
         )
     return onnx.numpy_helper.to_array(tensor).tobytes()
 
@@ -81,5 +84,8 @@ def load(path: Path) -> onnx.ModelProto:
         return onnx.load(path)
     except Exception as error:  # protobuf and onnx raise half a dozen kinds; all mean this
         raise ContractError(
-            str(path), expected="an ONNX model", got=f"{type(error).__name__}: {error}"[:200], todo="Make it again."
+            str(path),
+            expected="an ONNX model",
+            got=f"{type(error).__name__}: {error}"[:200],
+            todo="Make it again.",
         ) from error

@@ -82,7 +82,10 @@ def phonemize(text: str, language: str = "en-us") -> str:
     phonemes = _front_end(language)(clean).strip() if clean else ""
     if not any(c.isalpha() for c in phonemes):
         raise TextError(
-            "text", expected="at least one word to say", got=repr(text[:40]), todo="Pass text with words in it."
+            "text",
+            expected="at least one word to say",
+            got=repr(text[:40]),
+            todo="Pass text with words in it.",
         )
     return phonemes
 

@@ -1,0 +1,1 @@
+"""Float ONNX + ranges -> QDQ INT8 that still sounds right."""

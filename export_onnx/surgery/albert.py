@@ -79,7 +79,9 @@ class Albert(nn.Module):
     def __init__(self, original: CustomAlbert, tokens: int) -> None:
         super().__init__()
         config, embeddings = original.config, original.embeddings
-        assert config.num_hidden_groups == 1 and config.inner_group_num == 1 and config.hidden_act == "gelu_new"
+        assert (
+            config.num_hidden_groups == 1 and config.inner_group_num == 1 and config.hidden_act == "gelu_new"
+        )
         self.words = nn.Parameter(embeddings.word_embeddings.weight.detach().clone(), requires_grad=False)
         rows = embeddings.position_embeddings.weight[:tokens] + embeddings.token_type_embeddings.weight[0]
         self.positions = nn.Parameter(rows.detach().T.reshape(1, -1, 1, tokens).clone(), requires_grad=False)

@@ -16,7 +16,13 @@ from export_onnx.surgery.weight_norm import folded_bias, folded_weight
 
 
 def make_conv2d(
-    weight: Tensor, bias: Tensor | None, *, padding: int = 0, stride: int = 1, dilation: int = 1, groups: int = 1
+    weight: Tensor,
+    bias: Tensor | None,
+    *,
+    padding: int = 0,
+    stride: int = 1,
+    dilation: int = 1,
+    groups: int = 1,
 ) -> nn.Conv2d:
     """A Conv2d of height 1 from a [out, in / groups, k] weight."""
     outputs, inputs, kernel = weight.shape

@@ -41,7 +41,9 @@ class PolyphaseUpsample(nn.Module):
             for shift in (-1, 0, 1):
                 tap = self.rate * shift + phase + self.rate // 2
                 if 0 <= tap < kernel:
-                    phased[:, phase, :, 1 - shift] = weight[:, :, tap].T  # x[t - shift] is tap 1 - shift of padding 1
+                    phased[:, phase, :, 1 - shift] = weight[
+                        :, :, tap
+                    ].T  # x[t - shift] is tap 1 - shift of padding 1
         self.conv = make_conv2d(
             phased.reshape(outputs * self.rate, inputs, 3), bias.repeat_interleave(self.rate), padding=1
         )

@@ -61,7 +61,9 @@ class LeakyResBlock(nn.Module):
         """x [1, C, 1, L] -> [1, D, 1, L or 2L]; `mask` is the input's, `after` the output's (the same at L)."""
         y = nn.functional.leaky_relu(self.norm1(x, style, mask), self.slope)
         if self.conv1x1 is not None:
-            x = self.conv1x1(x)  # before the doubling, where the original has it behind: the same, at half the price
+            x = self.conv1x1(
+                x
+            )  # before the doubling, where the original has it behind: the same, at half the price
         if self.pool is not None:
             y = self.pool(y, after.real)
             x = repeat_steps(x, 2)

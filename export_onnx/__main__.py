@@ -1,0 +1,117 @@
+"""`python -m export_onnx`: checkpoint -> checked float ONNX, per stage and bucket, in `build/export_onnx/`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import onnx
+
+from export_onnx import console, parity, text
+from export_onnx.contracts import BUCKETS, MERGED, STAGES, Bucket, sizes
+from export_onnx.export import export_stage
+from export_onnx.geometry import MAX_PHONEMES
+from export_onnx.merge import merge
+from export_onnx.provenance import Report, code_digest, is_up_to_date, signature, start, versions
+from export_onnx.storage import ModelFolder
+from export_onnx.weights import Weights, load_weights, voice_row
+
+PROOF_TEXT = "The quick brown fox jumps over the lazy dog."  # short enough for every bucket
+PROOF_FILL = 0.93  # of the bucket's frames, for the sound stages
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exports, checks, compares with the original, reports."""
+    options = parse(arguments)
+    weights = load_weights(options.weights, options.build / "weights")
+    took = f"weights: {weights.identity.name} ({weights.identity.source}, {weights.identity.revision})"
+    console.say(took)
+    folder = options.build / "export_onnx"
+    buckets = [bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets]
+    wanted = signature(
+        weights=asdict(weights.identity),
+        code=code_digest("export_onnx"),
+        buckets=[asdict(bucket) for bucket in buckets],
+        versions=versions(),
+    )
+    if is_up_to_date(folder, wanted):
+        console.say(f"{folder} is up to date")
+    else:
+        start(folder)
+        report = Report(folder, wanted, {"weights": asdict(weights.identity)})
+        graphs = export(weights, folder, buckets)
+        write_checkpoint_data(weights, folder)
+        measured = {bucket.name: prove(weights, folder, bucket) for bucket in buckets}
+        whole = report.write({"parity_db": measured, "nodes": graphs})
+        console.say(f"exported in {whole['seconds']:.0f} s, {whole['peak_memory_mb']} MB at the peak")
+    console.say(took)
+    return 0
+
+
+def export(weights: Weights, folder: Path, buckets: list[Bucket]) -> dict[str, int]:
+    """Every stage at every bucket and the merged files; returns the number of nodes of each file."""
+    nodes: dict[str, int] = {}
+    with (
+        ModelFolder(folder) as models,
+        console.progress("export", len(buckets) * (len(STAGES) + 1)) as advance,
+    ):
+        for bucket in buckets:
+            graphs: dict[str, onnx.ModelProto] = {}
+            for stage in STAGES:
+                advance(f"{stage.name} {bucket.name}")
+                graphs[stage.name] = export_stage(stage.name, weights.model, weights.config, bucket)
+            advance(f"{MERGED.name} {bucket.name}")
+            graphs[MERGED.name] = merge(graphs, sizes(weights.config, bucket), bucket)
+            for name, graph in graphs.items():
+                models.save(graph, f"{name}_{bucket.name}")
+                nodes[f"{name}_{bucket.name}"] = len(graph.graph.node)
+    return nodes
+
+
+def write_checkpoint_data(weights: Weights, folder: Path) -> None:
+    """What later steps need of the checkpoint besides the graphs: its config, its voices as [510, 256] `.npy`."""
+    (folder / "config.json").write_text(
+        json.dumps(weights.config, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+    )
+    (folder / "voices").mkdir(exist_ok=True)
+    for old in (folder / "voices").iterdir():
+        old.unlink()
+    for name, voice in weights.voices.items():
+        np.save(folder / "voices" / f"{name}.npy", voice.numpy())
+
+
+def prove(weights: Weights, folder: Path, bucket: Bucket) -> dict[str, float]:
+    """Each stage of one bucket against the original, in dB; the tests do this at more fills and texts."""
+    encoded = text.encode(text.phonemize(PROOF_TEXT), weights.model.vocab)
+    voice = next(iter(weights.voices.values()))
+    style = voice_row(voice, min(len(encoded.phonemes), MAX_PHONEMES))
+    with console.progress(f"compare {bucket.name} with the original", 2) as advance:
+        advance("text stages")
+        result = parity.text_parity(weights.model, folder, bucket, encoded.ids, style)
+        advance("sound stages")
+        result |= parity.sound_parity(weights.model, folder, bucket, round(bucket.frames * PROOF_FILL), style)
+    console.say("  ".join(f"{name} {decibels:.0f} dB" for name, decibels in result.items()))
+    return {name: round(decibels, 1) for name, decibels in result.items()}
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line: paths and names."""
+    parser = argparse.ArgumentParser(prog="python -m export_onnx", description=__doc__)
+    parser.add_argument(
+        "--weights", default="auto", help="auto | demo | random | random-small | folder | hub name"
+    )
+    parser.add_argument(
+        "--build", type=Path, default=Path("build"), help="where steps write (default: build)"
+    )
+    names = [f"{bucket.seconds:g}" for bucket in BUCKETS]
+    parser.add_argument("--buckets", nargs="+", default=names, choices=names, help="seconds (default: all)")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(console.guarded(main))
