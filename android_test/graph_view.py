@@ -70,9 +70,7 @@ class GraphView:
         for info in (*graph.input, *graph.output, *graph.value_info):
             tensor = info.type.tensor_type
             dims = [d.dim_value if d.HasField("dim_value") else None for d in tensor.shape.dim]
-            found.setdefault(
-                info.name, Value(tensor.elem_type, tuple(dims) if tensor.HasField("shape") else None)
-            )
+            found.setdefault(info.name, Value(tensor.elem_type, tuple(dims) if tensor.HasField("shape") else None))
         return found
 
     @cached_property

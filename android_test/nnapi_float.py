@@ -30,9 +30,7 @@ def conv_dilation(view: GraphView, node: onnx.NodeProto, weight: str, level: int
     grouped = attribute(node, "group", 1) != 1 and shape[1] != 1
     dilated = any(step != 1 for step in attribute(node, "dilations", [1, 1]))
     if grouped and dilated:
-        return Found(
-            "no dilation on a grouped convolution", str(attribute(node, "dilations", [])), "Split the groups."
-        )
+        return Found("no dilation on a grouped convolution", str(attribute(node, "dilations", [])), "Split the groups.")
     if (grouped or dilated) and level < 29:
         what = "grouped" if grouped else "dilated"
         return Found("feature level 29 for this convolution", f"{what} at {level}", "Ask for Android 10.")
@@ -50,9 +48,7 @@ def _matmul(view: GraphView, node: onnx.NodeProto, level: int) -> Found | None:
     if len(a) == 2 and len(b) == 2:
         if node.input[1] in view.constants:
             return None
-        return Found(
-            "a constant right side in 2-D", node.input[1], "Give both sides a leading dimension of 1."
-        )
+        return Found("a constant right side in 2-D", node.input[1], "Give both sides a leading dimension of 1.")
     return Found(
         "2-D x constant 2-D, or equal ranks from 3 up with equal leading dimensions",
         f"{list(a)} x {list(b)}",
@@ -160,9 +156,7 @@ def _cast(view: GraphView, node: onnx.NodeProto, level: int) -> Found | None:
     to = attribute(node, "to", 0)
     if to in (TensorProto.FLOAT, TensorProto.INT32):
         return None
-    return Found(
-        "a cast to float32 or int32", TensorProto.DataType.Name(to), "Keep other types out of the stage."
-    )
+    return Found("a cast to float32 or int32", TensorProto.DataType.Name(to), "Keep other types out of the stage.")
 
 
 def _pool(view: GraphView, node: onnx.NodeProto, level: int) -> Found | None:

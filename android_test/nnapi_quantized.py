@@ -94,9 +94,7 @@ def _weight_form(view: GraphView, unit: NodeUnit, level: int) -> Found | None:
     if node.op_type == "Gemm":
         return gemm_form(view, node, x, weight, unit.inputs[2].name if len(unit.inputs) > 2 else "")
     ranks = [view.rank(x), view.rank(weight)]
-    return (
-        None if ranks == [2, 2] else Found("2-D x constant 2-D when quantized", f"ranks {ranks}", "Reshape.")
-    )
+    return None if ranks == [2, 2] else Found("2-D x constant 2-D when quantized", f"ranks {ranks}", "Reshape.")
 
 
 def _per_channel(view: GraphView, unit: NodeUnit, door: Door, quantization: Quantization) -> Found | None:
@@ -109,9 +107,7 @@ def _per_channel(view: GraphView, unit: NodeUnit, door: Door, quantization: Quan
     if op == "MatMul":
         return Found("one scale for a MatMul weight", str(scale.size), "Quantize it per tensor.")
     if op == "Gemm":
-        hint = (
-            "Quantize it per tensor: the provider takes it, and then uses the first scale for every column."
-        )
+        hint = "Quantize it per tensor: the provider takes it, and then uses the first scale for every column."
         return Found("one scale for a Gemm weight", str(scale.size), hint, "inferred")
     channels = (view.value(door.name).shape or (None,))[0]
     if quantization.axis != 0 or scale.size != channels:

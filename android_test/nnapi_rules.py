@@ -68,9 +68,7 @@ def check_nnapi(view: GraphView, options: NnapiOptions | None = None) -> Verdict
         if found:
             node = view.nodes[unit.target]
             refusals.append(
-                Refusal(
-                    view.label(unit.target), node.op_type, found.rule, found.value, found.hint, found.basis
-                )
+                Refusal(view.label(unit.target), node.op_type, found.rule, found.value, found.hint, found.basis)
             )
     kept, dropped = partition(view, units, taken, NOT_WORTH_A_PARTITION)
     outside = any(view.outside(name) for node in view.nodes for name in node.input)
@@ -116,9 +114,7 @@ def _opset(view: GraphView, unit: NodeUnit, node: onnx.NodeProto, options: Nnapi
         return Found(f"opset {MIN_OPSET} or above", str(view.opset), "Export with opset 13 to 17.")
     since = onnx.defs.get_schema(node.op_type, view.opset).since_version
     if since > MAX_SINCE_VERSION:
-        return Found(
-            f"an operator version up to {MAX_SINCE_VERSION}", str(since), "Export with opset 13 to 17."
-        )
+        return Found(f"an operator version up to {MAX_SINCE_VERSION}", str(since), "Export with opset 13 to 17.")
     return None
 
 
@@ -151,9 +147,7 @@ def _static(view: GraphView, unit: NodeUnit, node: onnx.NodeProto, options: Nnap
             continue
         value = view.value(name)
         if value.shape is None:
-            return Found(
-                "a declared shape", f"no value_info for {name}", "Run shape inference and save its result."
-            )
+            return Found("a declared shape", f"no value_info for {name}", "Run shape inference and save its result.")
         if not value.fixed:
             sizes = ", ".join("?" if size is None else str(size) for size in value.shape)
             return Found("fixed dimensions above zero", f"{name} [{sizes}]", "Export one file a bucket.")
@@ -187,6 +181,4 @@ def _float_input(view: GraphView, node: onnx.NodeProto) -> Found | None:
     if dtype == TensorProto.FLOAT:
         return None
     got = TensorProto.DataType.Name(dtype)
-    return Found(
-        "float32 in input 0", f"{got} {node.input[0]}", "Only whole DQ..op..Q units may hold integers."
-    )
+    return Found("float32 in input 0", f"{got} {node.input[0]}", "Only whole DQ..op..Q units may hold integers.")

@@ -126,9 +126,7 @@ def _clip_behind(view: GraphView, node: onnx.NodeProto) -> int | None:
     if len(edges) != 1:
         return None
     follower = view.nodes[edges[0]]
-    one_way_out = (
-        len(view.readers.get(follower.output[0], [])) == 1 and follower.output[0] not in view.outputs
-    )
+    one_way_out = len(view.readers.get(follower.output[0], [])) == 1 and follower.output[0] not in view.outputs
     return edges[0] if follower.op_type in ("Relu", "Clip") and one_way_out else None
 
 
@@ -137,14 +135,8 @@ def _redundant(view: GraphView, clip: onnx.NodeProto, q: onnx.NodeProto) -> bool
     quantization = _quantization(q)
     scale = view.array(quantization.scale)
     zero = view.array(quantization.zero_point) if quantization.zero_point else None
-    dtype = (
-        view.value(q.output[0]).dtype
-        if zero is None
-        else view.constants[quantization.zero_point or ""].data_type
-    )
-    span = {TensorProto.UINT8: (0, 255), TensorProto.INT8: (-128, 127), TensorProto.UINT16: (0, 65535)}.get(
-        dtype
-    )
+    dtype = view.value(q.output[0]).dtype if zero is None else view.constants[quantization.zero_point or ""].data_type
+    span = {TensorProto.UINT8: (0, 255), TensorProto.INT8: (-128, 127), TensorProto.UINT16: (0, 65535)}.get(dtype)
     if scale is None or scale.size != 1 or span is None:
         return False
     step, offset = float(scale.reshape(-1)[0]), 0 if zero is None else int(zero.reshape(-1)[0])

@@ -117,9 +117,7 @@ def unavailable() -> str:
     return ""
 
 
-def compile_for(
-    path: Path, job: Job, feed: Mapping[str, Array] | None = None
-) -> tuple[Compilation, dict[str, Array]]:
+def compile_for(path: Path, job: Job, feed: Mapping[str, Array] | None = None) -> tuple[Compilation, dict[str, Array]]:
     """Compile one file, and run it on the simulation where `feed` is given.
 
     Returns:
@@ -154,9 +152,7 @@ def provider_options(job: Job) -> dict[str, str]:
         CoverageError: a chip that is not in `SOCS`.
     """
     if unknown := [name for name in job.socs if name not in SOCS]:
-        raise CoverageError(
-            "chip", expected=" | ".join(SOCS), got=", ".join(unknown), todo="Check the spelling."
-        )
+        raise CoverageError("chip", expected=" | ".join(SOCS), got=", ".join(unknown), todo="Check the spelling.")
     socs = [SOCS[name] for name in job.socs]
     options = {"soc_model": ",".join(str(soc.model) for soc in socs), "offload_graph_io_quantization": "0"}
     options |= {"is_multi_soc_ep_context": "1"} if len(socs) > 1 else {"htp_arch": str(socs[0].arch)}
@@ -190,9 +186,7 @@ def _run(model: str, soc: str, request: Path, job: Job) -> Compilation:
         return Compilation(model, soc, outcome, reason, seconds, cpu, peak)
     said = json.loads(answer.read_text())
     if "error" in said:
-        return Compilation(
-            model, soc, "refused", f"{said['error']} {_last_lines(log)}"[:2000], seconds, cpu, peak
-        )
+        return Compilation(model, soc, "refused", f"{said['error']} {_last_lines(log)}"[:2000], seconds, cpu, peak)
     parts = said["assignment"]
     ours = [part["nodes"] for part in parts if part["provider"] == "QNNExecutionProvider"]
     return Compilation(
@@ -243,7 +237,5 @@ def _context_bytes(context: Path | None) -> int:
 
 
 def _last_lines(log: Path) -> str:
-    lines = [
-        line for line in log.read_text(errors="replace").splitlines() if "[W:" not in line and line.strip()
-    ]
+    lines = [line for line in log.read_text(errors="replace").splitlines() if "[W:" not in line and line.strip()]
     return " | ".join(lines[-4:])[-800:]

@@ -1,0 +1,85 @@
+"""The same graph at fewer frames: weights, scales and order of nodes stay, only sizes on the time axis change.
+
+The simulation of an NPU is slow (seconds of audio would take many minutes), so it gets well under a second. Cut
+from the shipped file, the crop cannot differ from it in anything but length.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from export_onnx import contracts, geometry
+from export_onnx.errors import CoverageError
+
+CROP_FRAMES = 16  # 0.4 s; sizes stay multiples of 8
+
+
+def crop_model(model: onnx.ModelProto, stage: str, frames: int, to: int = CROP_FRAMES) -> onnx.ModelProto:
+    """`model` of `stage`, made for `frames` frames, at `to` frames. `model` must hold its weights; it is not changed.
+
+    Raises:
+        CoverageError: the graph holds sizes that the crop does not understand.
+    """
+    crop = onnx.ModelProto()
+    crop.CopyFrom(model)
+    graph = crop.graph
+    ports = {port.name: port for port in contracts.stage(stage).inputs}
+    for info in graph.input:
+        for size, dim in zip(ports[info.name].shape, info.type.tensor_type.shape.dim, strict=True):
+            if size in ("frames", "f0", "columns", "samples"):
+                dim.dim_value = _scaled(dim.dim_value, frames, to)
+    shapes = {node.input[1] for node in graph.node if node.op_type == "Reshape"}
+    for tensor in graph.initializer:
+        if tensor.name in shapes:
+            sizes: NDArray[np.int64] = numpy_helper.to_array(tensor)
+            changed = np.array([_scaled(int(size), frames, to) for size in sizes], np.int64)
+            tensor.CopyFrom(numpy_helper.from_array(changed, tensor.name))
+    del graph.value_info[:]
+    for info in graph.output:
+        info.type.tensor_type.ClearField("shape")
+    try:
+        crop = onnx.shape_inference.infer_shapes(crop, strict_mode=True, data_prop=True)
+    except onnx.shape_inference.InferenceError as error:
+        raise _misfit(stage, str(error)) from error
+    if any(not info.type.tensor_type.HasField("shape") for info in crop.graph.output):
+        raise _misfit(stage, "an output without a shape")
+    return crop
+
+
+def crop_values(values: dict[str, NDArray[np.generic]], stage: str, start: int) -> dict[str, NDArray[np.generic]]:
+    """`CROP_FRAMES` frames from frame `start` on, of the inputs of `stage`: all real."""
+    steps = {"frames": 1, "f0": geometry.F0_PER_FRAME, "columns": geometry.STAGE1_PER_FRAME}
+    cut = {}
+    for port in contracts.stage(stage).inputs:
+        array = values[port.name]
+        for axis, size in enumerate(port.shape):
+            if size not in steps:
+                continue
+            first, count = start * steps[size], CROP_FRAMES * steps[size]
+            extra = 1 if size == "columns" else 0
+            array = np.take(array, range(first, first + count + extra), axis)
+            if size == "columns":
+                room = [(0, 0)] * array.ndim
+                room[axis] = (0, geometry.COLUMNS_EXTRA - extra)
+                array = np.pad(array, room)
+        cut[port.name] = array
+    return cut
+
+
+def _scaled(size: int, frames: int, to: int) -> int:
+    extra = size - frames * geometry.STAGE1_PER_FRAME
+    if 0 < extra <= geometry.COLUMNS_EXTRA:
+        return to * geometry.STAGE1_PER_FRAME + extra
+    return size // frames * to if size > 0 and size % frames == 0 else size
+
+
+def _misfit(stage: str, got: str) -> CoverageError:
+    return CoverageError(
+        f"crop of {stage}",
+        expected="sizes that follow from the number of frames",
+        got=got[:300],
+        todo="See _scaled in android_test/time_crop.py.",
+    )
