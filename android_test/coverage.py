@@ -1,0 +1,181 @@
+"""Coverage of every NPU stage in folders of ONNX files, at levels that each have a proof of their own.
+
+    rules       static: the provider of the target takes every node, in one partition
+    compiled    Qualcomm's HTP compiler takes every node, in one subgraph, for every chip asked for
+    simulated   a run on Qualcomm's simulation agrees with the CPU's run of the same file
+
+A level is proven only together with those above it in this list, and a report never says more than was proven.
+"Device" is a fourth level: a receipt from a phone, see `device.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import onnx
+
+from android_test.graph_view import GraphView
+from android_test.multiply_adds import multiply_adds
+from android_test.nnapi_rules import NnapiOptions, check_nnapi
+from android_test.optimized import newly_refused
+from android_test.qnn_host import DEFAULT_SOCS, Compilation, Job, Limits, compile_for
+from android_test.qnn_rules import check_qnn
+from android_test.simulate import Agreement, simulate
+from android_test.speech_inputs import loudest, speech_values
+from android_test.time_crop import crop_model, crop_values
+from android_test.verdict import Refusal, Verdict
+from export_onnx.chain import Tensors
+from export_onnx.contracts import BUCKETS, STAGES, Bucket
+from export_onnx.errors import CoverageError
+
+Level = Literal["rules", "compiled", "simulated"]
+LEVELS: Final[tuple[Level, ...]] = ("rules", "compiled", "simulated")
+NPU_STAGES: Final = tuple(stage.name for stage in STAGES if stage.runs_on == "npu")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is asked for."""
+
+    require: Level = "rules"
+    floats: Path = Path("build/export_onnx")  # the float stages: CPU work for the share, speech for the simulation
+    buckets: tuple[Bucket, ...] = BUCKETS
+    socs: tuple[str, ...] = DEFAULT_SOCS
+    nnapi: NnapiOptions = field(default_factory=NnapiOptions)
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One file: an NPU stage at one bucket for one target (its folder's name)."""
+
+    target: str
+    stage: str
+    bucket: Bucket
+    path: Path
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was proven about one variant."""
+
+    variant: Variant
+    multiply_adds: int
+    rules: Verdict
+    optimized: tuple[Refusal, ...] = ()  # NNAPI: what basic optimizations would lose
+    compiled: tuple[Compilation, ...] = ()
+    simulated: Agreement | None = None
+
+    @property
+    def proven(self) -> tuple[Level, ...]:
+        """Levels, each with all below it."""
+        levels: list[Level] = []
+        if self.rules.covered:
+            levels.append("rules")
+            if self.compiled and all(one.covered for one in self.compiled):
+                levels.append("compiled")
+                if self.simulated is not None and self.simulated.agrees:
+                    levels.append("simulated")
+        return tuple(levels)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `report.json`."""
+        return {
+            "target": self.variant.target,
+            "stage": self.variant.stage,
+            "bucket": self.variant.bucket.name,
+            "file": self.variant.path.name,
+            "multiply_adds": self.multiply_adds,
+            "proven": list(self.proven),
+            "rules": self.rules.as_dict(),
+            "lost_by_basic_optimizations": [str(refusal) for refusal in self.optimized],
+            "compiled": [one.as_dict() for one in self.compiled],
+            "simulated": self.simulated.as_dict() if self.simulated else None,
+        }
+
+
+def find_variants(folder: Path, buckets: Iterable[Bucket]) -> list[Variant]:
+    """The NPU stages in `folder`, one a stage and bucket.
+
+    Raises:
+        CoverageError: a bucket without a single NPU stage; nothing checked is not a pass.
+    """
+    found = []
+    for bucket in buckets:
+        paths = {stage: folder / f"{stage}_{bucket.name}.onnx" for stage in NPU_STAGES}
+        here = [Variant(folder.name, stage, bucket, path) for stage, path in paths.items() if path.is_file()]
+        if not here:
+            raise CoverageError(
+                str(folder),
+                expected=" or ".join(path.name for path in paths.values()),
+                got="neither",
+                todo="Make the files first, or name only the buckets that exist.",
+            )
+        found += here
+    return found
+
+
+def check(variant: Variant, settings: Settings) -> Result:
+    """All levels up to the one required; a level is not tried where the one below is not proven."""
+    view = GraphView.load(variant.path)
+    work = multiply_adds(view)
+    lost: tuple[Refusal, ...] = ()
+    if variant.target == "nnapi":
+        rules = check_nnapi(view, settings.nnapi)
+        lost = newly_refused(variant.path, rules, settings.nnapi)[1]
+    else:
+        rules = check_qnn(view)
+    result = Result(variant, work, rules, lost)
+    if settings.require == "rules" or "rules" not in result.proven:
+        return result
+    compiled = tuple(compile_for(variant.path, Job((soc,), limits=settings.limits))[0] for soc in settings.socs)
+    result = Result(variant, work, rules, lost, compiled)
+    if settings.require == "compiled" or "compiled" not in result.proven:
+        return result
+    return Result(variant, work, rules, lost, compiled, run_simulation(variant, settings))
+
+
+def run_simulation(variant: Variant, settings: Settings) -> Agreement:
+    """The variant on the first chip's simulation; a stage with a time axis as a crop of real speech."""
+    job = Job(settings.socs[:1], limits=settings.limits)
+    values = _speech(settings.floats, variant.bucket)
+    if variant.stage != "vocoder":
+        return simulate(variant.path, {name: values[name] for name in _inputs(variant)}, job)
+    crop = crop_model(onnx.load(variant.path), variant.stage, variant.bucket.frames)
+    return simulate(crop, crop_values(values, variant.stage, loudest(values)), job)
+
+
+def share_on_npu(results: Iterable[Result], settings: Settings, target: str, bucket: Bucket) -> float:
+    """The part of the chain's multiply-adds in stages that the NPU takes whole, at the level asked for, 0 to 1.
+
+    Raises:
+        CoverageError: a stage of the chain is in neither folder.
+    """
+    here = {r.variant.stage: r for r in results if (r.variant.target, r.variant.bucket) == (target, bucket)}
+    npu = total = 0
+    for stage in STAGES:
+        if stage.name in here:
+            work = here[stage.name].multiply_adds
+            npu += work if settings.require in here[stage.name].proven else 0
+        else:
+            path = settings.floats / f"{stage.name}_{bucket.name}.onnx"
+            if not path.is_file():
+                raise CoverageError(
+                    str(path), expected="every stage of the chain", got="nothing", todo="Give --float its folder."
+                )
+            work = multiply_adds(GraphView.load(path))
+        total += work
+    return npu / total
+
+
+def _inputs(variant: Variant) -> list[str]:
+    return [port.name for port in next(s for s in STAGES if s.name == variant.stage).inputs]
+
+
+@cache
+def _speech(floats: Path, bucket: Bucket) -> Tensors:
+    return speech_values(floats, bucket)

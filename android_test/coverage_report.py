@@ -1,0 +1,114 @@
+"""What coverage writes: a table for people, `report.json` for programs, a few lines for the README."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from android_test.coverage import LEVELS, Result, Settings, share_on_npu
+
+COLUMNS: Final = ("target", "stage", "bucket", "nodes", "on NPU", "partitions", "share", "proven")
+PACKAGES: Final = ("onnx", "onnxruntime", "onnxruntime-qnn")
+
+
+def report_of(results: Sequence[Result], settings: Settings) -> dict[str, Any]:
+    """Everything, as JSON values. `passed` holds where every variant proves the level asked for."""
+    shares: dict[str, dict[str, float]] = {}
+    for result in results:
+        target, bucket = result.variant.target, result.variant.bucket
+        shares.setdefault(target, {})[bucket.name] = round(share_on_npu(results, settings, target, bucket), 4)
+    return {
+        "required": settings.require,
+        "passed": bool(results) and all(settings.require in result.proven for result in results),
+        "levels": list(LEVELS),
+        "feature_level": settings.nnapi.feature_level,
+        "socs": list(settings.socs) if settings.require != "rules" else [],
+        "conditions": sorted({line for result in results for line in result.rules.conditions}),
+        "share_of_multiply_adds_on_npu": shares,
+        "variants": [result.as_dict() for result in results],
+        "versions": {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()},
+    }
+
+
+def write_report(report: dict[str, Any], folder: Path) -> Path:
+    """`report.json` in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "report.json"
+    path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return path
+
+
+def rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
+    """One row a variant, in the order of `COLUMNS`."""
+    table: list[tuple[str, ...]] = []
+    for one in report["variants"]:
+        rules = one["rules"]
+        share = report["share_of_multiply_adds_on_npu"][one["target"]][one["bucket"]]
+        table.append(
+            (
+                one["target"],
+                one["stage"],
+                one["bucket"],
+                str(rules["nodes"]),
+                str(rules["taken"]),
+                str(len(rules["partitions"])),
+                f"{100 * share:.1f} %",
+                ", ".join(one["proven"]) or "nothing",
+            )
+        )
+    return table
+
+
+def markdown(report: dict[str, Any]) -> str:
+    """The table for the README, with the conditions under which it holds."""
+    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows(report)]
+    lines += [f"\nHolds where {condition}." for condition in report["conditions"]]
+    return "\n".join(lines) + "\n"
+
+
+def show(report: dict[str, Any], console: Console | None = None) -> None:
+    """The table, then everything that stands against a full cover."""
+    console = console or Console(soft_wrap=True, highlight=False)
+    table = Table(*COLUMNS, title="NPU coverage")
+    for row in rows(report):
+        table.add_row(*row)
+    console.print(table)
+    for one in report["variants"]:
+        for line in complaints(one):
+            console.print(f"{one['target']} {one['stage']} {one['bucket']}: {line}", markup=False)
+    for condition in report["conditions"]:
+        console.print(f"Holds where {condition}.", markup=False)
+
+
+def complaints(variant: dict[str, Any]) -> list[str]:
+    """What keeps a variant from its next level, one line each."""
+    found = []
+    for one in variant["rules"]["refusals"][:10]:
+        basis = "" if one["basis"] == "provider" else f" [{one['basis']}]"
+        found.append(f"{one['node']} ({one['op']}): {one['rule']}, got {one['value']}{basis}. {one['hint']}")
+    rest = len(variant["rules"]["refusals"]) - len(found)
+    found += [f"and {rest} more refused nodes, see report.json"] if rest > 0 else []
+    for one in variant["compiled"]:
+        if not one["covered"]:
+            nodes = f"{one['nodes_on_npu']} of {one['nodes']} nodes in {one['subgraphs']} subgraphs"
+            found.append(f"{one['soc']}: {one['outcome']}, {one['reason'] or nodes}")
+    simulated = variant["simulated"]
+    if simulated and not simulated["agrees"]:
+        reason = simulated["compilation"]["reason"] or simulated["decibels"]
+        found.append(f"simulation: {reason}, floor {simulated['floor']:g} dB")
+    return found
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
