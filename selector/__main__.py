@@ -1,0 +1,70 @@
+"""`python -m selector package`: `build/` -> `dist/`. `python -m selector speak`: the package at work -> a WAV."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import Final
+
+from export_onnx import console
+from selector.providers import TARGETS
+from selector.release import release
+from selector.speak import speak
+
+UNINSTALLED: Final = "0.1.0"
+
+
+def _version() -> str:
+    try:
+        return installed_version("kokoro-npu")
+    except PackageNotFoundError:
+        return UNINSTALLED
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """One of the two commands."""
+    options = parse(arguments)
+    if options.command == "package":
+        release(
+            options.build,
+            options.dist,
+            options.targets,
+            options.release,
+            shlex.join(["python", "-m", "selector", "package"]),
+        )
+    else:
+        words = options.text if options.text_file is None else options.text_file.read_text(encoding="utf-8")
+        speak(options.dist, options.target, words, options.voice, options.speed, options.out, options.weights)
+    return 0
+
+
+def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line: paths and names."""
+    parser = argparse.ArgumentParser(prog="python -m selector", description=__doc__)
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    commands = parser.add_subparsers(dest="command", required=True)
+    package = commands.add_parser("package", help="build/ -> dist/")
+    package.add_argument("--build", type=Path, default=Path("build"))
+    package.add_argument("--dist", type=Path, default=Path("dist"))
+    package.add_argument("--targets", nargs="+", default=list(TARGETS), choices=TARGETS)
+    package.add_argument("--release", default=_version(), help="version in names (default: this project's)")
+    talk = commands.add_parser("speak", help="text -> WAV, through the package in dist/")
+    talk.add_argument("--dist", type=Path, default=Path("dist"), help="a package, or the folder that holds them")
+    talk.add_argument("--target", default="cpu", choices=TARGETS)
+    talk.add_argument("--weights", default="", help="name in the package's name, where dist/ holds several")
+    words = talk.add_mutually_exclusive_group(required=True)
+    words.add_argument("--text")
+    words.add_argument("--text-file", type=Path)
+    talk.add_argument("--voice", default="", help="default: the package's first")
+    talk.add_argument("--speed", type=float, default=1.0, help="0.5 to 2")
+    talk.add_argument("--out", type=Path, default=Path("out.wav"))
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(console.guarded(main))

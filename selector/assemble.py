@@ -1,0 +1,237 @@
+"""What the steps before made -> one package per target under `dist/`."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from export_onnx import contracts, geometry
+from export_onnx.errors import PackageError, WeightsError
+from export_onnx.provenance import read_report, versions
+from export_onnx.storage import WEIGHTS_FILE
+from selector import manifest as schema
+from selector import providers
+from selector.durations import QUANTILE, Fit, summary
+from selector.manifest import BucketContract
+from selector.notice import notice
+from selector.package import Package
+from selector.tokenizer import INPUT, OUTPUT, build_tokenizer
+from selector.write import copy_all, listed, whole_folder, write_manifest
+
+VOICE_SHAPE: Final = (geometry.MAX_PHONEMES, 256)
+VOICE_LAYOUT: Final = (
+    "510 rows of 256 numbers, one row after the other, 4 bytes each, no header. Row n-1 is for a text of n phonemes "
+    "(pads not counted). Numbers 0-127 of a row are timbre_style, 128-255 prosody_style."
+)
+LICENSE: Final = Path(__file__).parent.parent / "LICENSE"
+MODELS: Final = "models"
+TOKENIZER: Final = "tokenizer.onnx"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The folders of the steps before, for all targets.
+
+    Attributes:
+        build: holds `export_onnx/`, `quantize/<target>/` and, where measured, `android_test/coverage/`.
+        config: the checkpoint's.
+        voices: name -> [510, 256].
+        weights: the identity from the export's report.
+    """
+
+    build: Path
+    config: dict[str, Any]
+    voices: dict[str, NDArray[np.float32]]
+    weights: dict[str, Any]
+
+    @property
+    def buckets(self) -> tuple[contracts.Bucket, ...]:
+        """The exported ones, smallest first."""
+        made = [b for b in contracts.BUCKETS if (self.build / "export_onnx" / f"bert_{b.name}.onnx").exists()]
+        if not made:
+            raise PackageError(
+                str(self.build), expected="exported buckets", got="none", todo="Run `python -m export_onnx`."
+            )
+        return tuple(made)
+
+
+def read_inputs(build: Path) -> Inputs:
+    """What the export wrote.
+
+    Raises:
+        PackageError: the export has not completed.
+        WeightsError: a voice of the wrong size, or not finite.
+    """
+    exported = build / "export_onnx"
+    report = read_report(exported)
+    if report is None:
+        raise PackageError(
+            str(exported),
+            expected="a completed export",
+            got="no report.json",
+            todo="Run `python -m export_onnx` first.",
+        )
+    config = json.loads((exported / "config.json").read_text(encoding="utf-8"))
+    voices = {file.stem: _voice(file) for file in sorted((exported / "voices").glob("*.npy"))}
+    if not voices:
+        raise WeightsError(str(exported / "voices"), expected="at least one voice", got="none", todo="Export again.")
+    return Inputs(build, config, voices, report["weights"])
+
+
+def _voice(file: Path) -> NDArray[np.float32]:
+    try:
+        voice = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise WeightsError(str(file), expected="a voice", got=str(error)[:80], todo="Export again.") from error
+    if voice.shape != VOICE_SHAPE or not np.isfinite(voice).all():
+        raise WeightsError(
+            str(file), expected=f"{list(VOICE_SHAPE)} finite numbers", got=str(list(voice.shape)), todo="Export again."
+        )
+    return np.ascontiguousarray(voice, np.float32)
+
+
+def package_name(inputs: Inputs, target: str, version: str) -> str:
+    """As the folder under `dist/` is called."""
+    return f"kokoro-npu-{inputs.weights['name']}-{version}-{target}"
+
+
+def bucket_contracts(inputs: Inputs, folder: str) -> list[BucketContract]:
+    """The buckets with their model files below `folder`."""
+    return [
+        BucketContract(
+            name=bucket.name,
+            seconds=float(bucket.seconds),
+            tokens=bucket.tokens,
+            frames=bucket.frames,
+            sizes=contracts.sizes(inputs.config, bucket),
+            models={s.name: os.path.join(folder, f"{s.name}_{bucket.name}.onnx") for s in contracts.STAGES},
+        )
+        for bucket in inputs.buckets
+    ]
+
+
+def make_package(
+    inputs: Inputs, fits: Mapping[str, Fit], target: str, dist: Path, version: str, command: str
+) -> Package:
+    """Writes `dist/kokoro-npu-<weights>-<version>-<target>/` and opens it, which checks every hash.
+
+    Raises:
+        PackageError: a model is missing or damaged, or the folder cannot be written.
+    """
+    final = dist / package_name(inputs, target, version)
+    source = inputs.build / "quantize" / target
+    report = read_report(source)
+    if report is None:
+        raise PackageError(
+            str(source),
+            expected="a completed quantization",
+            got="no report.json",
+            todo="Run `python -m quantize` first.",
+        )
+    buckets = bucket_contracts(inputs, MODELS)
+    files = {f"{MODELS}/{WEIGHTS_FILE}": source / WEIGHTS_FILE, "LICENSE": LICENSE}
+    for bucket in buckets:
+        for path in bucket.models.values():
+            files[path] = source / Path(path).name
+            check_model(files[path], source / WEIGHTS_FILE)
+    with whole_folder(final) as folder:
+        copy_all(files, folder)
+        (folder / TOKENIZER).write_bytes(build_tokenizer(inputs.config["vocab"]).SerializeToString(deterministic=True))
+        (folder / "voices").mkdir()
+        for name, voice in inputs.voices.items():
+            (folder / "voices" / f"{name}.f32").write_bytes(voice.astype("<f4").tobytes())
+        (folder / "NOTICE").write_text(notice(inputs.weights), encoding="utf-8")
+        (folder / schema.SCHEMA).write_text(schema.json_schema(), encoding="utf-8")
+        manifest = {
+            "schema_version": schema.SCHEMA_VERSION,
+            "package": final.name,
+            "version": version,
+            "target": target,
+            "command": command,
+            "versions": versions(),
+            "weights": inputs.weights,
+            "geometry": {
+                "sample_rate": geometry.SAMPLE_RATE,
+                "samples_per_frame": geometry.SAMPLES_PER_FRAME,
+                "max_phonemes": geometry.MAX_PHONEMES,
+            },
+            "stages": [asdict(stage) for stage in contracts.STAGES],
+            "buckets": [bucket.model_dump() for bucket in buckets],
+            "providers": {"npu": asdict(providers.NPU[target]), "cpu": asdict(providers.CPU)},
+            "tokenizer": {"model": TOKENIZER, "input": INPUT, "output": OUTPUT},
+            "vocabulary": inputs.config["vocab"],
+            "selector": selector_section(fits),
+            "voices": {
+                "rows": VOICE_SHAPE[0],
+                "width": VOICE_SHAPE[1],
+                "dtype": "float32",
+                "byte_order": "little",
+                "layout": VOICE_LAYOUT,
+                "files": {name: f"voices/{name}.f32" for name in inputs.voices},
+            },
+            "coverage": _coverage(inputs.build, target),
+            "quality": report.get("quality"),
+            "files": {name: file.model_dump() for name, file in listed(folder).items()},
+        }
+        write_manifest(folder, schema.parse(schema.dumps(manifest), final.name))
+    return Package.open(final)
+
+
+def selector_section(fits: Mapping[str, Fit]) -> dict[str, Any]:
+    """The manifest's `selector`."""
+    return {
+        "quantile": QUANTILE,
+        "voices": {name: asdict(fit.table) for name, fit in fits.items()},
+        "coverage": {name: round(fit.coverage, 4) for name, fit in fits.items()} | _rounded(summary(fits)),
+        "texts": min(fit.texts for fit in fits.values()),
+        "held_out_texts": min(fit.held_out_texts for fit in fits.values()),
+    }
+
+
+def _rounded(values: Mapping[str, float]) -> dict[str, float]:
+    return {f"all ({name})": round(value, 4) for name, value in values.items()}
+
+
+def _coverage(build: Path, target: str) -> dict[str, Any] | None:
+    """The target's part of the coverage report, as it stands there; None where it was not measured."""
+    report = read_report(build / "android_test" / "coverage")
+    if report is None:
+        return None
+    part = report.get("targets", report).get(target)
+    return part if isinstance(part, dict) else None
+
+
+def check_model(file: Path, weights: Path) -> None:
+    """A model that parses, and whose tensors lie inside `weights.bin` and nowhere else.
+
+    Raises:
+        PackageError: missing, truncated, or with tensors outside.
+    """
+    try:
+        model = onnx.load(file, load_external_data=False)
+        onnx.checker.check_model(str(file))
+        size = weights.stat().st_size
+    except Exception as error:  # protobuf, onnx and the file system raise a dozen kinds; all mean this
+        raise PackageError(
+            str(file),
+            expected="a whole ONNX model",
+            got=f"{type(error).__name__}: {error}"[:160],
+            todo="Quantize again.",
+        ) from error
+    for tensor in model.graph.initializer:
+        place = {entry.key: entry.value for entry in tensor.external_data}
+        if place and (place["location"] != weights.name or int(place["offset"]) + int(place["length"]) > size):
+            raise PackageError(
+                f"{file}, tensor {tensor.name}",
+                expected=f"data inside the {size} bytes of {weights.name}",
+                got=str(place)[:120],
+                todo="Quantize again.",
+            )

@@ -1,0 +1,115 @@
+"""Which bucket. Two steps, because a token count alone is a guess.
+
+Before the text stages, `choose` takes the smallest bucket that covers the 99 % quantile of frames for that many
+tokens. After `duration`, `choose_sound` has the exact number of frames and moves the sound stages up or down.
+`None` means: split the text. Nothing is ever cut or squeezed to fit.
+
+All arithmetic is on whole numbers, so that Python, C++ and Java give the same answer on every processor.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from export_onnx.errors import ContractError
+
+MILLI = 1000
+
+
+class Table(Protocol):
+    """The 99 % quantile of frames for one voice, at knots; linear between them."""
+
+    @property
+    def tokens(self) -> Sequence[int]:
+        """Ascending; the last is the most a bucket takes."""
+
+    @property
+    def speeds_milli(self) -> Sequence[int]:
+        """Ascending, in thousandths."""
+
+    @property
+    def frames(self) -> Sequence[Sequence[int]]:
+        """[speed][tokens]; never falls with tokens, never rises with speed."""
+
+
+class Size(Protocol):
+    """What a bucket holds."""
+
+    @property
+    def name(self) -> str:
+        """As in file names."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens, both pads included."""
+
+    @property
+    def frames(self) -> int:
+        """Frames of sound."""
+
+
+S = TypeVar("S", bound=Size)
+
+
+def check_speed(speed: float, table: Table) -> int:
+    """Speed in thousandths, rounded down: slower needs more room, so this errs on the safe side.
+
+    Raises:
+        ContractError: not a number, or outside the table.
+    """
+    low, high = table.speeds_milli[0], table.speeds_milli[-1]
+    if isinstance(speed, int | float) and speed == speed and low <= speed * MILLI <= high:
+        return int(speed * MILLI)
+    raise ContractError(
+        "speed", expected=f"{low / MILLI:g} to {high / MILLI:g}", got=repr(speed), todo="1 is the voice's own speed."
+    )
+
+
+def expected_frames(table: Table, tokens: int, speed: float) -> int | None:
+    """Frames that 99 % of texts of that many tokens do not exceed; None beyond the table."""
+    milli = check_speed(speed, table)
+    ts, ss = table.tokens, table.speeds_milli
+    if tokens > ts[-1]:
+        return None
+    n = max(tokens, ts[0])
+    i = min(bisect_right(ts, n), len(ts) - 1) - 1
+    j = min(bisect_right(ss, milli), len(ss) - 1) - 1
+    dt, ds = ts[i + 1] - ts[i], ss[j + 1] - ss[j]
+
+    def row(k: int) -> int:
+        return table.frames[k][i] * (ts[i + 1] - n) + table.frames[k][i + 1] * (n - ts[i])
+
+    total = row(j) * (ss[j + 1] - milli) + row(j + 1) * (milli - ss[j])
+    return -(-total // (dt * ds))
+
+
+def choose(buckets: Sequence[S], table: Table, tokens: int, speed: float) -> S | None:
+    """The smallest bucket for `tokens` (pads included) at `speed`; None: split the text.
+
+    Raises:
+        ContractError: a speed outside the table, or no tokens.
+    """
+    if tokens < 1:
+        raise ContractError("tokens", expected="at least 1", got=str(tokens), todo="Pass text with words in it.")
+    frames = expected_frames(table, tokens, speed)
+    return None if frames is None else choose_sound(buckets, frames, tokens)
+
+
+def choose_sound(buckets: Sequence[S], frames: int, tokens: int) -> S | None:
+    """The smallest bucket that holds exactly `frames` of sound from `tokens`; None: split the text."""
+    fitting = (b for b in buckets if frames <= b.frames and tokens <= b.tokens)
+    return min(fitting, key=lambda b: b.frames, default=None)
+
+
+def most_tokens(buckets: Sequence[Size], table: Table, speed: float) -> int:
+    """The most tokens (pads included) that `choose` finds a bucket for: the limit of a chunk. 0 if none."""
+    low, high = 0, max(b.tokens for b in buckets)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if choose(buckets, table, middle, speed) is None:
+            high = middle - 1
+        else:
+            low = middle
+    return low

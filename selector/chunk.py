@@ -1,0 +1,146 @@
+"""Text of any length -> chunks that fit: at sentence, then clause, then word bounds, balanced, without orphans.
+
+Lengths are phonemes, counted by a callable. 510 phonemes is a limit on a chunk, not on the text: a whole book goes
+through in linear time, and its first chunk does not wait for its last page.
+
+An *atom* is the largest piece that is not cut for its own sake: a sentence, where it fits; else a clause; else words
+that belong together; else a word. Atoms are grouped into chunks by the cheapest cut (dynamic programming over blocks
+of a few chunks). The costs below are choices: what they prefer is tested, their values are not sacred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+from export_onnx.errors import TextError
+from selector.bounds import Bound, Word, clean, words
+
+Count = Callable[[str], int]  # text -> phonemes, spaces and punctuation included
+
+CUT_COST: Final = {Bound.PARAGRAPH: 0.0, Bound.SENTENCE: 0.1, Bound.CLAUSE: 0.6, Bound.WORD: 1.5, Bound.GLUE: 4.0}
+CHUNK_COST: Final = 0.5  # fewer chunks, fewer joins
+ACROSS_PARAGRAPH_COST: Final = 0.4  # the pause between paragraphs is lost
+ORPHAN_COST: Final = 3.0
+ORPHAN_WORDS: Final = 2  # a chunk of a word or two is spoken badly
+BLOCK: Final = 5  # chunks of text looked at together
+SMALL: Final = 20  # words are cut in pieces of a twentieth of a chunk: finer balance costs time and gives nothing
+SURELY_LONG: Final = 20  # characters a phoneme; no text is counted beyond this
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A piece of text to speak at once.
+
+    Attributes:
+        phonemes: counted over its atoms, one for each space between them; more than the limit only for one word
+            that is longer by itself.
+        bound: what ends behind it; decides the pause.
+    """
+
+    text: str
+    phonemes: int
+    words: int
+    bound: Bound
+
+
+def chunk(text: str, count: Count, limit: int, first_limit: int | None = None) -> Iterator[Chunk]:
+    """Chunks of at most `limit` phonemes, in order; every word of the text is in exactly one.
+
+    Args:
+        text: any length; a blank line ends a paragraph.
+        count: phonemes of a piece of text.
+        limit: phonemes a chunk; a single word beyond it is a chunk of its own.
+        first_limit: a smaller limit for the first chunk, so that sound starts early.
+
+    Raises:
+        TextError: no words, or a limit below 1.
+    """
+    if limit < 1:
+        raise TextError("chunk limit", expected="at least 1 phoneme", got=str(limit), todo="Check bucket and speed.")
+    first = min(limit, max(1, first_limit or limit))
+    nothing, block, size = True, [], 0
+    for atom in _atoms(words(clean(text)), count, limit, first):
+        nothing = False
+        block.append(atom)
+        size += atom.phonemes + 1
+        if size >= BLOCK * limit:
+            *done, last = _grouped(block, limit, first, final=False)
+            for group in done:
+                yield _joined(group)
+                first = limit
+            block, size = list(last), sum(a.phonemes + 1 for a in last)
+    if nothing:
+        raise TextError("text", expected="at least one word", got=repr(text[:40]), todo="Pass text with words in it.")
+    yield from map(_joined, _grouped(block, limit, first, final=True))
+
+
+def _atoms(stream: Iterable[Word], count: Count, limit: int, first: int) -> Iterator[Chunk]:
+    """The largest pieces that fit, in order. The first sentence is held to the first limit."""
+    sentence: list[Word] = []
+    ceiling = first
+    for word in stream:
+        sentence.append(word)
+        if word.bound >= Bound.SENTENCE:
+            yield from _pieces(sentence, count, ceiling, Bound.CLAUSE)
+            sentence, ceiling = [], limit
+    if sentence:
+        yield from _pieces(sentence, count, ceiling, Bound.CLAUSE)
+
+
+def _pieces(run: list[Word], count: Count, limit: int, cut_at: Bound) -> Iterator[Chunk]:
+    """`run` whole where it fits, else its parts at bounds of `cut_at`, and so on down to single words."""
+    text = " ".join(word.text for word in run)
+    size = count(text) if len(text) <= SURELY_LONG * limit or len(run) == 1 else limit + 1
+    if size <= limit or len(run) == 1:
+        yield Chunk(text, size, len(run), run[-1].bound)
+        return
+    part: list[Word] = []
+    least = limit // SMALL if cut_at <= Bound.WORD else 0
+    length = 0
+    for word in run:
+        part.append(word)
+        length += len(word.text) + 1
+        if word.bound >= cut_at and length > least:
+            length = 0
+            yield from _pieces(part, count, limit, Bound(max(Bound.GLUE, cut_at - 1)))
+            part = []
+    if part:
+        yield from _pieces(part, count, limit, Bound(max(Bound.GLUE, cut_at - 1)))
+
+
+def _grouped(atoms: list[Chunk], limit: int, first: int, *, final: bool) -> list[list[Chunk]]:
+    """The cheapest cut of atoms into groups; where not `final`, the last group may still grow and costs nothing."""
+    n = len(atoms)
+    best: list[tuple[float, int]] = [(0.0, 0)] + [(float("inf"), 0)] * n  # cost of atoms[:j], start of its last group
+    for start in range(n):
+        size, spoken, across = -1, 0, 0
+        ceiling = first if start == 0 else limit
+        for end in range(start + 1, n + 1):
+            atom = atoms[end - 1]
+            size += atom.phonemes + 1
+            spoken += atom.words
+            if size > ceiling and end > start + 1:
+                break
+            cost = best[start][0] + ACROSS_PARAGRAPH_COST * across
+            if final or end < n:
+                whole = final and end == n
+                cost += CHUNK_COST + max(0.0, (ceiling - size) / ceiling) ** 2
+                cost += 0.0 if whole else CUT_COST[atom.bound]
+                cost += (
+                    ORPHAN_COST if (spoken <= ORPHAN_WORDS and atom.bound is not Bound.PARAGRAPH) or spoken <= 1 else 0
+                )
+            if cost < best[end][0]:
+                best[end] = (cost, start)
+            across += atom.bound is Bound.PARAGRAPH
+    cuts = [n]
+    while cuts[-1]:
+        cuts.append(best[cuts[-1]][1])
+    return [atoms[a:b] for a, b in pairwise(reversed(cuts))]
+
+
+def _joined(group: list[Chunk]) -> Chunk:
+    phonemes = sum(atom.phonemes for atom in group) + len(group) - 1
+    return Chunk(" ".join(a.text for a in group), phonemes, sum(a.words for a in group), group[-1].bound)

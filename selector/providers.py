@@ -1,0 +1,41 @@
+"""How each target's sessions are made: the options under which its coverage was proven, and no others.
+
+What `npu` names runs the NPU stages, `cpu` the others. `session` entries are ONNX Runtime's session configuration;
+with `disable_cpu_ep_fallback` a node that the NPU does not take is an error, not a slow surprise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+Optimization = Literal["disable_all", "all"]
+
+
+@dataclass(frozen=True)
+class Provider:
+    """One execution provider with its options.
+
+    Attributes:
+        options: the provider's; for NNAPI the flags of `nnapi_provider_factory.h`, by name.
+        session: session configuration entries.
+        optimization: graph optimization level.
+    """
+
+    name: str
+    options: dict[str, str] = field(default_factory=dict)
+    session: dict[str, str] = field(default_factory=dict)
+    optimization: Optimization = "all"
+
+
+CPU: Final = Provider("CPUExecutionProvider")
+NO_FALLBACK: Final = {"session.disable_cpu_ep_fallback": "1"}
+
+NPU: Final = {
+    # Optimizers run before partitioning and fuse legal nodes into illegal ones: off.
+    "nnapi": Provider("NnapiExecutionProvider", {"NNAPI_FLAG_CPU_DISABLED": "1"}, NO_FALLBACK, "disable_all"),
+    # Without the graph-edge Q and DQ on the CPU the NPU has the whole stage.
+    "qnn": Provider("QNNExecutionProvider", {"backend_type": "htp", "offload_graph_io_quantization": "0"}, NO_FALLBACK),
+    "cpu": CPU,
+}
+TARGETS: Final = tuple(NPU)

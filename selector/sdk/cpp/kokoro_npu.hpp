@@ -1,0 +1,317 @@
+// Which bucket for which text: the selector of a kokoro-npu package. C++17, header only, no dependencies.
+//
+//     kokoro_npu::Selector selector(text_of_manifest_json);
+//     auto ids = selector.encode(phonemes);                               // pads included
+//     const auto* bucket = selector.choose(ids.size(), "voice", 1.0);     // nullptr: split the text
+//     ...                                                                 // run bert and duration at that bucket
+//     bucket = selector.choose_sound(sum_of_frames_per_token, ids.size());  // run the sound stages at this one
+//
+// The same answers as the Python that wrote the manifest: all arithmetic is on whole numbers. Errors are
+// std::invalid_argument. Immutable after construction, and safe to use from several threads.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace kokoro_npu {
+
+namespace detail {
+
+[[noreturn]] inline void refuse(const std::string& what) { throw std::invalid_argument("manifest: " + what); }
+
+// One JSON value. Strings are UTF-8; numbers are doubles.
+struct Json {
+    enum class Kind { null, boolean, number, string, list, object } kind = Kind::null;
+    double number = 0;
+    std::string string;
+    std::vector<Json> list;
+    std::vector<std::pair<std::string, Json>> object;
+
+    const Json& operator[](std::string_view key) const {
+        if (kind != Kind::object) refuse("expected an object around " + std::string(key));
+        for (const auto& entry : object)
+            if (entry.first == key) return entry.second;
+        refuse("expected the key " + std::string(key));
+    }
+    const std::vector<Json>& items() const {
+        if (kind != Kind::list) refuse("expected a list");
+        return list;
+    }
+    const std::vector<std::pair<std::string, Json>>& entries() const {
+        if (kind != Kind::object) refuse("expected an object");
+        return object;
+    }
+    const std::string& str() const {
+        if (kind != Kind::string) refuse("expected a string");
+        return string;
+    }
+    std::int64_t whole() const {
+        const bool in_range = number > -9e15 && number < 9e15;
+        if (kind != Kind::number || !in_range || static_cast<double>(static_cast<std::int64_t>(number)) != number)
+            refuse("expected a whole number");
+        return static_cast<std::int64_t>(number);
+    }
+    std::vector<std::int64_t> wholes() const {
+        std::vector<std::int64_t> out;
+        for (const auto& item : items()) out.push_back(item.whole());
+        return out;
+    }
+};
+
+inline void append_utf8(std::string& out, std::uint32_t c) {
+    if (c < 0x80) {
+        out += static_cast<char>(c);
+    } else if (c < 0x800) {
+        out += static_cast<char>(0xC0 | (c >> 6));
+        out += static_cast<char>(0x80 | (c & 0x3F));
+    } else if (c < 0x10000) {
+        out += static_cast<char>(0xE0 | (c >> 12));
+        out += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
+        out += static_cast<char>(0x80 | (c & 0x3F));
+    } else {
+        out += static_cast<char>(0xF0 | (c >> 18));
+        out += static_cast<char>(0x80 | ((c >> 12) & 0x3F));
+        out += static_cast<char>(0x80 | ((c >> 6) & 0x3F));
+        out += static_cast<char>(0x80 | (c & 0x3F));
+    }
+}
+
+class Parser {
+public:
+    explicit Parser(std::string_view text) : text_(text) {}
+
+    Json whole() {
+        Json value = parse(0);
+        space();
+        if (at_ != text_.size()) fail("the end");
+        return value;
+    }
+
+private:
+    static constexpr int deepest = 64;
+    std::string_view text_;
+    std::size_t at_ = 0;
+
+    [[noreturn]] void fail(const char* expected) const {
+        refuse("byte " + std::to_string(at_) + ": expected " + expected);
+    }
+    void space() {
+        while (at_ < text_.size() && std::string_view(" \n\r\t").find(text_[at_]) != std::string_view::npos) ++at_;
+    }
+    bool next(char c) {
+        space();
+        if (at_ >= text_.size() || text_[at_] != c) return false;
+        ++at_;
+        return true;
+    }
+    bool word(std::string_view w) {
+        if (text_.substr(at_, w.size()) != w) return false;
+        at_ += w.size();
+        return true;
+    }
+    Json parse(int depth) {
+        space();
+        if (at_ >= text_.size() || depth > deepest) fail("a value");
+        Json value;
+        const char c = text_[at_];
+        if (c == '{') {
+            value.kind = Json::Kind::object;
+            ++at_;
+            if (!next('}')) {
+                do {
+                    space();
+                    std::string key = string();
+                    if (!next(':')) fail("':'");
+                    value.object.emplace_back(std::move(key), parse(depth + 1));
+                } while (next(','));
+                if (!next('}')) fail("'}'");
+            }
+        } else if (c == '[') {
+            value.kind = Json::Kind::list;
+            ++at_;
+            if (!next(']')) {
+                do {
+                    value.list.push_back(parse(depth + 1));
+                } while (next(','));
+                if (!next(']')) fail("']'");
+            }
+        } else if (c == '"') {
+            value.kind = Json::Kind::string;
+            value.string = string();
+        } else if (word("true") || word("false")) {
+            value.kind = Json::Kind::boolean;
+            value.number = c == 't';
+        } else if (!word("null")) {
+            const std::size_t start = at_;
+            while (at_ < text_.size() && std::string_view("+-.eE0123456789").find(text_[at_]) != std::string_view::npos) ++at_;
+            const std::string digits(text_.substr(start, at_ - start));
+            char* end = nullptr;
+            value.kind = Json::Kind::number;
+            value.number = std::strtod(digits.c_str(), &end);
+            if (digits.empty() || *end != '\0') fail("a value");
+        }
+        return value;
+    }
+    std::uint32_t hex4() {
+        std::uint32_t value = 0;
+        for (int i = 0; i < 4; ++i, ++at_) {
+            const char c = at_ < text_.size() ? text_[at_] : ' ';
+            const std::size_t digit = std::string_view("0123456789abcdefABCDEF").find(c);
+            if (digit == std::string_view::npos) fail("four hex digits");
+            value = value * 16 + static_cast<std::uint32_t>(digit < 16 ? digit : digit - 6);
+        }
+        return value;
+    }
+    std::string string() {
+        if (at_ >= text_.size() || text_[at_] != '"') fail("a string");
+        ++at_;
+        std::string out;
+        while (at_ < text_.size() && text_[at_] != '"') {
+            char c = text_[at_++];
+            if (c != '\\') {
+                out += c;
+                continue;
+            }
+            c = at_ < text_.size() ? text_[at_++] : ' ';
+            const std::size_t simple = std::string_view("\"\\/bfnrt").find(c);
+            if (simple != std::string_view::npos) {
+                out += "\"\\/\b\f\n\r\t"[simple];
+            } else if (c == 'u') {
+                std::uint32_t code = hex4();
+                if (code >= 0xD800 && code < 0xDC00 && word("\\u")) code = 0x10000 + ((code - 0xD800) << 10) + (hex4() - 0xDC00);
+                append_utf8(out, code);
+            } else {
+                fail("an escape");
+            }
+        }
+        if (at_ >= text_.size()) fail("a closing quote");
+        ++at_;
+        return out;
+    }
+};
+
+}  // namespace detail
+
+// One fixed size: how many tokens of text and frames of sound it holds, and its model files by stage.
+struct Bucket {
+    std::string name;                           // as in file names, such as 5s
+    std::int64_t tokens = 0;                    // both pads included
+    std::int64_t frames = 0;                    // 600 samples, 25 ms each
+    std::map<std::string, std::string> models;  // stage -> file, relative to the package
+};
+
+class Selector {
+public:
+    // Reads what it needs from the text of manifest.json.
+    explicit Selector(std::string_view manifest) {
+        const detail::Json root = detail::Parser(manifest).whole();
+        if (root["schema_version"].whole() != 1) detail::refuse("expected schema version 1");
+        for (const auto& item : root["buckets"].items()) {
+            Bucket bucket{item["name"].str(), item["tokens"].whole(), item["frames"].whole(), {}};
+            for (const auto& model : item["models"].entries()) bucket.models[model.first] = model.second.str();
+            buckets_.push_back(std::move(bucket));
+        }
+        std::stable_sort(buckets_.begin(), buckets_.end(), [](const Bucket& a, const Bucket& b) { return a.frames < b.frames; });
+        for (const auto& voice : root["selector"]["voices"].entries()) {
+            Table table{voice.second["tokens"].wholes(), voice.second["speeds_milli"].wholes(), {}};
+            for (const auto& row : voice.second["frames"].items()) table.frames.push_back(row.wholes());
+            bool whole = table.frames.size() == table.speeds.size() && table.speeds.size() > 1 && table.tokens.size() > 1;
+            for (const auto& row : table.frames) whole = whole && row.size() == table.tokens.size();
+            if (!whole) detail::refuse("the table of voice " + voice.first + " has holes");
+            tables_.emplace(voice.first, std::move(table));
+        }
+        for (const auto& symbol : root["vocabulary"].entries())
+            vocabulary_[symbol.first] = static_cast<std::int32_t>(symbol.second.whole());
+    }
+
+    // Smallest first.
+    const std::vector<Bucket>& buckets() const { return buckets_; }
+
+    // Phonemes in UTF-8 to ids, a pad (0) at each end; symbols outside the vocabulary are left out.
+    std::vector<std::int32_t> encode(std::string_view phonemes) const {
+        std::vector<std::int32_t> ids{0};
+        for (std::size_t at = 0; at < phonemes.size();) {
+            const auto lead = static_cast<unsigned char>(phonemes[at]);
+            const std::size_t length = lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+            const auto found = vocabulary_.find(std::string(phonemes.substr(at, length)));
+            if (found != vocabulary_.end()) ids.push_back(found->second);
+            at += length;
+        }
+        ids.push_back(0);
+        return ids;
+    }
+
+    // Frames that 99 % of texts of so many tokens (pads included) do not exceed; -1 beyond the table.
+    std::int64_t expected_frames(std::int64_t tokens, const std::string& voice, double speed) const {
+        const auto found = tables_.find(voice);
+        if (found == tables_.end()) throw std::invalid_argument("voice: the package has no voice " + voice);
+        const Table& table = found->second;
+        const auto &ts = table.tokens, &ss = table.speeds;
+        const double scaled = speed * 1000;
+        if (!(scaled >= static_cast<double>(ss.front()) && scaled <= static_cast<double>(ss.back())))
+            throw std::invalid_argument("speed: outside the voice's table");
+        if (tokens < 1) throw std::invalid_argument("tokens: expected at least 1");
+        if (tokens > ts.back()) return -1;
+        const auto milli = static_cast<std::int64_t>(scaled);
+        const std::int64_t n = std::max(tokens, ts.front());
+        const std::size_t i = place(ts, n), j = place(ss, milli);
+        const auto row = [&](std::size_t k) {
+            return table.frames[k][i] * (ts[i + 1] - n) + table.frames[k][i + 1] * (n - ts[i]);
+        };
+        const std::int64_t total = row(j) * (ss[j + 1] - milli) + row(j + 1) * (milli - ss[j]);
+        const std::int64_t scale = (ts[i + 1] - ts[i]) * (ss[j + 1] - ss[j]);
+        return (total + scale - 1) / scale;
+    }
+
+    // The smallest bucket for that many tokens (pads included); nullptr: split the text.
+    const Bucket* choose(std::int64_t tokens, const std::string& voice, double speed) const {
+        const std::int64_t frames = expected_frames(tokens, voice, speed);
+        return frames < 0 ? nullptr : choose_sound(frames, tokens);
+    }
+
+    // The smallest bucket that holds exactly so many frames of sound from so many tokens; nullptr: split the text.
+    const Bucket* choose_sound(std::int64_t frames, std::int64_t tokens) const {
+        for (const auto& bucket : buckets_)
+            if (frames <= bucket.frames && tokens <= bucket.tokens) return &bucket;
+        return nullptr;
+    }
+
+    // The most tokens (pads included) that choose() finds a bucket for: the limit of a chunk. 0 if none.
+    std::int64_t most_tokens(const std::string& voice, double speed) const {
+        std::int64_t low = 0, high = 0;
+        for (const auto& bucket : buckets_) high = std::max(high, bucket.tokens);
+        while (low < high) {
+            const std::int64_t middle = (low + high + 1) / 2;
+            if (choose(middle, voice, speed) == nullptr)
+                high = middle - 1;
+            else
+                low = middle;
+        }
+        return low;
+    }
+
+private:
+    struct Table {
+        std::vector<std::int64_t> tokens, speeds;
+        std::vector<std::vector<std::int64_t>> frames;
+    };
+    std::vector<Bucket> buckets_;
+    std::map<std::string, Table> tables_;
+    std::map<std::string, std::int32_t> vocabulary_;
+
+    static std::size_t place(const std::vector<std::int64_t>& knots, std::int64_t value) {
+        std::size_t i = 0;
+        while (i + 2 < knots.size() && knots[i + 1] <= value) ++i;
+        return i;
+    }
+};
+
+}  // namespace kokoro_npu

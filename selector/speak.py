@@ -1,0 +1,90 @@
+"""`make speak`: text -> WAV through a package, on this computer; the file grows while the sound is made."""
+
+from __future__ import annotations
+
+import resource
+import time
+from pathlib import Path
+from typing import Any
+
+import soundfile
+
+from export_onnx import console
+from export_onnx.errors import PackageError
+from export_onnx.geometry import FRAMES_PER_SECOND, SAMPLE_RATE
+from selector.manifest import MANIFEST
+from selector.package import Package
+from selector.write import TEMPORARY, whole_file
+
+
+def find_package(dist: Path, target: str, weights: str = "") -> Path:
+    """The newest package of a target in `dist`, or `dist` itself where it is one.
+
+    Raises:
+        PackageError: there is none.
+    """
+    if (dist / MANIFEST).is_file():
+        return dist
+    found = [p.parent for p in dist.glob(f"kokoro-npu-{weights or '*'}-*-{target}/{MANIFEST}")]
+    found = [p for p in found if not p.name.startswith(TEMPORARY)]
+    if not found:
+        raise PackageError(
+            str(dist),
+            expected=f"a package for {target}",
+            got="none",
+            todo="Make one with `make export-int8`, or name another TARGET.",
+        )
+    return max(found, key=lambda p: ((p / MANIFEST).stat().st_mtime, p.name))
+
+
+def speak(
+    dist: Path,
+    target: str,
+    text: str,
+    voice: str = "",
+    speed: float = 1.0,
+    out: Path = Path("out.wav"),
+    weights: str = "",
+) -> dict[str, Any]:
+    """Speaks `text` into `out`, 24 kHz mono; says the buckets, seconds and real-time factor, and returns them.
+
+    Raises:
+        PackageError, ContractError, TextError: as `Package.open` and `Package.synthesize`; `out` is then as before.
+    """
+    package = Package.open(find_package(dist, target, weights))
+    console.say(f"{package.folder.name}, voice {voice or min(package.manifest.voices.files)}, speed {speed:g}")
+    begun = time.monotonic()
+    samples, chunks, first = 0, 0, 0.0
+    worst_click, worst_air = -200.0, -1.0
+    with (
+        whole_file(out) as work,
+        soundfile.SoundFile(work, "w", SAMPLE_RATE, 1, subtype="PCM_16", format="WAV") as wav,
+    ):
+        for spoken in package.synthesize(text, voice or None, speed):
+            wav.write(spoken.samples.clip(-1, 1))
+            samples += len(spoken.samples)
+            if not spoken.sound_bucket:
+                continue
+            chunks += 1
+            first = first or time.monotonic() - begun
+            if spoken.seam:
+                worst_click = max(worst_click, spoken.seam.click_db)
+                worst_air = max(worst_air, spoken.seam.dead_air)
+            skipped = f", no id for {' '.join(spoken.skipped)}" if spoken.skipped else ""
+            moved = f"{spoken.text_bucket} -> " if spoken.text_bucket != spoken.sound_bucket else ""
+            seconds = spoken.frames / FRAMES_PER_SECOND
+            console.say(f"  {spoken.tokens:3d} tokens {seconds:5.1f} s {moved}{spoken.sound_bucket}{skipped}")
+    elapsed = time.monotonic() - begun
+    audio = samples / SAMPLE_RATE
+    result = {
+        "out": str(out),
+        "chunks": chunks,
+        "seconds": round(audio, 3),
+        "real_time_factor": round(elapsed / audio, 3),
+        "first_sound_after": round(first, 3),
+        "peak_memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    }
+    if chunks > 1:
+        result |= {"worst_click_db": round(worst_click, 1), "worst_dead_air": round(worst_air, 3)}
+    console.say(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in result.items()))
+    return result
