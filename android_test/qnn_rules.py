@@ -25,6 +25,7 @@ KNOWN: Final = frozenset(
     LayerNormalization DepthToSpace SpaceToDepth Resize Where Equal Greater Less Expand Tile LSTM
     QuantizeLinear DequantizeLinear""".split()  # noqa: SIM905
 )
+CONTRIBUTED: Final = ("QuantizeLinear", "DequantizeLinear")  # 16-bit ones, below opset 21
 WEIGHT_AXIS: Final = {"Conv": 0, "ConvTranspose": 1, "MatMul": 1}  # per channel
 MAX_LSTM_STEPS: Final = 64  # 64 steps compiled in 2.4 s, 600 in 365 s: unrolled, and always in half precision
 
@@ -48,6 +49,8 @@ def check_qnn(view: GraphView) -> Verdict:
 
 def _known(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Found | None:
     if node.domain in ("", "ai.onnx") and node.op_type in KNOWN:
+        return None
+    if node.domain == "com.microsoft" and node.op_type in CONTRIBUTED:
         return None
     name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
     return Found("an operator the provider knows", name, "Rewrite it, or move it to a CPU stage.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import numpy_helper
+from onnx import TensorProto, helper, numpy_helper
 
 from export_onnx import contracts, geometry
 from export_onnx.errors import CoverageError
@@ -41,11 +41,14 @@ def crop_model(model: onnx.ModelProto, stage: str, frames: int, to: int = CROP_F
     for info in graph.output:
         info.type.tensor_type.ClearField("shape")
     try:
-        crop = onnx.shape_inference.infer_shapes(crop, strict_mode=True, data_prop=True)
+        known = onnx.shape_inference.infer_shapes(_with_casts(crop), strict_mode=True, data_prop=True)
     except onnx.shape_inference.InferenceError as error:
         raise _misfit(stage, str(error)) from error
-    if any(not info.type.tensor_type.HasField("shape") for info in crop.graph.output):
+    if any(not info.type.tensor_type.HasField("shape") for info in known.graph.output):
         raise _misfit(stage, "an output without a shape")
+    graph.value_info.extend(known.graph.value_info)
+    del graph.output[:]
+    graph.output.extend(known.graph.output)
     return crop
 
 
@@ -67,6 +70,22 @@ def crop_values(values: dict[str, NDArray[np.generic]], stage: str, start: int) 
                 array = np.pad(array, room)
         cut[port.name] = array
     return cut
+
+
+def _with_casts(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Q and DQ as Cast, of the same types and shapes: onnx cannot infer those of ONNX Runtime's own 16-bit Q."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    types = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
+    for node in copy.graph.node:
+        if node.op_type in ("QuantizeLinear", "DequantizeLinear"):
+            quantize = node.op_type == "QuantizeLinear"
+            to = types.get(node.input[2] if len(node.input) > 2 else "", TensorProto.UINT8)
+            del node.input[1:]
+            del node.attribute[:]
+            node.op_type, node.domain = "Cast", ""
+            node.attribute.append(helper.make_attribute("to", to if quantize else TensorProto.FLOAT))
+    return copy
 
 
 def _scaled(size: int, frames: int, to: int) -> int:

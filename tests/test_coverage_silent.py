@@ -1,0 +1,96 @@
+"""What Qualcomm's compiler takes and gets wrong without a word: caught by the numbers, and mended by the rewrite."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from android_test.graph_view import GraphView
+from android_test.qnn_host import unavailable
+from android_test.qnn_rules import check_qnn
+from android_test.simulate import Agreement, simulate
+
+pytestmark = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "-")
+F = np.float32
+
+
+def build(body: str, shape, constants) -> onnx.ModelProto:
+    parsed = onnx.parser.parse_model(f'<ir_version: 10, opset_import: ["" : 21]> g () => () {{ {body} }}')
+    parsed.graph.input.append(helper.make_tensor_value_info("x", TensorProto.FLOAT, shape))
+    parsed.graph.output.append(onnx.ValueInfoProto(name="y"))
+    parsed.graph.initializer.extend(numpy_helper.from_array(np.asarray(a), name) for name, a in constants.items())
+    return onnx.shape_inference.infer_shapes(parsed, strict_mode=True, data_prop=True)
+
+
+def run(model: onnx.ModelProto) -> Agreement:
+    shape = [dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
+    return simulate(model, {"x": np.random.default_rng(0).standard_normal(shape).astype(F)})
+
+
+def snake(square: str) -> onnx.ModelProto:
+    """On small tensors Pow is right as well: what goes wrong is how the compiler cuts it."""
+    alpha = np.random.default_rng(1).uniform(0.5, 2, (1, 64, 1, 1)).astype(F)
+    body = f"a = Mul(x, alpha) \n s = Sin(a) \n q = {square} \n w = Mul(q, inverse) \n y = Add(x, w)"
+    return build(body, (1, 64, 1, 1920), {"alpha": alpha, "inverse": 1 / alpha, "two": F(2)})
+
+
+def pool(form: str) -> onnx.ModelProto:
+    """AdainResBlk1d.pool: depthwise, doubling."""
+    weight = np.random.default_rng(2).standard_normal((16, 1, 1, 3)).astype(F)
+    if form == "padded":
+        attributes = "kernel_shape=[1,3], strides=[1,2], pads=[0,1,0,1], output_padding=[0,1], group=16"
+    else:  # a fourth tap of zero gives the same step more
+        weight = np.concatenate([weight, np.zeros((16, 1, 1, 1), F)], 3)
+        attributes = "kernel_shape=[1,4], strides=[1,2], pads=[0,1,0,1], group=16"
+    return build(f"y = ConvTranspose<{attributes}>(x, w)", (1, 16, 1, 64), {"w": weight})
+
+
+def two_convolutions(mask: str) -> onnx.ModelProto:
+    """quantized Conv -> norm -> Snake -> quantized Conv, masked before or behind Snake."""
+    draw = np.random.default_rng(3)
+    constants = {"z": np.uint16(32768), "s": F(1.5e-4), "wz": np.zeros(16, np.int8), "alpha": np.ones((1, 16, 1, 1), F)}
+    constants |= {"mask": (np.arange(256) < 200).astype(F).reshape(1, 1, 1, -1), "eps": F(1e-5), "axes": np.array([3])}
+    for i in (1, 2):
+        constants |= {f"w{i}": draw.integers(-127, 127, (16, 16, 1, 3)).astype(np.int8)}
+        constants |= {f"ws{i}": np.full(16, 0.002, F)}
+
+    def conv(i: int, x: str) -> str:
+        return f"""xq{i} = QuantizeLinear({x}, s, z)
+            xd{i} = DequantizeLinear(xq{i}, s, z)
+            wd{i} = DequantizeLinear<axis=0>(w{i}, ws{i}, wz)
+            c{i} = Conv<kernel_shape=[1,3], pads=[0,1,0,1]>(xd{i}, wd{i})
+            cq{i} = QuantizeLinear(c{i}, s, z)
+            cd{i} = DequantizeLinear(cq{i}, s, z)"""
+
+    norm = """m = ReduceMean(cd1, axes)
+        d = Sub(cd1, m)
+        dd = Mul(d, d)
+        v = ReduceMean(dd, axes)
+        ve = Add(v, eps)
+        sd = Sqrt(ve)
+        n = Div(d, sd)"""
+    before = "k = Mul(n, mask)" if mask == "before" else "k = Identity(n)"
+    behind = "h = Mul(g, mask)" if mask == "behind" else "h = Identity(g)"
+    snake = "a = Mul(k, alpha) \n i = Sin(a) \n q = Mul(i, i) \n g = Add(k, q)"
+    body = "\n".join([conv(1, "x"), norm, before, snake, behind, conv(2, "h"), "y = Identity(cd2)"])
+    return build(body, (1, 16, 1, 256), constants)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        (snake("Pow(s, two)"), snake("Mul(s, s)")),
+        (pool("padded"), pool("zero tap")),
+        (two_convolutions("behind"), two_convolutions("before")),
+    ],
+    ids=["pow in snake", "depthwise output padding", "mask after snake"],
+)
+def test_found_by_rule_and_by_number(wrong: onnx.ModelProto, right: onnx.ModelProto) -> None:
+    assert not check_qnn(GraphView.of(wrong)).covered
+    assert check_qnn(GraphView.of(right)).covered
+    bad, good = run(wrong), run(right)
+    assert bad.compilation.covered  # the compiler takes it and says nothing
+    assert not bad.agrees, bad.decibels
+    assert good.agrees, (good.decibels, good.compilation.reason)
