@@ -15,6 +15,7 @@ from export_onnx import console
 from selector.providers import TARGETS
 from selector.release import release
 from selector.speak import speak
+from selector.vectors import write_vectors
 
 UNINSTALLED: Final = "0.1.0"
 
@@ -27,7 +28,7 @@ def _version() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """One of the two commands."""
+    """One of the commands."""
     options = parse(arguments)
     if options.command == "package":
         release(
@@ -37,6 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.release,
             shlex.join(["python", "-m", "selector", "package"]),
         )
+    elif options.command == "vectors":
+        write_vectors(options.out)
     else:
         words = options.text if options.text_file is None else options.text_file.read_text(encoding="utf-8")
         speak(options.dist, options.target, words, options.voice, options.speed, options.out, options.weights)
@@ -53,6 +56,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     package.add_argument("--dist", type=Path, default=Path("dist"))
     package.add_argument("--targets", nargs="+", default=list(TARGETS), choices=TARGETS)
     package.add_argument("--release", default=_version(), help="version in names (default: this project's)")
+    vectors = commands.add_parser("vectors", help="the test vectors that C++ and Java are compared with")
+    vectors.add_argument("--out", type=Path, default=Path("tests/vectors"))
     talk = commands.add_parser("speak", help="text -> WAV, through the package in dist/")
     talk.add_argument("--dist", type=Path, default=Path("dist"), help="a package, or the folder that holds them")
     talk.add_argument("--target", default="cpu", choices=TARGETS)
