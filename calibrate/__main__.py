@@ -1,0 +1,112 @@
+"""`python -m calibrate`: float ONNX + sentences x voices -> value ranges, in `build/calibrate/`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from calibrate import store
+from calibrate.capture import NPU_STAGES, Sample, Skipped, make_probe, speak
+from calibrate.corpus import Split, make_split
+from calibrate.ranges import METHODS
+from calibrate.statistics import ChannelStatistics
+from export_onnx import console
+from export_onnx.contracts import BUCKETS, Bucket
+from export_onnx.errors import ContractError
+from export_onnx.provenance import Report, code_digest, is_up_to_date, read_report, sha256, signature, start, versions
+
+SENTENCES: Final = 64
+HELD_OUT: Final = 16
+
+Collected = dict[str, dict[str, ChannelStatistics]]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Speaks the corpus in float, watches the NPU stages' convolutions, writes ranges."""
+    options = parse(arguments)
+    source, folder = options.build / "export_onnx", options.build / "calibrate"
+    exported = read_report(source)
+    if exported is None:
+        raise ContractError(str(source), expected="a completed export", got="none", todo="Run `python -m export_onnx`.")
+    bucket = next(b for b in BUCKETS if f"{b.seconds:g}" == options.bucket)
+    voices = sorted(file.stem for file in (source / "voices").glob("*.npy"))
+    split = make_split(options.corpus, voices, options.sentences, HELD_OUT)
+    wanted = signature(
+        weights=exported["weights"],
+        graphs=[sha256(source / f"{stage}_{bucket.name}.onnx") for stage in NPU_STAGES],
+        split=split.facts(),
+        bucket=bucket.name,
+        method=options.method,
+        code=code_digest("calibrate"),
+        versions=versions(),
+    )
+    if is_up_to_date(folder, wanted):
+        console.say(f"{folder} is up to date")
+        return 0
+    start(folder)
+    report = Report(folder, wanted, {"weights": exported["weights"], "bucket": bucket.name, "method": options.method})
+    collected, used, skipped = collect(source, bucket, split)
+    if not used:
+        raise ContractError(
+            f"bucket {bucket.name}",
+            expected="at least one sentence that fits",
+            got="none",
+            todo="Take a larger --bucket, or shorter sentences.",
+        )
+    store.write(folder, collected, used, options.method)
+    whole = report.write({"samples": used, "skipped": [_reason(s) for s in skipped], "split": split.facts()})
+    tensors = sum(len(stage) for stage in collected.values())
+    console.say(
+        f"{tensors} tensors from {used} sentences ({len(skipped)} did not fit {bucket.name}) "
+        f"in {whole['seconds']:.0f} s, {whole['peak_memory_mb']} MB at the peak"
+    )
+    return 0
+
+
+def collect(source: Path, bucket: Bucket, split: Split) -> tuple[Collected, int, list[Skipped]]:
+    """Statistics of every NPU stage over the calibration part; how many sentences; those that do not fit."""
+    probes = [make_probe(source, stage, bucket) for stage in NPU_STAGES]
+    collected: Collected = {probe.stage: {} for probe in probes}
+    skipped: list[Skipped] = []
+    used = 0
+    with console.progress("calibrate", len(split.calibration)) as advance:
+        for spoken in _watched(speak(source, bucket, split.calibration), advance):
+            if isinstance(spoken, Skipped):
+                skipped.append(spoken)
+                continue
+            used += 1
+            for probe in probes:
+                for name, steps in probe.run(spoken):
+                    seen = collected[probe.stage].setdefault(name, ChannelStatistics(steps.shape[0]))
+                    seen.add(steps)
+    return collected, used, skipped
+
+
+def _watched(spoken: Iterator[Sample | Skipped], advance: Any) -> Iterator[Sample | Skipped]:
+    for one in spoken:
+        advance(one.utterance.voice)
+        yield one
+
+
+def _reason(skipped: Skipped) -> dict[str, str]:
+    return {"text": skipped.utterance.text, "reason": skipped.reason}
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    """The command line: paths and names."""
+    parser = argparse.ArgumentParser(prog="python -m calibrate", description=__doc__)
+    parser.add_argument("--build", type=Path, default=Path("build"), help="where steps read and write")
+    parser.add_argument("--corpus", help="text, csv, json or parquet file, or a hub name (default: our sentences)")
+    parser.add_argument("--sentences", type=int, default=SENTENCES, help=f"how many (default: {SENTENCES})")
+    names = [f"{bucket.seconds:g}" for bucket in BUCKETS]
+    parser.add_argument("--bucket", default=names[0], choices=names, help="seconds; ranges serve all buckets")
+    parser.add_argument("--method", default=METHODS[0], choices=METHODS, help="how ranges are chosen")
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(console.guarded(main))

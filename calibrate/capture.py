@@ -1,0 +1,126 @@
+"""The float chain on sentences: the inputs of the NPU stages, and what flows through their convolutions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from calibrate.corpus import Utterance
+from export_onnx import text
+from export_onnx.chain import Chain, Tensors, noise, text_inputs
+from export_onnx.contracts import STAGES, Bucket
+from export_onnx.errors import ContractError, TextError
+from export_onnx.storage import load
+
+BEFORE_SOUND: Final = ("bert", "duration", "prosody", "source")
+SPEAKING: Final = "en-us"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One utterance that fits the bucket, up to the vocoder's door."""
+
+    utterance: Utterance
+    values: Tensors  # by contract name
+    frames: int
+    tokens: int
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """One that does not, and why."""
+
+    utterance: Utterance
+    reason: str
+
+
+def speak(folder: Path, bucket: Bucket, utterances: Sequence[Utterance]) -> Iterator[Sample | Skipped]:
+    """Runs the stages before the vocoder on each utterance, one at a time.
+
+    Args:
+        folder: what the export step wrote.
+        bucket: one of its buckets.
+    """
+    chain = Chain(folder, bucket)
+    vocab = json.loads((folder / "config.json").read_text(encoding="utf-8"))["vocab"]
+    for utterance in utterances:
+        try:
+            encoded = text.encode(text.phonemize(utterance.text, SPEAKING), vocab)
+            pack = np.load(folder / "voices" / f"{utterance.voice}.npy")
+            style = pack[len(encoded.phonemes) - 1][None]
+            values = text_inputs(encoded.ids, style, utterance.speed, bucket)
+        except (TextError, ContractError) as error:
+            yield Skipped(utterance, str(error))
+            continue
+        for stage in BEFORE_SOUND:
+            if stage == "source":
+                values["noise"] = noise(bucket, utterance.seed)
+            values.update(chain.run(stage, values))
+        frames = int(values["n_frames"][0])
+        if frames > bucket.frames:
+            yield Skipped(utterance, f"{frames} frames; bucket {bucket.name} holds {bucket.frames}")
+            continue
+        yield Sample(utterance, values, frames, len(encoded.ids))
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A session of one stage that also gives what flows in and out of its convolutions.
+
+    Attributes:
+        tensors: the names of those values.
+    """
+
+    stage: str
+    bucket: Bucket
+    session: ort.InferenceSession
+    tensors: tuple[str, ...]
+
+    def run(self, sample: Sample) -> Iterator[tuple[str, NDArray[np.float32]]]:
+        """Each value of one sample, real steps only: [C, L]."""
+        feeds = {port.name: sample.values[port.name] for port in self.session.get_inputs()}
+        outputs = self.session.run(list(self.tensors), feeds)
+        for name, array in zip(self.tensors, outputs, strict=True):
+            yield name, real_steps(array, self.stage, self.bucket, sample)
+
+
+def make_probe(folder: Path, stage: str, bucket: Bucket) -> Probe:
+    """Loads a stage's float graph and opens it at its convolutions."""
+    model = load(folder / f"{stage}_{bucket.name}.onnx")
+    names = conv_values(model)
+    given = {value.name for value in (*model.graph.output, *model.graph.input)}
+    known = {value.name: value for value in model.graph.value_info}
+    model.graph.output.extend(known[name] for name in names if name not in given)
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    # Memory goes back after each run: the probe's outputs are the peak of the step.
+    options.enable_cpu_mem_arena = False
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    return Probe(stage, bucket, session, names)
+
+
+def conv_values(model: onnx.ModelProto) -> tuple[str, ...]:
+    """Inputs and outputs of all convolutions, in the graph's order; graph inputs are not among them."""
+    inputs = {value.name for value in model.graph.input}
+    convs = (node for node in model.graph.node if node.op_type == "Conv")
+    names = dict.fromkeys(name for conv in convs for name in (conv.input[0], conv.output[0]))
+    return tuple(name for name in names if name not in inputs)
+
+
+def real_steps(array: NDArray[np.generic], stage: str, bucket: Bucket, sample: Sample) -> NDArray[np.float32]:
+    """[1, C, ..., L] without its padding: [C, L']."""
+    whole, real = (bucket.tokens, sample.tokens) if stage == "bert" else (bucket.frames, sample.frames)
+    length = array.shape[-1]
+    rows = np.asarray(array, np.float32).reshape(-1, length)
+    return rows[:, : real * (length // whole) + (1 if length % whole else 0)]
+
+
+NPU_STAGES: Final = tuple(stage.name for stage in STAGES if stage.runs_on == "npu")

@@ -1,0 +1,149 @@
+"""Sentences x voices x speeds, split by sentence and by voice: what ranges are made from, and what judges them.
+
+No sentence of the calibration part is in the held-out part. Where there is more than one voice, the last one by name
+speaks held-out sentences only; the other half of the held-out sentences is spoken by known voices.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from export_onnx.errors import TextError
+
+DEFAULT: Final = "the repository's sentences"
+SPEEDS: Final = (1.0, 0.85, 1.2)
+TEXT_COLUMNS: Final = ("text", "sentence", "transcription", "normalized_text")
+READERS: Final = {".txt": "text", ".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
+HELD_OUT_SHARE: Final = 10  # of a corpus without a split of its own: one in ten
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One thing to say."""
+
+    text: str
+    voice: str
+    speed: float
+    seed: int  # of the source's noise
+
+
+@dataclass(frozen=True)
+class Split:
+    """What ranges are collected from, and what they are judged on."""
+
+    name: str
+    calibration: tuple[Utterance, ...]
+    held_out: tuple[Utterance, ...]
+    held_out_voice: str | None
+
+    def facts(self) -> dict[str, Any]:
+        """For the report: every sentence with its voice and speed, and a digest."""
+        listed = {
+            "corpus": self.name,
+            "held_out_voice": self.held_out_voice,
+            "calibration": [asdict(u) for u in self.calibration],
+            "held_out": [asdict(u) for u in self.held_out],
+        }
+        return {**listed, "sha256": hashlib.sha256(repr(listed).encode()).hexdigest()}
+
+
+def make_split(corpus: str | None, voices: Sequence[str], calibration: int, held_out: int) -> Split:
+    """Chooses sentences evenly through the corpus, and gives them voices and speeds in turn.
+
+    Args:
+        corpus: None for the repository's sentences; else a text, csv, json or parquet file, or a data set's hub name.
+        voices: names; sorted here.
+        calibration, held_out: how many sentences, where there are as many.
+
+    Raises:
+        TextError: the corpus cannot be read, or holds too little.
+    """
+    train, test = _default_sentences() if corpus is None else _split_sentences(read_sentences(corpus))
+    names = sorted(voices)
+    known, unheard = (names[:-1], names[-1]) if len(names) > 1 else (names, None)
+
+    def speak(sentences: list[str], speakers: Sequence[str], seed: int) -> tuple[Utterance, ...]:
+        return tuple(
+            Utterance(text, speakers[i % len(speakers)], SPEEDS[(i // len(speakers)) % len(SPEEDS)], seed + i)
+            for i, text in enumerate(sentences)
+        )
+
+    judges = known if unheard is None else [name for voice in known for name in (unheard, voice)]
+    return Split(
+        corpus or DEFAULT,
+        speak(_evenly(train, calibration), known, 1_000),
+        speak(_evenly(test, held_out), judges, 9_000),
+        unheard,
+    )
+
+
+def _evenly(sentences: list[str], wanted: int) -> list[str]:
+    count = min(wanted, len(sentences))
+    return [sentences[i * len(sentences) // count] for i in range(count)]
+
+
+def _default_sentences() -> tuple[list[str], list[str]]:
+    folder = files("export_onnx").joinpath("demo_voice")
+    train, test = (
+        _lines(folder.joinpath(f"sentences_{part}.txt").read_text(encoding="utf-8")) for part in ("train", "held_out")
+    )
+    return train, [sentence for sentence in test if sentence not in set(train)]
+
+
+def _lines(text: str) -> list[str]:
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _split_sentences(sentences: list[str]) -> tuple[list[str], list[str]]:
+    """By the sentence's own digest: adding sentences to a corpus moves none from one part to the other."""
+    unique = list(dict.fromkeys(sentences))
+    held = [s for s in unique if hashlib.sha256(s.encode()).digest()[0] % HELD_OUT_SHARE == 0]
+    kept = [s for s in unique if s not in set(held)]
+    if not held or not kept:
+        raise TextError(
+            "corpus",
+            expected="enough sentences for a calibration and a held-out part",
+            got=str(len(unique)),
+            todo="Add sentences; a hundred are a good start.",
+        )
+    return kept, held
+
+
+def read_sentences(corpus: str) -> list[str]:
+    """The sentences of a local file or of a data set on the hub.
+
+    Raises:
+        TextError: it cannot be read, or has no column of text.
+    """
+    path = Path(corpus)
+    if path.suffix == ".txt" and path.is_file():
+        return _lines(path.read_text(encoding="utf-8"))
+    from datasets import load_dataset  # slow to import, and only needed here
+
+    try:
+        if path.suffix in READERS:
+            table = load_dataset(READERS[path.suffix], data_files=str(path), split="train")
+        else:
+            table = load_dataset(corpus, split="train")
+    except Exception as error:  # the library raises many kinds, also for a missing file or network
+        raise TextError(
+            f"corpus {corpus}",
+            expected="a .txt, .csv, .json or .parquet file, or the name of a data set",
+            got=f"{type(error).__name__}: {error}"[:160],
+            todo="Check the path; without a network only local files can be read.",
+        ) from error
+    column = next((name for name in TEXT_COLUMNS if name in table.column_names), None)
+    if column is None:
+        raise TextError(
+            f"corpus {corpus}",
+            expected=f"a column named {' or '.join(TEXT_COLUMNS)}",
+            got=", ".join(table.column_names),
+            todo="Rename the column that holds the sentences.",
+        )
+    return [str(row).strip() for row in table[column] if str(row).strip()]

@@ -1,0 +1,77 @@
+"""From what was seen of a tensor to the range that its integers cover.
+
+MIN_MAX keeps everything, PERCENTILE cuts the same share from every tensor, MSE cuts where the clipped values cost less
+than the finer step gains. MSE is the default: on held-out sentences it was 3.5 dB better than MIN_MAX at 8 bits in
+another project's measurement; `quantize` repeats the comparison in its report.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Method = Literal["mse", "percentile", "min-max"]
+METHODS: Final[tuple[Method, ...]] = ("mse", "percentile", "min-max")
+PERCENTILE: Final = 99.99  # of all values; each side loses half of the rest
+SHRINKS: Final = np.geomspace(1.0, 0.2, 33)  # what MSE tries on each side
+
+
+@dataclass(frozen=True)
+class Range:
+    """The real values that the smallest and the largest integer stand for; zero is always inside."""
+
+    low: float
+    high: float
+
+    def __post_init__(self) -> None:
+        assert self.low <= 0 <= self.high
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """Values and how often they were seen, with the exact extremes. `weights` need not be whole."""
+
+    centres: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    low: float
+    high: float
+
+
+def choose(histogram: Histogram, method: Method, bits: int) -> Range:
+    """The range of one tensor.
+
+    Args:
+        histogram: of everything that the range serves.
+        method: see the top of this file.
+        bits: 8 or 16; at 16 MSE hardly cuts anything.
+    """
+    low, high = min(0.0, histogram.low), max(0.0, histogram.high)
+    if low == high:
+        return Range(low, max(high, low + 1e-6))
+    if method == "min-max":
+        return Range(low, high)
+    if method == "percentile":
+        return _percentile(histogram, low, high)
+    return _least_squares(histogram, low, high, bits)
+
+
+def _percentile(histogram: Histogram, low: float, high: float) -> Range:
+    share = np.cumsum(histogram.weights) / histogram.weights.sum()
+    rest = (1 - PERCENTILE / 100) / 2
+    left = histogram.centres[np.searchsorted(share, rest)]
+    right = histogram.centres[min(np.searchsorted(share, 1 - rest), len(share) - 1)]
+    return Range(float(np.clip(left, low, 0)), float(np.clip(right, 0, high)))
+
+
+def _least_squares(histogram: Histogram, low: float, high: float, bits: int) -> Range:
+    """Rounding costs step**2 / 12 a value; clipping costs the squared excess. Both sides are tried together."""
+    x, w = histogram.centres, histogram.weights / histogram.weights.sum()
+    below = np.array([float((np.square(np.minimum(x - low * s, 0)) * w).sum()) for s in SHRINKS])
+    above = np.array([float((np.square(np.maximum(x - high * s, 0)) * w).sum()) for s in SHRINKS])
+    span = high * SHRINKS[None, :] - low * SHRINKS[:, None]
+    cost = below[:, None] + above[None, :] + np.square(span / (2**bits - 1)) / 12
+    i, j = np.unravel_index(int(cost.argmin()), cost.shape)
+    return Range(low * float(SHRINKS[i]), high * float(SHRINKS[j]))

@@ -1,0 +1,80 @@
+"""Streaming statistics of a tensor's channels: extremes exact, shape as a histogram that grows with the data.
+
+Memory does not depend on how much is seen. Bins are symmetric around zero and as wide as a power of two, so a
+histogram that must grow merges its bins in pairs: the result does not depend on the order of the samples. Histograms
+are kept a channel, because a channel that is later scaled by s only has its bins scaled by s.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+BINS: Final = 1024  # a channel
+STEPS_A_SAMPLE: Final = 512  # of the time axis enter the histogram; extremes see all of them
+SMALLEST: Final = -40  # log2 of the half range of a channel that has seen only zeros
+
+
+@dataclass
+class ChannelStatistics:
+    """What has been seen of one tensor, by channel.
+
+    Attributes:
+        low, high: exact extremes, [C].
+        total, squares: sums over all steps, [C].
+        exponent: the histogram covers -2**exponent to 2**exponent, [C].
+        counts: [C, BINS].
+        steps: how many steps of time were seen.
+    """
+
+    channels: int
+    low: NDArray[np.float64] = field(init=False)
+    high: NDArray[np.float64] = field(init=False)
+    total: NDArray[np.float64] = field(init=False)
+    squares: NDArray[np.float64] = field(init=False)
+    exponent: NDArray[np.int64] = field(init=False)
+    counts: NDArray[np.int64] = field(init=False)
+    steps: int = 0
+
+    def __post_init__(self) -> None:
+        self.low = np.full(self.channels, np.inf)
+        self.high = np.full(self.channels, -np.inf)
+        self.total = np.zeros(self.channels)
+        self.squares = np.zeros(self.channels)
+        self.exponent = np.full(self.channels, SMALLEST, dtype=np.int64)
+        self.counts = np.zeros((self.channels, BINS), dtype=np.int64)
+
+    def add(self, x: NDArray[np.float32]) -> None:
+        """One sample's real steps, [C, L]."""
+        self.low = np.minimum(self.low, x.min(1))
+        self.high = np.maximum(self.high, x.max(1))
+        self.total += x.sum(1, dtype=np.float64)
+        self.squares += np.einsum("cl,cl->c", x, x, dtype=np.float64)
+        self.steps += x.shape[1]
+        self._grow(np.maximum(np.abs(x.min(1)), np.abs(x.max(1))))
+        some = x[:, :: max(1, x.shape[1] // STEPS_A_SAMPLE)]
+        scaled = some * (BINS / 2 * np.exp2(-self.exponent.astype(np.float64)))[:, None] + BINS / 2
+        bins = np.clip(scaled.astype(np.int64), 0, BINS - 1) + np.arange(self.channels)[:, None] * BINS
+        self.counts += np.bincount(bins.ravel(), minlength=self.counts.size).reshape(self.counts.shape)
+
+    def _grow(self, peak: NDArray[np.float32]) -> None:
+        wanted = np.ceil(np.log2(np.maximum(peak, 2.0**SMALLEST) * (1 + 1e-6))).astype(np.int64)
+        for channel in np.flatnonzero(wanted > self.exponent):
+            times = int(wanted[channel] - self.exponent[channel])
+            row = self.counts[channel]
+            for _ in range(times):
+                if not row.any():
+                    break
+                row = _halve(row)
+            self.counts[channel] = row
+            self.exponent[channel] = wanted[channel]
+
+
+def _halve(row: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The same counts in bins of twice the width."""
+    merged = row.reshape(-1, 2).sum(1)
+    quarter = len(row) // 4
+    return np.concatenate([np.zeros(quarter, np.int64), merged, np.zeros(quarter, np.int64)])

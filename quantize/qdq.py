@@ -1,0 +1,132 @@
+"""Convolutions to DQ -> Conv -> Q units: the one file that calls ONNX Runtime's quantizer.
+
+It is given everything it could decide: ranges, the weights' scales, the nodes. Its calibrators are not used: they
+keep every sample of every tensor, and a second of this vocoder is a gigabyte.
+
+Behind it, `reconnect` undoes one of its habits: it lets *every* reader of a quantized tensor read the rounded values.
+Here float nodes keep reading the float ones; a norm, for example, divides by small deviations and would make the
+rounding large. Between a DQ and the next Q there is then always the convolution, or two float nodes and more.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import shape_inference, version_converter
+from onnxruntime.quantization import QuantType
+from onnxruntime.quantization.calibrate import CalibrationMethod, TensorsData
+from onnxruntime.quantization.onnx_model import ONNXModel
+from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
+
+from calibrate.ranges import Range
+from export_onnx.errors import ContractError
+from export_onnx.simplify import anonymize, constants_to_initializers, sort_initializers
+
+OPSET_OF_16_BITS = 21  # QuantizeLinear knows uint16 from there on
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which convolutions become integers, and how.
+
+    Attributes:
+        nodes: names of convolutions.
+        ranges: of their inputs and outputs, by value name.
+        bits: of activations.
+        weight_scales: conv -> the step of each output channel's weights, where not the largest weight decides.
+    """
+
+    nodes: tuple[str, ...]
+    ranges: Mapping[str, Range]
+    bits: int
+    weight_scales: Mapping[str, NDArray[np.float32]]
+
+
+def quantize_convolutions(model: onnx.ModelProto, plan: Plan) -> onnx.ModelProto:
+    """A copy of `model` whose convolutions `plan.nodes` are DQ -> Conv -> Q units.
+
+    Raises:
+        ContractError: a convolution or a range of the plan is not there.
+    """
+    graph = onnx.ModelProto()
+    graph.CopyFrom(model)
+    if not plan.nodes:
+        return graph
+    if plan.bits == 16:
+        graph = version_converter.convert_version(graph, OPSET_OF_16_BITS)
+    convs = {node.name: node for node in graph.graph.node if node.op_type == "Conv"}
+    for name in plan.nodes:
+        if name not in convs:
+            raise ContractError("plan", expected="convolutions of the graph", got=name, todo="Make the plan again.")
+    values = dict.fromkeys(v for name in plan.nodes for v in (convs[name].input[0], convs[name].output[0]))
+    missing = [value for value in values if value not in plan.ranges]
+    if missing:
+        raise ContractError("ranges", expected="one a value", got=f"none for {missing[0]}", todo="Calibrate again.")
+    activation = QuantType.QUInt16 if plan.bits == 16 else QuantType.QUInt8
+    logging.getLogger().setLevel(logging.ERROR)  # it logs to the root logger
+    quantizer = QDQQuantizer(
+        graph,
+        per_channel=True,
+        reduce_range=False,
+        weight_qType=QuantType.QInt8,
+        activation_qType=activation,
+        tensors_range=_tensors_range(plan, values),
+        nodes_to_quantize=list(plan.nodes),
+        nodes_to_exclude=[],
+        op_types_to_quantize=["Conv"],
+        extra_options={"TensorQuantOverrides": _weight_overrides(plan, convs)},
+    )
+    quantized = quantizer.quantize_model()
+    reconnect(quantized, model)
+    ordered = ONNXModel(quantized)
+    ordered.topological_sort()
+    finish(ordered.model)
+    return ordered.model
+
+
+def _tensors_range(plan: Plan, values: Mapping[str, None]) -> TensorsData:
+    ranges = {v: (np.float32(plan.ranges[v].low), np.float32(plan.ranges[v].high)) for v in values}
+    return TensorsData(CalibrationMethod.MinMax, ranges)
+
+
+def _weight_overrides(plan: Plan, convs: Mapping[str, onnx.NodeProto]) -> dict[str, list[dict[str, Any]]]:
+    return {
+        convs[name].input[1]: [{"axis": 0, "scale": step, "zero_point": np.int8(0)} for step in steps]
+        for name, steps in plan.weight_scales.items()
+        if name in plan.nodes
+    }
+
+
+def reconnect(quantized: onnx.ModelProto, original: onnx.ModelProto) -> None:
+    """Float nodes read the float value again where the rounded one is not a quantized convolution's own output."""
+    made_by = {output: node for node in quantized.graph.node for output in node.output}
+    floats = {value.name for value in (*original.graph.value_info, *original.graph.input)}
+    behind_conv = {node.output[0] for node in quantized.graph.node if node.op_type == "Conv"}
+    for node in quantized.graph.node:
+        if node.op_type in ("Conv", "QuantizeLinear", "DequantizeLinear"):
+            continue
+        for i, name in enumerate(node.input):
+            dequantize = made_by.get(name)
+            if dequantize is None or dequantize.op_type != "DequantizeLinear":
+                continue
+            quantize = made_by.get(dequantize.input[0])
+            if quantize is not None and quantize.input[0] in floats and quantize.input[0] not in behind_conv:
+                node.input[i] = quantize.input[0]
+
+
+def finish(model: onnx.ModelProto) -> None:
+    """Sorted initializers, no traces of tools, every shape known: what every written graph promises."""
+    constants_to_initializers(model)  # the version converter writes axes as Constant nodes
+    sort_initializers(model)
+    anonymize(model)
+    # 10: opset 21 needs it; 8 is what the float graphs have.
+    model.ir_version = 10 if any(o.version >= OPSET_OF_16_BITS for o in model.opset_import if not o.domain) else 8
+    del model.graph.value_info[:]
+    inferred = shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+    model.CopyFrom(inferred)
