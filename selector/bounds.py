@@ -36,6 +36,7 @@ CLOSERS: Final = "\"'’”»)]}*_"
 OPENERS: Final = "\"'‘“«([{*_"
 SENTENCE_END: Final = re.compile(r"[.!?…。！？।]+$")
 CLAUSE_END: Final = re.compile(r"[,;:，、；：—–]$|^-{1,2}$")
+LONE_DASH: Final = re.compile(r"^(?:[—–]|-{1,2})$")
 INITIALS: Final = re.compile(r"^(?:[^\W\d_]\.)+$")  # J. R. R., U.S., e.g.
 
 # Never end a sentence: what they shorten stands behind them.
@@ -87,9 +88,10 @@ def _bound(word: str, following: str, starts: bool) -> Bound:
         return Bound.SENTENCE if capital else Bound.CLAUSE  # "Stop!" he said
     if CLAUSE_END.search(bare):
         return Bound.GLUE if _digits(bare) and _digits(after) and bare[-1] == "," else Bound.CLAUSE  # May 5, 2020
-    if CLAUSE_END.search(after) and len(after) <= 2:
+    if LONE_DASH.match(after):
         return Bound.GLUE  # a dash between spaces belongs to what it follows
-    if _digits(bare) and (after[:1].isdigit() or 0 < len(after.rstrip(".,;:!?")) <= 3 or after.lower() in SCALES):
+    unit = after.rstrip(".,;:!?")
+    if _digits(bare) and (unit[:1].isdigit() or 0 < len(unit) <= 3 or unit.lower() in SCALES):
         return Bound.GLUE  # 10 000, 5 km, 3 million
     return Bound.WORD
 

@@ -46,6 +46,16 @@ class Chunk:
     bound: Bound
 
 
+@dataclass(frozen=True, slots=True)
+class _Atom:
+    run: tuple[Word, ...]
+    phonemes: int
+
+    @property
+    def bound(self) -> Bound:
+        return self.run[-1].bound
+
+
 def chunk(text: str, count: Count, limit: int, first_limit: int | None = None) -> Iterator[Chunk]:
     """Chunks of at most `limit` phonemes, in order; every word of the text is in exactly one.
 
@@ -61,23 +71,24 @@ def chunk(text: str, count: Count, limit: int, first_limit: int | None = None) -
     if limit < 1:
         raise TextError("chunk limit", expected="at least 1 phoneme", got=str(limit), todo="Check bucket and speed.")
     first = min(limit, max(1, first_limit or limit))
-    nothing, block, size = True, [], 0
+    nothing, size = True, 0
+    block: list[_Atom] = []
     for atom in _atoms(words(clean(text)), count, limit, first):
         nothing = False
         block.append(atom)
         size += atom.phonemes + 1
         if size >= BLOCK * limit:
             *done, last = _grouped(block, limit, first, final=False)
-            for group in done:
+            for group in _mended(done, count, limit, first):
                 yield _joined(group)
                 first = limit
             block, size = list(last), sum(a.phonemes + 1 for a in last)
     if nothing:
         raise TextError("text", expected="at least one word", got=repr(text[:40]), todo="Pass text with words in it.")
-    yield from map(_joined, _grouped(block, limit, first, final=True))
+    yield from map(_joined, _mended(_grouped(block, limit, first, final=True), count, limit, first))
 
 
-def _atoms(stream: Iterable[Word], count: Count, limit: int, first: int) -> Iterator[Chunk]:
+def _atoms(stream: Iterable[Word], count: Count, limit: int, first: int) -> Iterator[_Atom]:
     """The largest pieces that fit, in order. The first sentence is held to the first limit."""
     sentence: list[Word] = []
     ceiling = first
@@ -90,12 +101,12 @@ def _atoms(stream: Iterable[Word], count: Count, limit: int, first: int) -> Iter
         yield from _pieces(sentence, count, ceiling, Bound.CLAUSE)
 
 
-def _pieces(run: list[Word], count: Count, limit: int, cut_at: Bound) -> Iterator[Chunk]:
+def _pieces(run: list[Word], count: Count, limit: int, cut_at: Bound) -> Iterator[_Atom]:
     """`run` whole where it fits, else its parts at bounds of `cut_at`, and so on down to single words."""
     text = " ".join(word.text for word in run)
     size = count(text) if len(text) <= SURELY_LONG * limit or len(run) == 1 else limit + 1
     if size <= limit or len(run) == 1:
-        yield Chunk(text, size, len(run), run[-1].bound)
+        yield _Atom(tuple(run), size)
         return
     part: list[Word] = []
     least = limit // SMALL if cut_at <= Bound.WORD else 0
@@ -111,17 +122,18 @@ def _pieces(run: list[Word], count: Count, limit: int, cut_at: Bound) -> Iterato
         yield from _pieces(part, count, limit, Bound(max(Bound.GLUE, cut_at - 1)))
 
 
-def _grouped(atoms: list[Chunk], limit: int, first: int, *, final: bool) -> list[list[Chunk]]:
+def _grouped(atoms: list[_Atom], limit: int, first: int, *, final: bool) -> list[list[_Atom]]:
     """The cheapest cut of atoms into groups; where not `final`, the last group may still grow and costs nothing."""
     n = len(atoms)
     best: list[tuple[float, int]] = [(0.0, 0)] + [(float("inf"), 0)] * n  # cost of atoms[:j], start of its last group
     for start in range(n):
         size, spoken, across = -1, 0, 0
         ceiling = first if start == 0 else limit
+        own_paragraph = start == 0 or atoms[start - 1].bound is Bound.PARAGRAPH
         for end in range(start + 1, n + 1):
             atom = atoms[end - 1]
             size += atom.phonemes + 1
-            spoken += atom.words
+            spoken += len(atom.run)
             if size > ceiling and end > start + 1:
                 break
             cost = best[start][0] + ACROSS_PARAGRAPH_COST * across
@@ -129,9 +141,8 @@ def _grouped(atoms: list[Chunk], limit: int, first: int, *, final: bool) -> list
                 whole = final and end == n
                 cost += CHUNK_COST + max(0.0, (ceiling - size) / ceiling) ** 2
                 cost += 0.0 if whole else CUT_COST[atom.bound]
-                cost += (
-                    ORPHAN_COST if (spoken <= ORPHAN_WORDS and atom.bound is not Bound.PARAGRAPH) or spoken <= 1 else 0
-                )
+                heading = own_paragraph and atom.bound is Bound.PARAGRAPH
+                cost += ORPHAN_COST if spoken <= ORPHAN_WORDS and not heading else 0.0
             if cost < best[end][0]:
                 best[end] = (cost, start)
             across += atom.bound is Bound.PARAGRAPH
@@ -141,6 +152,24 @@ def _grouped(atoms: list[Chunk], limit: int, first: int, *, final: bool) -> list
     return [atoms[a:b] for a, b in pairwise(reversed(cuts))]
 
 
-def _joined(group: list[Chunk]) -> Chunk:
-    phonemes = sum(atom.phonemes for atom in group) + len(group) - 1
-    return Chunk(" ".join(a.text for a in group), phonemes, sum(a.words for a in group), group[-1].bound)
+def _mended(groups: list[list[_Atom]], count: Count, limit: int, first: int) -> list[list[_Atom]]:
+    """Where an orphan is left beside a piece that was not cut, the two are cut anew between words."""
+    mended: list[list[_Atom]] = []
+    for group in groups:
+        mended.append(group)
+        if len(mended) < 2 or mended[-2][-1].bound >= Bound.SENTENCE:
+            continue
+        if min(_spoken(mended[-2]), _spoken(group)) <= ORPHAN_WORDS:
+            pair = [word for atom in (*mended[-2], *group) for word in atom.run]
+            single = [_Atom((word,), count(word.text)) for word in pair]
+            mended[-2:] = _grouped(single, limit, first if len(mended) == 2 else limit, final=True)
+    return mended
+
+
+def _spoken(group: list[_Atom]) -> int:
+    return sum(len(atom.run) for atom in group)
+
+
+def _joined(group: list[_Atom]) -> Chunk:
+    text = " ".join(word.text for atom in group for word in atom.run)
+    return Chunk(text, sum(a.phonemes for a in group) + len(group) - 1, _spoken(group), group[-1].bound)

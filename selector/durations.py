@@ -20,10 +20,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from export_onnx.errors import ContractError
+from export_onnx.errors import ContractError, ParityError
 from selector.choose import expected_frames
 
 QUANTILE: Final = 0.99
+COVERAGE_FLOOR: Final = 0.95  # mean over voices; with a few dozen held-out texts 0.99 itself is not to be told
 SPEEDS: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5, 1.75, 2.0)
 READ_SPEED: Final = 0.001  # at this speed the duration stage counts thousandths of a frame
 SMALLEST: Final = 3  # tokens: one phoneme and two pads
@@ -116,3 +117,19 @@ def summary(fits: Mapping[str, Fit]) -> dict[str, float]:
     """Held-out coverage over all voices, and the worst voice's."""
     values = [fit.coverage for fit in fits.values()]
     return {"mean": sum(values) / len(values), "worst": min(values)}
+
+
+def check_worth(fits: Mapping[str, Fit]) -> None:
+    """Held-out coverage keeps its floor.
+
+    Raises:
+        ParityError: it does not; the selector would often pick a bucket that is too small.
+    """
+    got = summary(fits)["mean"]
+    if got < COVERAGE_FLOOR:
+        raise ParityError(
+            "selector table",
+            expected=f"at least {COVERAGE_FLOOR:.0%} of held-out texts covered",
+            got=f"{got:.1%}",
+            todo="Fit on texts that are like those held out.",
+        )

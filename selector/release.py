@@ -11,7 +11,7 @@ from export_onnx.provenance import Report, sha256, signature, start
 from selector.archive import write_aar, write_zip
 from selector.assemble import Inputs, bucket_contracts, make_package, read_inputs
 from selector.corpus import HELD_OUT_SHARE, fit, texts_per_voice
-from selector.durations import Fit, summary
+from selector.durations import Fit, check_worth, summary
 from selector.synth import Stages
 
 MOST_BYTES: Final = 110_000_000  # of a target's package at full size
@@ -27,6 +27,7 @@ def release(build: Path, dist: Path, targets: Sequence[str], version: str, comma
     start(build / "selector")
     report = Report(build / "selector", signature(weights=inputs.weights, targets=targets, version=version))
     fits = fit_tables(inputs)
+    check_worth(fits)
     worth = summary(fits)
     console.say(f"selector table: covers {worth['mean']:.1%} of held-out texts, worst voice {worth['worst']:.1%}")
     made: dict[str, Any] = {}
