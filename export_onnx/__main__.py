@@ -101,12 +101,8 @@ def prove(weights: Weights, folder: Path, bucket: Bucket) -> dict[str, float]:
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line: paths and names."""
     parser = argparse.ArgumentParser(prog="python -m export_onnx", description=__doc__)
-    parser.add_argument(
-        "--weights", default="auto", help="auto | demo | random | random-small | folder | hub name"
-    )
-    parser.add_argument(
-        "--build", type=Path, default=Path("build"), help="where steps write (default: build)"
-    )
+    parser.add_argument("--weights", default="auto", help="auto | demo | random | random-small | folder | hub name")
+    parser.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     names = [f"{bucket.seconds:g}" for bucket in BUCKETS]
     parser.add_argument("--buckets", nargs="+", default=names, choices=names, help="seconds (default: all)")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")

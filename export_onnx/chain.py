@@ -44,9 +44,7 @@ class Chain:
 
     folder: Path
     bucket: Bucket
-    replaced: Mapping[str, Path] = field(
-        default_factory=dict
-    )  # stage -> another file, such as a quantized one
+    replaced: Mapping[str, Path] = field(default_factory=dict)  # stage -> another file, such as a quantized one
     _sessions: dict[str, ort.InferenceSession] = field(default_factory=dict)
 
     def run(self, stage: str, values: Mapping[str, NDArray[np.generic]]) -> Tensors:
@@ -60,7 +58,12 @@ class Chain:
         return dict(zip(names, runner.run(names, feeds), strict=True))
 
     def speak(
-        self, ids: tuple[int, ...], style: NDArray[np.float32], speed: float = 1.0, seed: int = 0
+        self,
+        ids: tuple[int, ...],
+        style: NDArray[np.float32],
+        speed: float = 1.0,
+        seed: int = 0,
+        noise_values: NDArray[np.float32] | None = None,
     ) -> Tensors:
         """All six stages for one text.
 
@@ -69,6 +72,7 @@ class Chain:
             style: [1, 256], a voice row.
             speed: 0.5 to 2.
             seed: of the source's noise.
+            noise_values: [1, samples], draws to use in place of the seed's.
 
         Returns:
             Every tensor that crosses a stage's door, padded as the contract says.
@@ -87,7 +91,7 @@ class Chain:
                         got=str(frames),
                         todo="Take a larger bucket, or split the text.",
                     )
-                values["noise"] = noise(self.bucket, seed)
+                values["noise"] = noise(self.bucket, seed) if noise_values is None else noise_values
             values.update(self.run(stage.name, values))
         return values
 

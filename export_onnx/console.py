@@ -51,9 +51,7 @@ def guarded(main: Callable[[], int]) -> int:
     except PipelineError as error:
         if debug:
             raise
-        Console(stderr=True, soft_wrap=True, highlight=False).print(
-            f"{type(error).__name__}: {error}", markup=False
-        )
+        Console(stderr=True, soft_wrap=True, highlight=False).print(f"{type(error).__name__}: {error}", markup=False)
         return 1
     except KeyboardInterrupt:
         return 130

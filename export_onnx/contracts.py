@@ -87,9 +87,7 @@ WAVEFORM = Port("waveform", (1, "samples"), "24 kHz, 600 samples a frame")
 STAGES: Final = (
     Stage("bert", "npu", (IDS, TOKEN_MASK), (D_EN,)),
     Stage("duration", "cpu", (IDS, D_EN, N_TOKENS, PROSODY_STYLE, SPEED), (FRAMES_PER_TOKEN, D, T_EN)),
-    Stage(
-        "prosody", "cpu", (FRAMES_PER_TOKEN, D, T_EN, PROSODY_STYLE), (ASR, F0, ENERGY, N_FRAMES, FRAME_MASK)
-    ),
+    Stage("prosody", "cpu", (FRAMES_PER_TOKEN, D, T_EN, PROSODY_STYLE), (ASR, F0, ENERGY, N_FRAMES, FRAME_MASK)),
     Stage("source", "cpu", (F0, NOISE, N_FRAMES), (HAR,)),
     Stage("vocoder", "npu", (ASR, F0, ENERGY, HAR, TIMBRE_STYLE, FRAME_MASK), (SPECTRUM,)),
     Stage("tail", "cpu", (SPECTRUM, N_FRAMES), (WAVEFORM,)),

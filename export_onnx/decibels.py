@@ -13,7 +13,7 @@ CEILING = 200.0  # dB; equal to the last bit
 
 
 def snr(reference: Any, result: Any) -> float:
-    """Signal-to-error ratio in dB of two arrays of one shape; 200 where they are equal, -200 where `result` is not finite.
+    """Signal-to-error ratio in dB of two arrays of one shape: 200 where equal, -200 where `result` is not finite.
 
     Raises:
         ParityError: the shapes differ.
@@ -21,9 +21,7 @@ def snr(reference: Any, result: Any) -> float:
     a: NDArray[np.float64] = np.asarray(reference, dtype=np.float64)
     b: NDArray[np.float64] = np.asarray(result, dtype=np.float64)
     if a.shape != b.shape:
-        raise ParityError(
-            "shapes", expected=str(a.shape), got=str(b.shape), todo="Crop both to the real length."
-        )
+        raise ParityError("shapes", expected=str(a.shape), got=str(b.shape), todo="Crop both to the real length.")
     if not np.isfinite(b).all():
         return -CEILING
     signal, error = float((a * a).sum()), float(((a - b) ** 2).sum())

@@ -37,13 +37,13 @@ def export_stage(name: str, model: KModel, config: dict[str, Any], bucket: Bucke
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # Shapes are numbers here: what the tracer warns about (a size used as a number) is meant.
-        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)
-        warnings.filterwarnings("ignore", message=".*legacy TorchScript-based ONNX export.*")
+        warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
+        warnings.filterwarnings("ignore", category=DeprecationWarning)  # the exporter chosen above
         warnings.filterwarnings("ignore", message=".*Constant folding.*")
         torch.onnx.export(
             module,
             tuple(_example(port, sizes) for port in stage.inputs),
-            buffer,
+            buffer,  # type: ignore[arg-type]  # the TorchScript exporter writes to any file object
             dynamo=False,
             opset_version=OPSET,
             input_names=[port.name for port in stage.inputs],

@@ -17,9 +17,7 @@ F0_PER_FRAME: Final = 2  # F0 and energy values a frame
 BINS: Final = N_FFT // 2 + 1  # 11 magnitudes, 11 phases
 SPECTRAL_ROWS: Final = 2 * BINS  # 22
 STAGE0_PER_FRAME: Final = F0_PER_FRAME * UPSAMPLE_RATES[0]  # 20
-STAGE1_PER_FRAME: Final = (
-    STAGE0_PER_FRAME * UPSAMPLE_RATES[1]
-)  # 120 spectral columns a frame, and one more at the end
+STAGE1_PER_FRAME: Final = STAGE0_PER_FRAME * UPSAMPLE_RATES[1]  # 120 spectral columns a frame, and one more at the end
 SAMPLES_PER_FRAME: Final = STAGE1_PER_FRAME * HOP  # 600
 SAMPLES_PER_F0: Final = SAMPLES_PER_FRAME // F0_PER_FRAME  # 300
 FRAMES_PER_SECOND: Final = SAMPLE_RATE // SAMPLES_PER_FRAME  # 40

@@ -33,12 +33,10 @@ def merge(graphs: Mapping[str, onnx.ModelProto], sizes: dict[str, int], bucket: 
     for stage in STAGES:
         copy = onnx.GraphProto()
         copy.CopyFrom(graphs[stage.name].graph)
-        names = {v for node in copy.node for v in (*node.input, *node.output)} | {
-            t.name for t in copy.initializer
-        }
-        renamed = {v: v if v in ports or not v else f"{stage.name}/{v.lstrip('/')}" for v in names}
+        names = {v for node in copy.node for v in (*node.input, *node.output)} | {t.name for t in copy.initializer}
+        renamed = {v: v if v in ports or not v else f"{stage.name}:{v}" for v in names}
         for node in copy.node:
-            node.name = f"{stage.name}/{node.name.lstrip('/')}"
+            node.name = f"{stage.name}:{node.name}"
             node.input[:] = [renamed[v] for v in node.input]
             node.output[:] = [renamed[v] for v in node.output]
         for tensor in copy.initializer:
@@ -52,9 +50,7 @@ def merge(graphs: Mapping[str, onnx.ModelProto], sizes: dict[str, int], bucket: 
         [_value(port, sizes) for port in MERGED.outputs],
         initializers,
     )
-    model = helper.make_model(
-        graph, producer_name="kokoro-npu", opset_imports=[helper.make_opsetid("", OPSET)]
-    )
+    model = helper.make_model(graph, producer_name="kokoro-npu", opset_imports=[helper.make_opsetid("", OPSET)])
     model.ir_version = IR_VERSION
     sort_initializers(model)
     infer_shapes(model)
@@ -64,14 +60,10 @@ def merge(graphs: Mapping[str, onnx.ModelProto], sizes: dict[str, int], bucket: 
 
 def _token_mask(tokens: int) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
     """What the runtime does between the stages: 1 on real tokens."""
-    positions = numpy_helper.from_array(
-        np.arange(tokens, dtype=np.int32).reshape(1, -1), "token_mask/positions"
-    )
+    positions = numpy_helper.from_array(np.arange(tokens, dtype=np.int32).reshape(1, -1), "token_mask/positions")
     nodes = [
         helper.make_node("Less", [positions.name, "n_tokens"], ["token_mask/real"], "token_mask/Less"),
-        helper.make_node(
-            "Cast", ["token_mask/real"], [TOKEN_MASK.name], "token_mask/Cast", to=onnx.TensorProto.FLOAT
-        ),
+        helper.make_node("Cast", ["token_mask/real"], [TOKEN_MASK.name], "token_mask/Cast", to=onnx.TensorProto.FLOAT),
     ]
     return nodes, [positions]
 

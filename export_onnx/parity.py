@@ -134,9 +134,7 @@ def text_parity(
         "n_frames": np.array([frames], np.int32),
     }
     draws = reference.gaussians(model, frames, 0)
-    values["noise"] = pad_to(
-        reference.merged_noise(model, draws), geometry.frames_to_samples(bucket.frames)
-    ).numpy()
+    values["noise"] = pad_to(reference.merged_noise(model, draws), geometry.frames_to_samples(bucket.frames)).numpy()
     got = {name: chain.run(name, values) for name in ("bert", "duration", "prosody", "source")}
     counted = got["duration"]["frames_per_token"][:, :n]
     if (counted != spoken.frames_per_token.numpy()).any():
@@ -175,7 +173,5 @@ def exact_source(model: KModel, f0: Tensor, draws: Tensor) -> Tensor:
     waves = torch.sin(phase) * sines.sine_amp * voiced + loudness * draws.double()
     excitation = torch.tanh(waves @ linear.weight.double().T + linear.bias.double())[:, :, 0]
     window = torch.hann_window(geometry.N_FFT, dtype=torch.float64)
-    spectrum = torch.stft(
-        excitation, geometry.N_FFT, geometry.HOP, geometry.N_FFT, window, return_complex=True
-    )
+    spectrum = torch.stft(excitation, geometry.N_FFT, geometry.HOP, geometry.N_FFT, window, return_complex=True)
     return torch.cat([spectrum.abs(), spectrum.angle()], 1)

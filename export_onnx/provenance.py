@@ -49,9 +49,7 @@ def is_up_to_date(folder: Path, wanted: str) -> bool:
     if report is None or report.get("signature") != wanted:
         return False
     files: dict[str, str] = report["files"]
-    return all(
-        (folder / name).is_file() and sha256(folder / name) == digest for name, digest in files.items()
-    )
+    return all((folder / name).is_file() and sha256(folder / name) == digest for name, digest in files.items())
 
 
 def read_report(folder: Path) -> dict[str, Any] | None:

@@ -94,9 +94,7 @@ def speak(model: KModel, ids: Tensor, style: Tensor, speed: float, gaussians_see
     predictor = model.predictor
     d = predictor.text_encoder(d_en, prosody, length, mask)
     x, _ = predictor.lstm(d)
-    frames = (
-        torch.round(torch.sigmoid(predictor.duration_proj(x)).sum(-1) / speed).clamp(min=1).long()
-    )  # [1, n]
+    frames = torch.round(torch.sigmoid(predictor.duration_proj(x)).sum(-1) / speed).clamp(min=1).long()  # [1, n]
     token = torch.repeat_interleave(torch.arange(n), frames[0])
     alignment = torch.nn.functional.one_hot(token, n).T.float().unsqueeze(0)  # [1, n, f]
     f0, energy = predictor.F0Ntrain(d.transpose(-1, -2) @ alignment, prosody)

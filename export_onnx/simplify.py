@@ -17,15 +17,13 @@ from export_onnx.contracts import Bucket, Stage
 from export_onnx.errors import ContractError
 from export_onnx.geometry import TIME_MULTIPLE
 
-OPSET: Final = (
-    17  # from 18 on the reductions take their axes as an input; both NPU providers know 17 in every release
-)
+OPSET: Final = 17  # from 18 on the reductions take their axes as an input; both NPU providers know 17 in every release
 IR_VERSION: Final = 8
 
 # What an NPU stage may hold: the ops that both ONNX Runtime's NNAPI provider and Qualcomm's HTP take in float.
 NPU_OPS: Final = frozenset(
-    "Add Concat Conv Div Gather Gemm LeakyRelu MatMul Mul Pad ReduceMean Reshape Sin Slice Softmax Sqrt Squeeze Sub"
-    " Tanh Transpose Unsqueeze".split()
+    {"Add", "Concat", "Conv", "Div", "Gather", "Gemm", "LeakyRelu", "MatMul", "Mul", "Pad", "ReduceMean", "Reshape"}
+    | {"Sin", "Slice", "Softmax", "Sqrt", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze"}
 )
 # Nodes whose weights may be shared: one tensor read many times. All others get their own (see own_constants).
 SHARING_OPS: Final = frozenset({"Conv", "ConvTranspose", "Gemm", "LSTM", "MatMul", "Gather"})
@@ -110,9 +108,7 @@ def simplify(model: onnx.ModelProto, stage: Stage, sizes: dict[str, int], bucket
     where = f"{stage.name}_{bucket.name}"
     simple, agrees = onnxsim.simplify(model)
     if not agrees:
-        raise ContractError(
-            where, expected="an equal graph from onnxsim", got="another result", todo="Report it."
-        )
+        raise ContractError(where, expected="an equal graph from onnxsim", got="another result", todo="Report it.")
     for run in PASSES:
         run(simple)
     check_graph(simple, stage, sizes, where)

@@ -36,7 +36,7 @@ class Bert(nn.Module):
     def forward(self, ids: Tensor, token_mask: Tensor) -> Tensor:
         """The text as ALBERT reads it."""
         d_en = self.encoder(self.albert(ids, token_mask)) * token_mask.reshape(1, 1, 1, -1)
-        return d_en.squeeze(2)  # type: ignore[no-any-return]  # [1, hidden, tokens]
+        return d_en.squeeze(2)  # [1, hidden, tokens]
 
 
 class Duration(nn.Module):
@@ -55,9 +55,7 @@ class Duration(nn.Module):
         self.project = conv2d_from_linear(predictor.duration_proj.linear_layer)
         self.symbols = nn.Parameter(encoder.embedding.weight.detach().clone(), requires_grad=False)
         self.convs = nn.ModuleList(conv2d_from_conv1d(block[0]) for block in encoder.cnn)
-        self.norms = nn.ModuleList(
-            ChannelNorm(block[1].gamma, block[1].beta, block[1].eps) for block in encoder.cnn
-        )
+        self.norms = nn.ModuleList(ChannelNorm(block[1].gamma, block[1].beta, block[1].eps) for block in encoder.cnn)
         self.slope = encoder.cnn[0][2].negative_slope
         self.text_lstm = MaskedLstm(encoder.lstm)
 
@@ -65,9 +63,7 @@ class Duration(nn.Module):
         self, ids: Tensor, d_en: Tensor, n_tokens: Tensor, prosody_style: Tensor, speed: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Frames for each token, and what the sound is made of."""
-        real = (
-            (torch.arange(ids.shape[1], dtype=torch.int32) < n_tokens).float().reshape(1, 1, -1)
-        )  # [1, 1, tokens]
+        real = (torch.arange(ids.shape[1], dtype=torch.int32) < n_tokens).float().reshape(1, 1, -1)  # [1, 1, tokens]
         style = prosody_style.unsqueeze(2) * real  # [1, style, tokens]
         d = torch.cat([d_en * real, style], 1)
         for lstm, fc in zip(self.lstms, self.styles, strict=True):
@@ -94,8 +90,8 @@ class Prosody(nn.Module):
         predictor = model.predictor
         self.frames = bucket.frames
         self.shared = MaskedLstm(predictor.shared)
-        self.f0_blocks = nn.ModuleList(LeakyResBlock(block) for block in predictor.F0)
-        self.energy_blocks = nn.ModuleList(LeakyResBlock(block) for block in predictor.N)
+        self.f0_blocks = nn.ModuleList(LeakyResBlock(block, torch.float64) for block in predictor.F0)
+        self.energy_blocks = nn.ModuleList(LeakyResBlock(block, torch.float64) for block in predictor.N)
         self.f0_project = conv2d_from_conv1d(predictor.F0_proj)
         self.energy_project = conv2d_from_conv1d(predictor.N_proj)
 
@@ -104,9 +100,7 @@ class Prosody(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         """Text held for its frames, pitch and energy."""
         n_frames = frames_per_token.sum(1).to(torch.int32)  # [1]
-        frame_mask = (
-            (torch.arange(self.frames, dtype=torch.int32) < n_frames).float().unsqueeze(0)
-        )  # [1, frames]
+        frame_mask = (torch.arange(self.frames, dtype=torch.int32) < n_frames).float().unsqueeze(0)  # [1, frames]
         token = token_of_frame(frames_per_token, self.frames)
         asr = torch.index_select(t_en, 2, token) * frame_mask  # [1, hidden, frames]
         held = torch.index_select(d, 2, token) * frame_mask
@@ -119,7 +113,7 @@ class Prosody(nn.Module):
             for block in blocks:
                 after = twice if block.doubles else before
                 x, before = block(x, prosody_style, before, after), after
-            return (project(x) * twice.real).reshape(1, -1)  # type: ignore[no-any-return]  # [1, f0]
+            return (project(x) * twice.real).reshape(1, -1)  # [1, f0]
 
         f0 = curve(self.f0_blocks, self.f0_project)
         energy = curve(self.energy_blocks, self.energy_project)
@@ -137,9 +131,7 @@ class Source(nn.Module):
     def forward(self, f0: Tensor, noise: Tensor, n_frames: Tensor) -> Tensor:
         """The harmonic source as the vocoder reads it: 11 magnitudes, 11 phases."""
         frames = f0.shape[1] // geometry.F0_PER_FRAME
-        n_frames = n_frames.clamp(
-            max=frames
-        )  # what does not fit is refused outside; inside, nothing may crash
+        n_frames = n_frames.clamp(max=frames)  # what does not fit is refused outside; inside, nothing may crash
         excitation = self.excite(f0, noise)  # [1, samples]
         magnitude, phase = self.stft(excitation, n_frames * geometry.SAMPLES_PER_FRAME)
         har = torch.cat([magnitude, phase], 1) * column_mask(n_frames, frames, geometry.STAGE1_PER_FRAME)
@@ -161,7 +153,7 @@ class Vocoder(nn.Module):
         self.ups = nn.ModuleList(PolyphaseUpsample(up) for up in generator.ups)
         self.noise_convs = nn.ModuleList(conv2d_from_conv1d(conv) for conv in generator.noise_convs)
         # The first one is strided: without right padding the columns behind the STFT's last give no step more.
-        self.noise_convs[0].padding = (0, 0)
+        self.noise_convs[0].padding = (0, 0)  # type: ignore[assignment]
         self.noise_left = int(generator.noise_convs[0].padding[0])
         self.noise_res = nn.ModuleList(SnakeResBlock(block) for block in generator.noise_res)
         self.resblocks = nn.ModuleList(SnakeResBlock(block) for block in generator.resblocks)
@@ -199,7 +191,7 @@ class Vocoder(nn.Module):
             blocks = self.resblocks[i * self.kernels : (i + 1) * self.kernels]
             x = sum(block(x, timbre_style, mask) for block in blocks) * (1 / self.kernels)
         x = nn.functional.leaky_relu(x * at_stage1.real, 0.01)
-        return self.conv_post(x).squeeze(2)  # type: ignore[no-any-return]  # [1, rows, columns]
+        return self.conv_post(x).squeeze(2)  # [1, rows, columns]
 
 
 class Tail(nn.Module):
@@ -215,7 +207,7 @@ class Tail(nn.Module):
         magnitude = torch.exp(spectrum[:, : geometry.BINS, :columns])
         phase = torch.sin(spectrum[:, geometry.BINS :, :columns])
         real = column_mask(n_frames, columns // geometry.STAGE1_PER_FRAME, geometry.STAGE1_PER_FRAME)
-        return self.inverse(magnitude, phase, real)  # type: ignore[no-any-return]
+        return self.inverse(magnitude, phase, real)
 
 
 BUILDERS = {

@@ -22,8 +22,8 @@ from typing import Any, Final
 import httpx
 import numpy as np
 import torch
-from huggingface_hub import constants as hub_constants
 from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub import constants as hub_constants
 from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
 from kokoro.model import KModel
 from torch import Tensor
@@ -39,7 +39,9 @@ DEMO: Final = Path(__file__).parent / "demo_voice" / "checkpoint"
 RANDOM: Final = {"random": "kokoro-82m", "random-small": "small"}  # name -> architecture
 VOICE_SHAPE: Final = (MAX_PHONEMES, 2 * STYLE_HALF)  # one row for each number of phonemes
 PARTS: Final = ("bert", "bert_encoder", "predictor", "text_encoder", "decoder")
-LOCAL_ALTERNATIVES: Final = "Pass WEIGHTS=<folder with config.json, *.pth and voices/>, or use WEIGHTS=demo (or auto), which need no network."
+LOCAL_ALTERNATIVES: Final = (
+    "Pass WEIGHTS=<folder with config.json, *.pth and voices/>, or use WEIGHTS=demo (or auto), which need no network."
+)
 
 
 @dataclass(frozen=True)
@@ -111,15 +113,11 @@ def _from_hub(name: str) -> Path:
     """The repository's snapshot, from the cache where it is complete, else from the network."""
     revision, patterns = _revision(name), ["config.json", "*.pth", "voices/*.pt"]
     try:
-        return Path(
-            snapshot_download(name, revision=revision, allow_patterns=patterns, local_files_only=True)
-        )
+        return Path(snapshot_download(name, revision=revision, allow_patterns=patterns, local_files_only=True))
     except LocalEntryNotFoundError:
         pass  # not in the cache: ask the network
     try:
-        HfApi().model_info(
-            name, revision=revision, timeout=10
-        )  # answers or fails at once; the download retries
+        HfApi().model_info(name, revision=revision, timeout=10)  # answers or fails at once; the download retries
         return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
     except (OSError, httpx.HTTPError, OfflineModeIsEnabled) as error:
         offline = " (HF_HUB_OFFLINE is set)" if hub_constants.is_offline_mode() else ""
@@ -145,9 +143,7 @@ def load_folder(folder: Path, source: str, name: str, revision: str) -> Weights:
             str(config_file), expected="a JSON object", got=str(error)[:100], todo="Restore the file."
         ) from error
     if not isinstance(config, dict):
-        raise WeightsError(
-            str(config_file), expected="a JSON object", got=type(config).__name__, todo="Restore it."
-        )
+        raise WeightsError(str(config_file), expected="a JSON object", got=type(config).__name__, todo="Restore it.")
     checkpoints = sorted(folder.glob("*.pth"))
     if len(checkpoints) != 1:
         raise WeightsError(
@@ -182,9 +178,7 @@ def _torch_load(file: Path) -> Any:
             str(file),
             expected="a torch file that holds tensors only",
             got="a pickle that wants to run code" if code else f"{type(error).__name__}: {str(error)[:80]}",
-            todo="Do not trust this file; get the original."
-            if code
-            else "The file is damaged; get it again.",
+            todo="Do not trust this file; get the original." if code else "The file is damaged; get it again.",
         ) from error
 
 
@@ -194,11 +188,7 @@ def load_state(model: KModel, state: Any, where: Path) -> None:
     Raises:
         WeightsError: names the tensor.
     """
-    if (
-        not isinstance(state, dict)
-        or set(state) != set(PARTS)
-        or not all(isinstance(p, dict) for p in state.values())
-    ):
+    if not isinstance(state, dict) or set(state) != set(PARTS) or not all(isinstance(p, dict) for p in state.values()):
         got = sorted(state) if isinstance(state, dict) else type(state).__name__
         raise WeightsError(
             str(where),
@@ -217,13 +207,7 @@ def load_state(model: KModel, state: Any, where: Path) -> None:
         for key in sorted(set(ours) | set(theirs)):
             expected = str(list(ours[key].shape)) if key in ours else "no such tensor"
             found = theirs.get(key)
-            got = (
-                "nothing"
-                if found is None
-                else str(list(found.shape))
-                if isinstance(found, Tensor)
-                else "no tensor"
-            )
+            got = "nothing" if found is None else str(list(found.shape)) if isinstance(found, Tensor) else "no tensor"
             if expected != got:
                 raise WeightsError(
                     f"{where}, tensor {part}.{key}",
@@ -272,9 +256,7 @@ def load_voice(file: Path) -> Tensor:
         )
     voice = raw.reshape(VOICE_SHAPE).float()
     if not torch.isfinite(voice).all():
-        raise WeightsError(
-            str(file), expected="finite numbers", got="NaN or infinity", todo="Get the voice again."
-        )
+        raise WeightsError(str(file), expected="finite numbers", got="NaN or infinity", todo="Get the voice again.")
     return voice
 
 

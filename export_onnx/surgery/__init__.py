@@ -1,0 +1,39 @@
+"""The rewrites between the original's modules and a graph that NPUs take: one per file.
+
+Each file says in its first lines what stood there before, what stands there after, why, and what it costs. The list
+below is the order in which they build on each other; `stages.py` puts them together. Nothing here changes the
+original: every rewrite is a new module that copies its weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Surgery:
+    """One file of this folder."""
+
+    name: str  # the file's
+    replaces: str  # in the original
+    because: str  # why it stands where it stands
+
+
+SURGERIES: Final = (
+    Surgery("weight_norm", "torch's weight_norm hooks", "first: every later rewrite reads final weights"),
+    Surgery("conv2d", "Conv1d and Linear", "needs final weights; gives everything below its layout [1, C, 1, L]"),
+    Surgery("mask", "nothing: the original has no padding", "needs the layout; the norms below need the masks"),
+    Surgery("polyphase", "ConvTranspose1d, dense and depthwise", "made of convolutions of that layout"),
+    Surgery("masked_adain", "AdaIN1d", "needs masks"),
+    Surgery("snake", "sin(a x) ** 2 / a in AdaINResBlock1", "stands behind a masked norm, so it need not mask"),
+    Surgery("resblocks", "AdaINResBlock1, AdainResBlk1d", "puts the five above together"),
+    Surgery("reflect_pad", "ReflectionPad1d in the generator", "between two upsampled stages"),
+    Surgery("phase", "torch.angle", "the STFT needs it"),
+    Surgery("stft", "torch.stft, torch.istft", "ends the source, begins the tail"),
+    Surgery("harmonic_source", "SineGen and SourceModuleHnNSF", "feeds the STFT"),
+    Surgery("layer_norm", "LayerNorm", "ALBERT and the text encoder need it"),
+    Surgery("albert", "transformers' AlbertModel", "needs 1x1 convolutions and the norm above"),
+    Surgery("masked_lstm", "packed sequences and nn.LSTM", "independent; the CPU's stages only"),
+    Surgery("alignment", "repeat_interleave and a one-hot product", "independent; the CPU's stages only"),
+)

@@ -12,6 +12,7 @@ Price    exact up to float32 rounding (>= 100 dB). -10,000 in place of minus inf
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from kokoro.modules import CustomAlbert
@@ -32,13 +33,12 @@ def gelu_new(x: Tensor) -> Tensor:
 class Attention(nn.Module):
     """AlbertAttention: projections, scores, and the norm around them."""
 
-    def __init__(self, original: nn.Module) -> None:
+    def __init__(self, original: Any) -> None:
         super().__init__()
         self.heads = int(original.num_attention_heads)
         self.query = conv2d_from_linear(original.query)
-        with torch.no_grad():
-            self.query.weight.mul_(original.scaling)
-            self.query.bias.mul_(original.scaling)  # type: ignore[union-attr]
+        for parameter in self.query.parameters():
+            parameter.mul_(original.scaling)
         self.key = conv2d_from_linear(original.key)
         self.value = conv2d_from_linear(original.value)
         self.dense = conv2d_from_linear(original.dense)
@@ -53,13 +53,13 @@ class Attention(nn.Module):
         scores = torch.softmax(torch.matmul(query, self.key(x).reshape(split)) + bias, 3)
         value = self.value(x).reshape(split).permute(0, 1, 3, 2)
         context = torch.matmul(scores, value).permute(0, 1, 3, 2).reshape(1, channels, 1, length)
-        return self.norm(self.dense(context) + x)  # type: ignore[no-any-return]
+        return self.norm(self.dense(context) + x)
 
 
 class Layer(nn.Module):
     """AlbertLayer: attention and the feed-forward pair."""
 
-    def __init__(self, original: nn.Module) -> None:
+    def __init__(self, original: Any) -> None:
         super().__init__()
         self.attention = Attention(original.attention)
         self.ffn = conv2d_from_linear(original.ffn)
@@ -70,7 +70,7 @@ class Layer(nn.Module):
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
         """x [1, C, 1, T]; bias [1, 1, 1, T] -> [1, C, 1, T]."""
         x = self.attention(x, bias)
-        return self.norm(self.ffn_output(gelu_new(self.ffn(x))) + x)  # type: ignore[no-any-return]
+        return self.norm(self.ffn_output(gelu_new(self.ffn(x))) + x)
 
 
 class Albert(nn.Module):
@@ -79,9 +79,8 @@ class Albert(nn.Module):
     def __init__(self, original: CustomAlbert, tokens: int) -> None:
         super().__init__()
         config, embeddings = original.config, original.embeddings
-        assert (
-            config.num_hidden_groups == 1 and config.inner_group_num == 1 and config.hidden_act == "gelu_new"
-        )
+        assert config.num_hidden_groups == config.inner_group_num == 1
+        assert config.hidden_act == "gelu_new"
         self.words = nn.Parameter(embeddings.word_embeddings.weight.detach().clone(), requires_grad=False)
         rows = embeddings.position_embeddings.weight[:tokens] + embeddings.token_type_embeddings.weight[0]
         self.positions = nn.Parameter(rows.detach().T.reshape(1, -1, 1, tokens).clone(), requires_grad=False)

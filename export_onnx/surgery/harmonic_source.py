@@ -26,6 +26,12 @@ from export_onnx.geometry import SAMPLES_PER_F0
 class HarmonicSource(nn.Module):
     """F0 -> excitation."""
 
+    harmonics: Tensor
+    left: Tensor
+    right: Tensor
+    weight: Tensor
+    bias: Tensor
+
     def __init__(self, original: SourceModuleHnNSF) -> None:
         super().__init__()
         generator, linear = original.l_sin_gen, original.l_linear
@@ -34,9 +40,7 @@ class HarmonicSource(nn.Module):
         self.voiced_noise = float(generator.noise_std)
         self.unvoiced_noise = float(generator.sine_amp) / 3
         weight = linear.weight.detach().reshape(-1)
-        self.register_buffer(
-            "harmonics", torch.arange(1, len(weight) + 1, dtype=torch.float64).reshape(-1, 1)
-        )
+        self.register_buffer("harmonics", torch.arange(1, len(weight) + 1, dtype=torch.float64).reshape(-1, 1))
         position = (torch.arange(SAMPLES_PER_F0, dtype=torch.float64) + 0.5) / SAMPLES_PER_F0 - 0.5
         self.register_buffer("left", position[: SAMPLES_PER_F0 // 2].float())
         self.register_buffer("right", position[SAMPLES_PER_F0 // 2 :].float())
@@ -54,9 +58,7 @@ class HarmonicSource(nn.Module):
         turns = (rate - torch.floor(rate)) * SAMPLES_PER_F0  # turns a step
         summed = torch.cumsum(turns, 1)
         start = (summed - torch.floor(summed)).float().unsqueeze(2)  # [9, S, 1]
-        zero = torch.zeros(
-            turns.shape[0], 1, dtype=torch.float64
-        )  # the interpolation is clamped at both ends
+        zero = torch.zeros(turns.shape[0], 1, dtype=torch.float64)  # the interpolation is clamped at both ends
         to_left = torch.cat([zero, turns[:, 1:]], 1).float().unsqueeze(2)
         to_right = torch.cat([turns[:, 1:], zero], 1).float().unsqueeze(2)
         phase = torch.cat([start + self.left * to_left, start + self.right * to_right], 2)  # [9, S, 300]

@@ -7,6 +7,8 @@ Why      NNAPI has no InstanceNormalization; statistics over padding wreck the s
          another project's port). Mul(d, d) instead of Pow: Qualcomm's compiler gets Pow(x, 2) wrong. The output is
          masked here, before the activation, and never between the activation and a quantized convolution, which
          that compiler gets wrong as well
+         On the CPU the statistics may be taken in float64: F0 then is the same to the last bit in every bucket, and so
+         is the phase of the source, which sums F0 over seconds
 Price    exact in exact arithmetic; >= 100 dB in float32. The affine part of the norm, where a checkpoint has one,
          and the `1 +` are folded into the two style layers
 """
@@ -23,8 +25,9 @@ from export_onnx.surgery.mask import Mask
 class MaskedAdaIN(nn.Module):
     """AdaIN1d on [1, C, 1, L]; output zero on padding."""
 
-    def __init__(self, original: AdaIN1d) -> None:
+    def __init__(self, original: AdaIN1d, statistics: torch.dtype = torch.float32) -> None:
         super().__init__()
+        self.statistics = statistics
         norm, fc = original.norm, original.fc
         channels = norm.num_features
         self.eps = norm.eps
@@ -44,9 +47,15 @@ class MaskedAdaIN(nn.Module):
 
     def forward(self, x: Tensor, style: Tensor, mask: Mask) -> Tensor:
         """x [1, C, 1, L], style [1, 128] -> [1, C, 1, L]."""
-        mean = (x * mask.real).mean(3, keepdim=True) / mask.share
-        centred = (x - mean) * mask.real
-        variance = (centred * centred).mean(3, keepdim=True) / mask.share
+        centred = (x - self._mean(x * mask.real, mask)) * mask.real
+        variance = self._mean(centred * centred, mask)
         gain = self.gain(style).reshape(1, -1, 1, 1) / torch.sqrt(variance + self.eps)
         shift = self.shift(style).reshape(1, -1, 1, 1)
         return centred * gain + shift * mask.real
+
+    def _mean(self, x: Tensor, mask: Mask) -> Tensor:
+        """The mean over real steps of an x that is zero on padding: [1, C, 1, L] -> [1, C, 1, 1]."""
+        if self.statistics == torch.float32:
+            return x.mean(3, keepdim=True) / mask.share
+        share = mask.real.to(self.statistics).mean(3, keepdim=True)
+        return (x.to(self.statistics).mean(3, keepdim=True) / share).float()

@@ -51,7 +51,8 @@ class MaskedLstm(nn.Module):
 
     def __init__(self, original: nn.LSTM) -> None:
         super().__init__()
-        assert original.num_layers == 1 and original.bidirectional and original.batch_first
+        assert original.num_layers == 1
+        assert original.bidirectional
         self.hidden = original.hidden_size
 
         def both(name: str) -> list[Tensor]:
@@ -65,5 +66,5 @@ class MaskedLstm(nn.Module):
 
     def forward(self, x: Tensor, n: Tensor) -> Tensor:
         """x [1, C, T], n [1] int32 -> [1, 2 H, T], zero from step n on."""
-        y: Tensor = _Lstm.apply(x.permute(2, 0, 1), n, self.w, self.r, self.b, self.hidden)  # [T, 2, 1, H]
+        y: Tensor = _Lstm.apply(x.permute(2, 0, 1), n, self.w, self.r, self.b, self.hidden)  # type: ignore[no-untyped-call]
         return y.permute(2, 1, 3, 0).reshape(1, 2 * self.hidden, x.shape[2])

@@ -35,15 +35,14 @@ class PolyphaseUpsample(nn.Module):
         assert bias is not None
         self.rate = original.stride[0]
         inputs, outputs, kernel = weight.shape
-        assert kernel == 2 * self.rate and original.padding[0] == self.rate // 2 and original.groups == 1
+        assert kernel == 2 * self.rate
+        assert original.padding[0] == self.rate // 2
         phased = torch.zeros(outputs, self.rate, inputs, 3)
         for phase in range(self.rate):
             for shift in (-1, 0, 1):
                 tap = self.rate * shift + phase + self.rate // 2
                 if 0 <= tap < kernel:
-                    phased[:, phase, :, 1 - shift] = weight[
-                        :, :, tap
-                    ].T  # x[t - shift] is tap 1 - shift of padding 1
+                    phased[:, phase, :, 1 - shift] = weight[:, :, tap].T  # x[t - shift] is tap 1 - shift of padding 1
         self.conv = make_conv2d(
             phased.reshape(outputs * self.rate, inputs, 3), bias.repeat_interleave(self.rate), padding=1
         )
@@ -64,7 +63,9 @@ class DepthwiseUpsample(nn.Module):
         weight, bias = folded_weight(original), folded_bias(original)  # [C, 1, 3]
         assert bias is not None
         channels = weight.shape[0]
-        assert original.groups == channels and original.stride[0] == 2 and original.output_padding[0] == 1
+        assert original.groups == channels
+        assert original.stride[0] == 2
+        assert original.output_padding[0] == 1
         phased = torch.zeros(channels, 2, 1, 3)  # taps x[t - 1], x[t], x[t + 1]; the first is never used
         phased[:, 0, 0, 1] = weight[:, 0, 1]
         phased[:, 1, 0, 1] = weight[:, 0, 2]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from kokoro.istftnet import AdainResBlk1d, AdaINResBlock1
 from torch import Tensor, nn
 
@@ -46,12 +47,12 @@ class SnakeResBlock(nn.Module):
 class LeakyResBlock(nn.Module):
     """AdainResBlk1d: norm, LeakyReLU, convolution, twice, beside a shortcut; doubles the time axis where asked."""
 
-    def __init__(self, original: AdainResBlk1d) -> None:
+    def __init__(self, original: AdainResBlk1d, statistics: torch.dtype = torch.float32) -> None:
         super().__init__()
         self.doubles = original.upsample_type != "none"
         self.slope = original.actv.negative_slope
-        self.norm1 = MaskedAdaIN(original.norm1)
-        self.norm2 = MaskedAdaIN(original.norm2)
+        self.norm1 = MaskedAdaIN(original.norm1, statistics)
+        self.norm2 = MaskedAdaIN(original.norm2, statistics)
         self.conv1 = conv2d_from_conv1d(original.conv1)
         self.conv2 = conv2d_from_conv1d(original.conv2)
         self.conv1x1 = conv2d_from_conv1d(original.conv1x1) if original.learned_sc else None
@@ -61,9 +62,7 @@ class LeakyResBlock(nn.Module):
         """x [1, C, 1, L] -> [1, D, 1, L or 2L]; `mask` is the input's, `after` the output's (the same at L)."""
         y = nn.functional.leaky_relu(self.norm1(x, style, mask), self.slope)
         if self.conv1x1 is not None:
-            x = self.conv1x1(
-                x
-            )  # before the doubling, where the original has it behind: the same, at half the price
+            x = self.conv1x1(x)  # before the doubling, where the original has it behind: the same, at half the price
         if self.pool is not None:
             y = self.pool(y, after.real)
             x = repeat_steps(x, 2)

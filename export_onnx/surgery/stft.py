@@ -63,7 +63,8 @@ class Stft(nn.Module):
         """
         padded = reflect(waveform, n_samples)
         parts = nn.functional.conv1d(padded.unsqueeze(1), self.basis, stride=HOP)
-        real, imaginary = parts[:, :BINS], parts[:, BINS:]
+        # The first frame is its own mirror image: its imaginary part is 0, and rounding must not choose its sign.
+        real, imaginary = parts[:, :BINS], torch.cat([torch.zeros(1, BINS, 1), parts[:, BINS:, 1:]], 2)
         return torch.sqrt(real * real + imaginary * imaginary), angle(real, imaginary)
 
 

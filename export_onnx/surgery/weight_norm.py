@@ -8,11 +8,13 @@ Price    exact: the same float32 product, computed once
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
-def folded_weight(conv: nn.Module) -> Tensor:
+def folded_weight(conv: Any) -> Tensor:
     """The weight that `conv` computes with, with or without weight normalization; detached, same shape."""
     if not hasattr(conv, "weight_g"):
         weight: Tensor = conv.weight.detach().clone()
@@ -21,6 +23,6 @@ def folded_weight(conv: nn.Module) -> Tensor:
     return torch._weight_norm(conv.weight_v.detach(), conv.weight_g.detach(), 0).clone()
 
 
-def folded_bias(conv: nn.Module) -> Tensor | None:
+def folded_bias(conv: Any) -> Tensor | None:
     """The bias, detached, or None."""
     return None if conv.bias is None else conv.bias.detach().clone()

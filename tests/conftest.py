@@ -1,0 +1,53 @@
+"""Small models, made once for all tests: the loader's real path, random weights, a two-second bucket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import torch
+
+from export_onnx.contracts import STAGES, Bucket, sizes
+from export_onnx.export import export_stage
+from export_onnx.merge import merge
+from export_onnx.storage import ModelFolder
+from export_onnx.weights import Weights, load_weights
+
+
+@dataclass(frozen=True)
+class Small:
+    """The random-small checkpoint and its exported stages."""
+
+    weights: Weights
+    folder: Path  # <stage>_2s.onnx, kokoro_2s.onnx, weights.bin
+    bucket: Bucket
+
+    @property
+    def style(self) -> torch.Tensor:
+        """A voice row, [1, 256]."""
+        return self.weights.voices["random_a"][20:21]
+
+
+def export_all(weights: Weights, folder: Path, *buckets: Bucket) -> None:
+    """Every stage and the merged file of each bucket into `folder`."""
+    with ModelFolder(folder) as models:
+        for bucket in buckets:
+            graphs = {s.name: export_stage(s.name, weights.model, weights.config, bucket) for s in STAGES}
+            graphs["kokoro"] = merge(graphs, sizes(weights.config, bucket), bucket)
+            for name, graph in graphs.items():
+                models.save(graph, f"{name}_{bucket.name}")
+
+
+@pytest.fixture(scope="session")
+def weights_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where seeded checkpoints are written."""
+    return tmp_path_factory.mktemp("weights")
+
+
+@pytest.fixture(scope="session")
+def small(weights_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Small:
+    weights = load_weights("random-small", weights_cache)
+    folder, bucket = tmp_path_factory.mktemp("stages"), Bucket(2, 48)
+    export_all(weights, folder, bucket)
+    return Small(weights, folder, bucket)
