@@ -62,6 +62,15 @@ def language_of(voice: str) -> str:
     return LANGUAGES.get(match.group(1), "en-us") if match else "en-us"
 
 
+def loosened(word: str) -> str:
+    """A word with spaces where it is spoken as several: behind inner punctuation, between the digits of long numbers.
+
+    (Numbers of ten digits and more are spelled by the front ends anyway.)
+    """
+    apart = re.sub(r"([^\w\s]|_)(?=\w)", r"\1 ", word)
+    return re.sub(r"\d{10,}", lambda number: " ".join(number.group()), apart)
+
+
 @dataclass
 class Stages:
     """Runs the stages of a folder, on this computer's CPU."""
@@ -181,26 +190,34 @@ class Synthesizer:
         else:
             yield from self._one_word(piece, phonemes, limit, index)
 
-    def _one_word(self, piece: Chunk, phonemes: str, limit: int, index: int) -> Iterator[tuple[Spoken, Bound]]:
-        """A written word of many spoken ones, such as a long number: cut between those."""
+    def _one_word(
+        self, piece: Chunk, phonemes: str, limit: int, index: int, *, whole: bool = True
+    ) -> Iterator[tuple[Spoken, Bound]]:
+        """A written word of many spoken ones, such as a long number or an address: cut between those.
+
+        `phonemes` are the whole word's, or (not `whole`) a part of them.
+        """
         groups = list(chunk(phonemes, len, max(1, min(limit, len(phonemes) * 5 // 8))))
-        if len(groups) == 1:
-            raise TextError(
-                f"word {piece.text[:30]!r}",
-                expected=f"at most {limit} phonemes at speed {self.speed:g}",
-                got=str(len(phonemes)),
-                todo="Spell it as several words, or raise the speed.",
-            )
+        if len(groups) == 1 or max(group.phonemes for group in groups) > limit:
+            loose = loosened(piece.text)
+            if not whole or loose == piece.text:
+                raise TextError(
+                    f"word {piece.text[:30]!r}",
+                    expected=f"at most {limit} phonemes at speed {self.speed:g}",
+                    got=str(len(phonemes)),
+                    todo="Spell it as several words, or raise the speed.",
+                )
+            several = Chunk(loose, self._count(loose), len(loose.split()), piece.bound)
+            yield from self._fitted(several, limit, index)
+            return
         for i, group in enumerate(groups):
-            last = i == len(groups) - 1
-            sound = (
-                self._render(piece.text if not i else "", group.text, index + i) if group.phonemes <= limit else None
-            )
-            bound = piece.bound if last else Bound.WORD
+            bound = piece.bound if i == len(groups) - 1 else Bound.WORD
+            sound = self._render(piece.text, group.text, index + i)
             if sound:
-                yield sound, bound
+                yield replace(sound, text="" if i else sound.text), bound
             else:
-                yield from self._one_word(Chunk(piece.text, group.phonemes, 1, bound), group.text, limit, index + i)
+                part = Chunk(piece.text, group.phonemes, 1, bound)
+                yield from self._one_word(part, group.text, limit, index + i, whole=False)
 
     def _render(self, words: str, phonemes: str, index: int) -> Spoken | None:
         """One chunk's sound; None where its exact frames fit no bucket, before any sound is made."""
