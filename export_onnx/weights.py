@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,7 +172,9 @@ def load_folder(folder: Path, source: str, name: str, revision: str) -> Weights:
 def _torch_load(file: Path) -> Any:
     """A file of tensors, never of code."""
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns of odd pickles, and then refuses them
+            return torch.load(file, map_location="cpu", weights_only=True)
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, pickle.UnpicklingError) as error:
         code = "weights_only" in str(error) or "Unsupported" in str(error)
         raise WeightsError(
