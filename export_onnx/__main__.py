@@ -7,18 +7,20 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 
 from export_onnx import console, parity, text
 from export_onnx.contracts import BUCKETS, MERGED, STAGES, Bucket, sizes
+from export_onnx.errors import ContractError
 from export_onnx.export import export_stage
 from export_onnx.geometry import MAX_PHONEMES
 from export_onnx.merge import merge
-from export_onnx.provenance import Report, code_digest, is_up_to_date, signature, start, versions
+from export_onnx.provenance import Report, code_digest, is_up_to_date, read_report, signature, start, versions
 from export_onnx.storage import ModelFolder
-from export_onnx.weights import Weights, load_weights, voice_row
+from export_onnx.weights import HUB_NAME, Weights, load_weights, voice_row
 
 PROOF_TEXT = "The quick brown fox jumps over the lazy dog."  # short enough for every bucket
 PROOF_FILL = 0.93  # of the bucket's frames, for the sound stages
@@ -27,10 +29,15 @@ PROOF_FILL = 0.93  # of the bucket's frames, for the sound stages
 def main(arguments: list[str] | None = None) -> int:
     """Exports, checks, compares with the original, reports."""
     options = parse(arguments)
-    weights = load_weights(options.weights, options.build / "weights")
-    took = f"weights: {weights.identity.name} ({weights.identity.source}, {weights.identity.revision})"
-    console.say(took)
     folder = options.build / "export_onnx"
+    if options.who:
+        console.say(who(completed(folder)["weights"]))
+        return 0
+    weights = load_weights(options.weights, options.build / "weights")
+    took = who(asdict(weights.identity))
+    if options.weights == "auto" and weights.identity.source == "demo":
+        took += f"; {HUB_NAME} is neither in the hub's cache nor to be had from the hub"
+    console.say(took)
     buckets = [bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets]
     wanted = signature(
         weights=asdict(weights.identity),
@@ -50,6 +57,23 @@ def main(arguments: list[str] | None = None) -> int:
         console.say(f"exported in {whole['seconds']:.0f} s, {whole['peak_memory_mb']} MB at the peak")
     console.say(took)
     return 0
+
+
+def who(identity: dict[str, Any]) -> str:
+    """The line that says which weights were taken: the first and the last of every run."""
+    return f"weights: {identity['name']} ({identity['source']}, {identity['revision']})"
+
+
+def completed(folder: Path) -> dict[str, Any]:
+    """The report of a completed export.
+
+    Raises:
+        ContractError: there is none.
+    """
+    report = read_report(folder)
+    if report is None:
+        raise ContractError(str(folder), expected="a completed export", got="none", todo="Run `make export-int8`.")
+    return report
 
 
 def export(weights: Weights, folder: Path, buckets: list[Bucket]) -> dict[str, int]:
@@ -105,6 +129,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     names = [f"{bucket.seconds:g}" for bucket in BUCKETS]
     parser.add_argument("--buckets", nargs="+", default=names, choices=names, help="seconds (default: all)")
+    parser.add_argument("--who", action="store_true", help="only say which weights the last export took")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser.parse_args(arguments)
 

@@ -1,0 +1,71 @@
+# kokoro-npu: checkpoint -> INT8 packages -> speech. `make help` lists the targets.
+#
+#   WEIGHTS   auto | demo | random | random-small | <folder> | <hub name>
+#   TARGETS   "nnapi qnn cpu"     BUCKETS   "5 10 15"     BUILD, DIST   where steps write
+
+WEIGHTS ?= auto
+TARGETS ?= nnapi qnn cpu
+BUCKETS ?= 5 10 15
+BUILD   ?= build
+DIST    ?= dist
+VOICE   ?=
+SPEED   ?= 1
+TARGET  ?= cpu
+OUT     ?= out.wav
+TEXT    ?= Hello. This is a neural network that fits a phone.
+
+PYTHON  := .venv/bin/python
+READY   := .venv/ready
+NPU     := $(filter nnapi qnn,$(TARGETS))
+
+.PHONY: help export-int8 export_onnx calibrate quantize coverage package speak test lint full-size demo-voice clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo 'make export-int8   checkpoint -> INT8 packages in $(DIST)/   [WEIGHTS= TARGETS= BUCKETS=]'
+	@echo 'make speak         TEXT="…" [VOICE= SPEED= TARGET=cpu OUT=out.wav]: the package speaks'
+	@echo 'make test          every quick test, format, lint and types'
+	@echo 'make full-size     the slower tests at the size of Kokoro-82M'
+	@echo 'make demo-voice    trains the demo voice again (two hours on two cores)'
+
+# The environment follows pyproject.toml.
+$(READY): pyproject.toml
+	@command -v python3 >/dev/null || { echo 'python3 (3.11 or newer) with venv is needed'; exit 1; }
+	test -x $(PYTHON) || python3 -m venv .venv
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[qnn,test]'
+	@touch $@
+
+export-int8: package
+	@$(PYTHON) -m export_onnx --who --build $(BUILD)
+
+# Each step looks itself whether it is up to date, and does nothing then.
+export_onnx: $(READY)
+	$(PYTHON) -m export_onnx --weights '$(WEIGHTS)' --buckets $(BUCKETS) --build $(BUILD)
+calibrate: export_onnx
+	$(PYTHON) -m calibrate --build $(BUILD) --bucket $(firstword $(BUCKETS))
+quantize: calibrate
+	$(PYTHON) -m quantize --targets $(TARGETS) --buckets $(BUCKETS) --build $(BUILD)
+coverage: quantize
+ifneq ($(NPU),)
+	$(PYTHON) -m android_test coverage $(NPU:%=$(BUILD)/quantize/%) --buckets $(BUCKETS) --float $(BUILD)/export_onnx --build $(BUILD) --require rules
+endif
+package: coverage
+	$(PYTHON) -m selector package --targets $(TARGETS) --build $(BUILD) --dist $(DIST)
+
+speak: $(READY)
+	$(PYTHON) -m selector speak --text '$(subst ','\'',$(TEXT))' --voice '$(VOICE)' --speed $(SPEED) --target $(TARGET) --dist $(DIST) --out $(OUT)
+
+lint: $(READY)
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+test: lint
+	$(PYTHON) -m pytest -m 'not full_size'
+full-size: $(READY)
+	$(PYTHON) -m pytest -m full_size
+demo-voice: $(READY)
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[demo-voice]'
+	$(PYTHON) -m export_onnx.demo_voice
+
+clean:
+	rm -rf $(BUILD) $(DIST)
