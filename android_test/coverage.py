@@ -122,13 +122,13 @@ def find_variants(folder: Path, buckets: Iterable[Bucket]) -> list[Variant]:
 def check(variant: Variant, settings: Settings) -> Result:
     """All levels up to the one required; a level is not tried where the one below is not proven."""
     view = GraphView.load(variant.path)
-    work = multiply_adds(view)
     lost: tuple[Refusal, ...] = ()
     if variant.target == "nnapi":
         rules = check_nnapi(view, settings.nnapi)
         lost = newly_refused(variant.path, rules, settings.nnapi)[1]
     else:
         rules = check_qnn(view)
+    work = _work(view, rules)
     result = Result(variant, work, rules, lost)
     if settings.require == "rules" or "rules" not in result.proven:
         return result
@@ -160,6 +160,8 @@ def share_on_npu(results: Iterable[Result], settings: Settings, target: str, buc
     for stage in STAGES:
         if stage.name in here:
             work = here[stage.name].multiply_adds
+            if not work and not here[stage.name].rules.covered:
+                return 0.0  # without its shapes nothing can be said
             npu += work if settings.require in here[stage.name].proven else 0
         else:
             path = settings.floats / f"{stage.name}_{bucket.name}.onnx"
@@ -170,6 +172,16 @@ def share_on_npu(results: Iterable[Result], settings: Settings, target: str, buc
             work = multiply_adds(GraphView.load(path))
         total += work
     return npu / total
+
+
+def _work(view: GraphView, rules: Verdict) -> int:
+    """Multiply-adds; 0 for a refused graph that does not say its shapes, whose share is then 0 as well."""
+    try:
+        return multiply_adds(view)
+    except CoverageError:
+        if rules.covered:
+            raise
+        return 0
 
 
 def _inputs(variant: Variant) -> list[str]:
