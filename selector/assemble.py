@@ -19,6 +19,7 @@ from export_onnx.provenance import read_report, versions
 from export_onnx.storage import WEIGHTS_FILE
 from selector import manifest as schema
 from selector import providers
+from selector.coverage import processor, read_coverage
 from selector.durations import QUANTILE, Fit, summary
 from selector.manifest import BucketContract
 from selector.notice import notice
@@ -51,11 +52,12 @@ class Inputs:
     config: dict[str, Any]
     voices: dict[str, NDArray[np.float32]]
     weights: dict[str, Any]
+    exported: frozenset[str]  # names of the graphs that the last export wrote; the folder may hold older ones
 
     @property
     def buckets(self) -> tuple[contracts.Bucket, ...]:
         """The exported ones, smallest first."""
-        made = [b for b in contracts.BUCKETS if (self.build / "export_onnx" / f"bert_{b.name}.onnx").exists()]
+        made = [b for b in contracts.BUCKETS if all(f"{s.name}_{b.name}" in self.exported for s in contracts.STAGES)]
         if not made:
             raise PackageError(
                 str(self.build), expected="exported buckets", got="none", todo="Run `python -m export_onnx`."
@@ -83,7 +85,7 @@ def read_inputs(build: Path) -> Inputs:
     voices = {file.stem: _voice(file) for file in sorted((exported / "voices").glob("*.npy"))}
     if not voices:
         raise WeightsError(str(exported / "voices"), expected="at least one voice", got="none", todo="Export again.")
-    return Inputs(build, config, voices, report["weights"])
+    return Inputs(build, config, voices, report["weights"], frozenset(report["nodes"]))
 
 
 def _voice(file: Path) -> NDArray[np.float32]:
@@ -136,6 +138,13 @@ def make_package(
             got="no report.json",
             todo="Run `python -m quantize` first.",
         )
+    if report.get("weights") != inputs.weights:
+        raise PackageError(
+            str(source),
+            expected=f"models of {inputs.weights['name']}, as exported",
+            got=f"models of {report.get('weights', {}).get('name')}",
+            todo="Run `python -m quantize` again.",
+        )
     buckets = bucket_contracts(inputs, MODELS)
     files = {f"{MODELS}/{WEIGHTS_FILE}": source / WEIGHTS_FILE, "LICENSE": LICENSE}
     for bucket in buckets:
@@ -150,6 +159,7 @@ def make_package(
             (folder / "voices" / f"{name}.f32").write_bytes(voice.astype("<f4").tobytes())
         (folder / "NOTICE").write_text(notice(inputs.weights), encoding="utf-8")
         (folder / schema.SCHEMA).write_text(schema.json_schema(), encoding="utf-8")
+        coverage = read_coverage(inputs.build, target, source)
         manifest = {
             "schema_version": schema.SCHEMA_VERSION,
             "package": final.name,
@@ -163,7 +173,7 @@ def make_package(
                 "samples_per_frame": geometry.SAMPLES_PER_FRAME,
                 "max_phonemes": geometry.MAX_PHONEMES,
             },
-            "stages": [asdict(stage) for stage in contracts.STAGES],
+            "stages": [asdict(s) | {"runs_on": processor(s, target, coverage)} for s in contracts.STAGES],
             "buckets": [bucket.model_dump() for bucket in buckets],
             "providers": {"npu": asdict(providers.NPU[target]), "cpu": asdict(providers.CPU)},
             "tokenizer": {"model": TOKENIZER, "input": INPUT, "output": OUTPUT},
@@ -177,7 +187,7 @@ def make_package(
                 "layout": VOICE_LAYOUT,
                 "files": {name: f"voices/{name}.f32" for name in inputs.voices},
             },
-            "coverage": _coverage(inputs.build, target),
+            "coverage": coverage,
             "quality": report.get("quality"),
             "files": {name: file.model_dump() for name, file in listed(folder).items()},
         }
@@ -198,15 +208,6 @@ def selector_section(fits: Mapping[str, Fit]) -> dict[str, Any]:
 
 def _rounded(values: Mapping[str, float]) -> dict[str, float]:
     return {f"all ({name})": round(value, 4) for name, value in values.items()}
-
-
-def _coverage(build: Path, target: str) -> dict[str, Any] | None:
-    """The target's part of the coverage report, as it stands there; None where it was not measured."""
-    report = read_report(build / "android_test" / "coverage")
-    if report is None:
-        return None
-    part = report.get("targets", report).get(target)
-    return part if isinstance(part, dict) else None
 
 
 def check_model(file: Path, weights: Path) -> None:

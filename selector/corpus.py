@@ -7,6 +7,7 @@ those fitted. `bert` runs once a text, `duration` once a text and voice (see `du
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache
 from importlib.resources import files
 from typing import Final
 
@@ -27,10 +28,11 @@ HELD_OUT_SHARE: Final = 4  # one held out for so many fitted
 Encoded = tuple[int, ...]
 
 
-def sentences(name: str) -> list[str]:
+@cache
+def sentences(name: str) -> tuple[str, ...]:
     """Phonemes of the project's own sentences."""
     lines = files("export_onnx.demo_voice").joinpath(name).read_text(encoding="utf-8").splitlines()
-    return [text.phonemize(line) for line in lines if line.strip() and not line.startswith("#")]
+    return tuple(text.phonemize(line) for line in lines if line.strip() and not line.startswith("#"))
 
 
 def runs(pool: Sequence[str], number: int, most: int, seed: int) -> Iterator[str]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from export_onnx import console
-from export_onnx.provenance import Report, sha256, signature, start
+from export_onnx.provenance import Report, code_digest, read_report, sha256, signature, start, versions
 from selector.archive import write_aar, write_zip
-from selector.assemble import Inputs, bucket_contracts, make_package, read_inputs
+from selector.assemble import LICENSE, Inputs, bucket_contracts, make_package, read_inputs
 from selector.corpus import HELD_OUT_SHARE, fit, texts_per_voice
+from selector.coverage import read_coverage
 from selector.durations import Fit, check_worth, summary
+from selector.manifest import MANIFEST
 from selector.synth import Stages
 
 MOST_BYTES: Final = 110_000_000  # of a target's package at full size
@@ -20,32 +23,71 @@ MOST_BYTES: Final = 110_000_000  # of a target's package at full size
 def release(build: Path, dist: Path, targets: Sequence[str], version: str, command: str) -> dict[str, Any]:
     """Every target's package; returns the report that is also in `build/selector/report.json`.
 
+    Does nothing where the same inputs were packaged before and what was written is still there.
+
     Raises:
         PackageError: a step before is missing or damaged, or `dist` cannot be written.
+        ParityError: the selector's table does not hold on texts that it was not fitted on.
     """
     inputs = read_inputs(build)
+    wanted = inputs_signature(inputs, targets, version)
+    made_before = read_report(build / "selector")
+    if made_before and made_before.get("signature") == wanted and is_there(dist, made_before):
+        console.say(f"{dist} is up to date")
+        return made_before
     start(build / "selector")
-    report = Report(build / "selector", signature(weights=inputs.weights, targets=targets, version=version))
+    report = Report(build / "selector", wanted)
     fits = fit_tables(inputs)
     check_worth(fits)
     worth = summary(fits)
     console.say(f"selector table: covers {worth['mean']:.1%} of held-out texts, worst voice {worth['worst']:.1%}")
-    made: dict[str, Any] = {}
-    for target in targets:
-        package = make_package(inputs, fits, target, dist, version, command)
-        size = sum(file.size for file in package.manifest.files.values())
-        zipped = write_zip(package.folder)
-        aar, why_not = write_aar(package.folder)
-        made[target] = {
-            "package": package.folder.name,
-            "bytes": size,
-            "within_limit": size <= MOST_BYTES,
-            "zip": {"name": zipped.name, "bytes": zipped.stat().st_size, "sha256": sha256(zipped)},
-            "aar": {"name": aar.name, "bytes": aar.stat().st_size, "sha256": sha256(aar)} if aar else why_not,
-        }
-        over = "" if size <= MOST_BYTES else f", over the limit of {MOST_BYTES / 1e6:.0f} MB"
-        console.say(f"{package.folder}: {size / 1e6:.1f} MB{over}; zip{', aar' if aar else f'; no aar: {why_not}'}")
+    made = {target: package_target(inputs, fits, target, dist, version, command) for target in targets}
     return report.write({"weights": inputs.weights, "selector": worth, "targets": made})
+
+
+def package_target(
+    inputs: Inputs, fits: dict[str, Fit], target: str, dist: Path, version: str, command: str
+) -> dict[str, Any]:
+    """One target's folder, zip and AAR; what the report says of them."""
+    package = make_package(inputs, fits, target, dist, version, command)
+    size = sum(file.size for file in package.manifest.files.values())
+    zipped = write_zip(package.folder)
+    aar, why_not = write_aar(package.folder)
+    over = "" if size <= MOST_BYTES else f", over the limit of {MOST_BYTES / 1e6:.0f} MB"
+    console.say(f"{package.folder}: {size / 1e6:.1f} MB{over}; zip{', aar' if aar else f'; no aar: {why_not}'}")
+    return {
+        "package": package.folder.name,
+        "manifest_sha256": sha256(package.folder / MANIFEST),
+        "bytes": size,
+        "within_limit": size <= MOST_BYTES,
+        "archives": {file.name: sha256(file) for file in (zipped, aar) if file},
+        "aar": aar.name if aar else why_not,
+    }
+
+
+def inputs_signature(inputs: Inputs, targets: Sequence[str], version: str) -> str:
+    """One digest of everything that a package is made from."""
+    steps = {step: read_report(inputs.build / step) for step in ("export_onnx", *(f"quantize/{t}" for t in targets))}
+    return signature(
+        steps=steps,
+        coverage={t: read_coverage(inputs.build, t, inputs.build / "quantize" / t) for t in targets},
+        code=code_digest("export_onnx", "selector"),
+        java=[sha256(file) for file in sorted((Path(__file__).parent / "sdk").rglob("*.java"))],
+        licence=sha256(LICENSE),
+        buckets=[asdict(bucket) for bucket in inputs.buckets],
+        targets=list(targets),
+        version=version,
+        versions=versions(),
+    )
+
+
+def is_there(dist: Path, report: dict[str, Any]) -> bool:
+    """Whether what a report says was written is there, and is what was written."""
+    for target in report["targets"].values():
+        files = {f"{target['package']}/{MANIFEST}": target["manifest_sha256"], **target["archives"]}
+        if any(not (dist / name).is_file() or sha256(dist / name) != digest for name, digest in files.items()):
+            return False
+    return True
 
 
 def fit_tables(inputs: Inputs) -> dict[str, Fit]:

@@ -176,12 +176,16 @@ def _model(name: str, nodes: list, constants: dict, sizes: dict[str, int]) -> on
 
 def make_build(build: Path, targets: tuple[str, ...] = ("cpu",)) -> Path:
     """`build/export_onnx` and `build/quantize/<target>`, as the steps before leave them."""
+    nodes: dict[str, int] = {}
     for folder in (build / "export_onnx", *(build / "quantize" / target for target in targets)):
         with ModelFolder(folder) as models:
             for bucket in contracts.BUCKETS:
                 for name, model in graphs(bucket).items():
                     models.save(model, f"{name}_{bucket.name}")
-        (folder / "report.json").write_text(json.dumps({"weights": WEIGHTS, "quality": {"snr_db": 31.5}}))
+                    nodes[f"{name}_{bucket.name}"] = len(model.graph.node)
+        (folder / "report.json").write_text(
+            json.dumps({"weights": WEIGHTS, "quality": {"snr_db": 31.5}, "nodes": nodes})
+        )
     exported = build / "export_onnx"
     (exported / "config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
     (exported / "voices").mkdir(exist_ok=True)

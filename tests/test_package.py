@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 import struct
 import subprocess
@@ -17,7 +18,7 @@ import onnx
 import pytest
 
 from export_onnx.errors import PackageError, WeightsError
-from selector import archive, manifest, release, write
+from selector import archive, corpus, manifest, release, write
 from selector.assemble import check_model, read_inputs
 from selector.package import Package, sha256
 from tests.selector_fakes import CONFIG, STRETCH, make_build
@@ -26,12 +27,20 @@ NAME = "kokoro-npu-fake-0.1.0-cpu"
 COMMAND = "python -m selector package"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module", autouse=True)
+def few_texts():
+    """The table itself is tested elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(corpus, "MOST_TEXTS", 32)
+        yield
+
+
+@pytest.fixture(scope="module")
 def build(tmp_path_factory) -> Path:
     return make_build(tmp_path_factory.mktemp("fake") / "build")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dist(build, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
     release.release(build, folder, ["cpu"], "0.1.0", COMMAND)
@@ -71,6 +80,22 @@ def test_the_same_inputs_give_the_same_bytes(build, dist, tmp_path):
     files = sorted(p.relative_to(dist) for p in dist.rglob("*") if p.is_file())
     assert files == sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file())
     assert [f for f in files if sha256(dist / f) != sha256(tmp_path / f)] == []
+
+
+def test_a_second_run_does_nothing_and_a_changed_input_is_seen(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(release, "write_aar", lambda folder: (None, "left out"))
+    build = make_build(tmp_path / "build")
+    release.release(build, tmp_path / "dist", ["cpu"], "0.1.0", COMMAND)
+    capsys.readouterr()
+    release.release(build, tmp_path / "dist", ["cpu"], "0.1.0", COMMAND)
+    assert "up to date" in capsys.readouterr().out
+    (tmp_path / "dist" / f"{NAME}.zip").unlink()
+    release.release(build, tmp_path / "dist", ["cpu"], "0.1.0", COMMAND)
+    assert "up to date" not in capsys.readouterr().out
+    report = build / "quantize" / "cpu" / "report.json"
+    report.write_text(json.dumps(json.loads(report.read_text()) | {"quality": {"snr_db": 12.5}}))
+    release.release(build, tmp_path / "dist", ["cpu"], "0.1.0", COMMAND)
+    assert Package.open(tmp_path / "dist" / NAME).manifest.quality == {"snr_db": 12.5}
 
 
 def test_nothing_of_this_computer_is_in_the_manifest(dist, build):
@@ -257,6 +282,12 @@ def test_bad_inputs_are_refused_before_anything_is_written(tmp_path):
     fits = release.fit_tables(inputs)
     with pytest.raises(PackageError, match="quantize"):
         release.make_package(inputs, fits, "qnn", tmp_path / "dist", "0.1.0", COMMAND)
+    report = build / "quantize" / "cpu" / "report.json"
+    whole = report.read_text()
+    report.write_text(json.dumps(json.loads(whole) | {"weights": {"name": "another"}}))
+    with pytest.raises(PackageError, match="models of another"):
+        release.make_package(inputs, fits, "cpu", tmp_path / "dist", "0.1.0", COMMAND)
+    report.write_text(whole)
     vocoder = build / "quantize" / "cpu" / "vocoder_5s.onnx"
     vocoder.write_bytes(vocoder.read_bytes()[:-200])
     with pytest.raises(PackageError, match="whole ONNX model"):
@@ -265,6 +296,33 @@ def test_bad_inputs_are_refused_before_anything_is_written(tmp_path):
     np.save(build / "export_onnx" / "voices" / "af_short.npy", np.zeros((511, 256), np.float32))
     with pytest.raises(WeightsError, match="510"):
         read_inputs(build)
+
+
+def coverage_report(build: Path, levels: dict[str, list[str]], target: str = "nnapi") -> Path:
+    variants = [
+        {"target": target, "stage": stage, "bucket": bucket, "file": f"{stage}_{bucket}.onnx", "proven": proven}
+        for stage, proven in levels.items()
+        for bucket in ("5s", "10s", "15s")
+    ]
+    file = build / "android_test" / "coverage" / "report.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps({"required": "rules", "variants": variants, "conditions": ["it rains"]}))
+    return file
+
+
+def test_coverage_is_copied_and_an_unproven_stage_runs_on_the_cpu(tmp_path):
+    build = make_build(tmp_path / "build", ("nnapi",))
+    report = coverage_report(build, {"vocoder": ["rules"], "bert": []})
+    inputs = read_inputs(build)
+    fits = release.fit_tables(inputs)
+    made = release.make_package(inputs, fits, "nnapi", tmp_path / "dist", "0.1.0", COMMAND).manifest
+    assert made.coverage["proven"]["vocoder"]["15s"] == ["rules"]
+    assert made.coverage["conditions"] == ["it rains"]
+    assert {s.name for s in made.stages if s.runs_on == "npu"} == {"vocoder"}
+    os.utime(report, ns=(0, 0))  # older than the models: it speaks of others
+    stale = release.make_package(inputs, fits, "nnapi", tmp_path / "dist", "0.1.0", COMMAND).manifest
+    assert stale.coverage is None
+    assert {s.name for s in stale.stages if s.runs_on == "npu"} == {"vocoder", "bert"}
 
 
 def test_a_model_whose_weights_lie_elsewhere_is_refused(build, tmp_path):
@@ -342,6 +400,7 @@ def test_without_a_jdk_the_rest_is_made_and_the_report_says_so(build, tmp_path, 
 
 
 def test_a_package_beyond_the_limit_is_said_to_be(build, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(release, "write_aar", lambda folder: (None, "left out"))
     monkeypatch.setattr(release, "MOST_BYTES", 1000)
     report = release.release(build, tmp_path, ["cpu"], "0.1.0", COMMAND)
     assert report["targets"]["cpu"]["within_limit"] is False

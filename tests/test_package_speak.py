@@ -29,14 +29,14 @@ from tests.selector_fakes import STRETCH, frames_of, make_build, sound_of
 CONSONANTS = "bdfhjklmnpstvwz"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dist(tmp_path_factory) -> Path:
     work = tmp_path_factory.mktemp("speaking")
     release.release(make_build(work / "build"), work / "dist", ["cpu"], "0.1.0", "python -m selector package")
     return work / "dist"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def package(dist) -> Package:
     return Package.open(find_package(dist, "cpu"))
 

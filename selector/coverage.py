@@ -1,0 +1,48 @@
+"""What the coverage step proved for a target, as it stands in its report, and where each stage therefore runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+from export_onnx.contracts import Stage
+from export_onnx.provenance import REPORT, read_report
+
+REPORT_FOLDER = Path("android_test", "coverage")
+
+
+def read_coverage(build: Path, target: str, models: Path) -> dict[str, Any] | None:
+    """Levels proven, by stage and bucket; None where nothing was measured for these very files.
+
+    Args:
+        build: holds `android_test/coverage/report.json`.
+        models: the folder of the target's models; a report older than one of them speaks of others.
+    """
+    folder = build / REPORT_FOLDER
+    report = read_report(folder)
+    variants = [v for v in (report or {}).get("variants", []) if v.get("target") == target]
+    if report is None or not variants:
+        return None
+    written = (folder / REPORT).stat().st_mtime_ns
+    if any(not (models / v["file"]).is_file() or (models / v["file"]).stat().st_mtime_ns > written for v in variants):
+        return None
+    proven: dict[str, dict[str, list[str]]] = {}
+    for variant in variants:
+        proven.setdefault(variant["stage"], {})[variant["bucket"]] = variant["proven"]
+    kept = ("required", "feature_level", "socs", "conditions", "versions")
+    share = report.get("share_of_multiply_adds_on_npu", {}).get(target, {})
+    return {
+        "proven": proven,
+        "share_of_multiply_adds_on_npu": share,
+        **{key: report[key] for key in kept if key in report},
+    }
+
+
+def processor(stage: Stage, target: str, coverage: dict[str, Any] | None) -> Literal["npu", "cpu"]:
+    """Where a stage runs: as its contract says, but on the CPU where its coverage was tried and not proven."""
+    if target == "cpu" or stage.runs_on == "cpu":
+        return "cpu"
+    if coverage is None or stage.name not in coverage["proven"]:
+        return stage.runs_on
+    buckets = coverage["proven"][stage.name].values()
+    return "npu" if all(coverage.get("required", "rules") in levels for levels in buckets) else "cpu"
