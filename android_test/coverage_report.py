@@ -91,11 +91,15 @@ def show(report: dict[str, Any], console: Console | None = None) -> None:
 def complaints(variant: dict[str, Any]) -> list[str]:
     """What keeps a variant from its next level, one line each."""
     found = []
-    for one in variant["rules"]["refusals"][:10]:
-        basis = "" if one["basis"] == "provider" else f" [{one['basis']}]"
-        found.append(f"{one['node']} ({one['op']}): {one['rule']}, got {one['value']}{basis}. {one['hint']}")
-    rest = len(variant["rules"]["refusals"]) - len(found)
-    found += [f"and {rest} more refused nodes, see report.json"] if rest > 0 else []
+    kinds: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for one in variant["rules"]["refusals"]:
+        kinds.setdefault((one["rule"], one["op"]), []).append(one)
+    for (rule, op), ones in kinds.items():
+        first, more = ones[0], f", and {len(ones) - 1} more like it" if len(ones) > 1 else ""
+        basis = "" if first["basis"] == "provider" else f" [{first['basis']}]"
+        found.append(f"{first['node']} ({op}): {rule}, got {first['value']}{basis}{more}. {first['hint']}")
+    if variant["rules"]["dropped"]:
+        found.append(f"handed back to the CPU, alone in a partition: {', '.join(variant['rules']['dropped'])}")
     for one in variant["compiled"]:
         if not one["covered"]:
             nodes = f"{one['nodes_on_npu']} of {one['nodes']} nodes in {one['subgraphs']} subgraphs"
