@@ -120,15 +120,12 @@ def bucket_contracts(inputs: Inputs, folder: str) -> list[BucketContract]:
     ]
 
 
-def make_package(
-    inputs: Inputs, fits: Mapping[str, Fit], target: str, dist: Path, version: str, command: str
-) -> Package:
-    """Writes `dist/kokoro-npu-<weights>-<version>-<target>/` and opens it, which checks every hash.
+def quantized(inputs: Inputs, target: str) -> dict[str, Any]:
+    """The target's quantization report.
 
     Raises:
-        PackageError: a model is missing or damaged, or the folder cannot be written.
+        PackageError: it has not completed, or was made from other weights than the export.
     """
-    final = dist / package_name(inputs, target, version)
     source = inputs.build / "quantize" / target
     report = read_report(source)
     if report is None:
@@ -145,6 +142,20 @@ def make_package(
             got=f"models of {report.get('weights', {}).get('name')}",
             todo="Run `python -m quantize` again.",
         )
+    return report
+
+
+def make_package(
+    inputs: Inputs, fits: Mapping[str, Fit], target: str, dist: Path, version: str, command: str
+) -> Package:
+    """Writes `dist/kokoro-npu-<weights>-<version>-<target>/` and opens it, which checks every hash.
+
+    Raises:
+        PackageError: a model is missing or damaged, or the folder cannot be written.
+    """
+    final = dist / package_name(inputs, target, version)
+    source = inputs.build / "quantize" / target
+    report = quantized(inputs, target)
     buckets = bucket_contracts(inputs, MODELS)
     files = {f"{MODELS}/{WEIGHTS_FILE}": source / WEIGHTS_FILE, "LICENSE": LICENSE}
     for bucket in buckets:

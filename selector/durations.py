@@ -12,10 +12,12 @@ k = ceil(0.99 (m + 1)), which covers new texts of the same kind in at least 99 %
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -133,3 +135,19 @@ def check_worth(fits: Mapping[str, Fit]) -> None:
             got=f"{got:.1%}",
             todo="Fit on texts that are like those held out.",
         )
+
+
+def read_tables(file: Path, made_from: str) -> dict[str, Fit]:
+    """Fits that an earlier run kept; none where they were made from other inputs."""
+    try:
+        stored = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    if stored["made_from"] != made_from:
+        return {}
+    return {name: Fit(**fit | {"table": _table(fit["table"])}) for name, fit in stored["fits"].items()}
+
+
+def _table(stored: dict[str, list[Any]]) -> VoiceTable:
+    frames = tuple(tuple(row) for row in stored["frames"])
+    return VoiceTable(tuple(stored["tokens"]), tuple(stored["speeds_milli"]), frames)

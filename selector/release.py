@@ -10,12 +10,13 @@ from typing import Any, Final
 from export_onnx import console
 from export_onnx.provenance import Report, code_digest, read_report, sha256, signature, start, versions
 from selector.archive import write_aar, write_zip
-from selector.assemble import LICENSE, Inputs, bucket_contracts, make_package, read_inputs
+from selector.assemble import LICENSE, Inputs, bucket_contracts, make_package, quantized, read_inputs
 from selector.corpus import HELD_OUT_SHARE, fit, texts_per_voice
 from selector.coverage import read_coverage
-from selector.durations import Fit, check_worth, summary
-from selector.manifest import MANIFEST
+from selector.durations import Fit, check_worth, read_tables, summary
+from selector.manifest import MANIFEST, dumps
 from selector.synth import Stages
+from selector.write import whole_file
 
 MOST_BYTES: Final = 110_000_000  # of a target's package at full size
 
@@ -35,6 +36,8 @@ def release(build: Path, dist: Path, targets: Sequence[str], version: str, comma
     if made_before and made_before.get("signature") == wanted and is_there(dist, made_before):
         console.say(f"{dist} is up to date")
         return made_before
+    for target in targets:
+        quantized(inputs, target)  # before the long part
     start(build / "selector")
     report = Report(build / "selector", wanted)
     fits = fit_tables(inputs)
@@ -91,9 +94,17 @@ def is_there(dist: Path, report: dict[str, Any]) -> bool:
 
 
 def fit_tables(inputs: Inputs) -> dict[str, Fit]:
-    """The selector's tables, measured through the float text stages."""
+    """The selector's tables, measured through the float text stages; kept in `tables.json` for the next run."""
     number = texts_per_voice(len(inputs.voices))
+    exported = read_report(inputs.build / "export_onnx")
+    made_from = signature(export=exported, code=code_digest("export_onnx", "selector"), texts=number)
+    stored = inputs.build / "selector" / "tables.json"
+    if fits := read_tables(stored, made_from):
+        return fits
     with console.progress("selector table", number + max(8, number // HELD_OUT_SHARE)) as advance:
         stages = Stages(inputs.build / "export_onnx")
         buckets = bucket_contracts(inputs, "")
-        return fit(stages, buckets, inputs.voices, inputs.config["vocab"], advance)
+        fits = fit(stages, buckets, inputs.voices, inputs.config["vocab"], advance)
+    with whole_file(stored) as work:
+        work.write_text(dumps({"made_from": made_from, "fits": {n: asdict(f) for n, f in fits.items()}}), "utf-8")
+    return fits
