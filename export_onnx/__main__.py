@@ -20,6 +20,7 @@ from export_onnx.geometry import MAX_PHONEMES
 from export_onnx.merge import merge
 from export_onnx.provenance import Report, code_digest, is_up_to_date, read_report, signature, start, versions
 from export_onnx.storage import ModelFolder
+from export_onnx.table import stages_table
 from export_onnx.weights import HUB_NAME, Weights, load_weights, voice_row
 
 PROOF_TEXT = "The quick brown fox jumps over the lazy dog."  # short enough for every bucket
@@ -30,6 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Exports, checks, compares with the original, reports."""
     options = parse(arguments)
     folder = options.build / "export_onnx"
+    if options.table:
+        print(stages_table())
+        return 0
     if options.who:
         console.say(who(completed(folder)["weights"]))
         return 0
@@ -129,6 +133,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     names = [f"{bucket.seconds:g}" for bucket in BUCKETS]
     parser.add_argument("--buckets", nargs="+", default=names, choices=names, help="seconds (default: all)")
+    parser.add_argument("--table", action="store_true", help="only print the README's table of stages")
     parser.add_argument("--who", action="store_true", help="only say which weights the last export took")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser.parse_args(arguments)
