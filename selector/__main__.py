@@ -14,7 +14,7 @@ from typing import Final
 from export_onnx import console
 from selector.providers import TARGETS
 from selector.release import release
-from selector.speak import speak
+from selector.speak import read_text, speak
 from selector.vectors import write_vectors
 
 UNINSTALLED: Final = "0.1.0"
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif options.command == "vectors":
         write_vectors(options.out)
     else:
-        words = options.text if options.text_file is None else options.text_file.read_text(encoding="utf-8")
+        words = options.text if options.text_file is None else read_text(options.text_file)
         speak(options.dist, options.target, words, options.voice, options.speed, options.out, options.weights)
     return 0
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import resource
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import soundfile
 
 from export_onnx import console
-from export_onnx.errors import PackageError
+from export_onnx.errors import PackageError, TextError
 from export_onnx.geometry import FRAMES_PER_SECOND, SAMPLE_RATE
 from selector.manifest import MANIFEST
 from selector.package import Package
@@ -37,6 +39,37 @@ def find_package(dist: Path, target: str, weights: str = "") -> Path:
     return max(found, key=lambda p: ((p / MANIFEST).stat().st_mtime, p.name))
 
 
+@contextmanager
+def refusing_sound_errors(out: Path) -> Iterator[None]:
+    """Errors of the sound file library as `PackageError`; it does not say more than this."""
+    try:
+        yield
+    except soundfile.LibsndfileError as error:
+        raise PackageError(
+            str(out),
+            expected="room and permission to write a WAV",
+            got=str(error)[:120],
+            todo="Free some space, or check --out.",
+        ) from error
+
+
+def read_text(file: Path) -> str:
+    """A text file, UTF-8.
+
+    Raises:
+        TextError: it cannot be read, or is not text.
+    """
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TextError(
+            str(file),
+            expected="a text file in UTF-8",
+            got=str(error)[:100],
+            todo="Check the path, or convert the file.",
+        ) from error
+
+
 def speak(
     dist: Path,
     target: str,
@@ -58,6 +91,7 @@ def speak(
     worst_click, worst_air = -200.0, -1.0
     with (
         whole_file(out) as work,
+        refusing_sound_errors(out),
         soundfile.SoundFile(work, "w", SAMPLE_RATE, 1, subtype="PCM_16", format="WAV") as wav,
     ):
         for spoken in package.synthesize(text, voice or None, speed):

@@ -22,7 +22,7 @@ from selector import release
 from selector.choose import most_tokens
 from selector.join import CLICK_LIMIT_DB, DEAD_AIR_LIMIT
 from selector.package import Package
-from selector.speak import find_package, speak
+from selector.speak import find_package, read_text, speak
 from selector.synth import Spoken, Synthesizer
 from tests.selector_fakes import STRETCH, frames_of, make_build, sound_of
 
@@ -239,6 +239,31 @@ def test_the_command_refuses_without_a_traceback(dist, tmp_path):
     assert "PackageError" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "o.wav").exists()
+
+
+def test_a_full_disk_is_said_and_leaves_no_recording(dist, tmp_path):
+    """A real limit: the process may not write files beyond 64 KiB."""
+    code = (
+        "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "from selector.__main__ import console, main\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
+        "sys.exit(console.guarded(lambda: main(sys.argv[1:])))\n"
+    )
+    arguments = ["speak", "--dist", str(dist), "--out", str(tmp_path / "o.wav"), "--text", "This is long enough. " * 20]
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "PackageError" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [None, b"\xff\xfe\x00binary"])
+def test_a_text_file_that_is_none_is_refused(tmp_path, content):
+    file = tmp_path / "book.txt"
+    if content:
+        file.write_bytes(content)
+    with pytest.raises(TextError, match="UTF-8"):
+        read_text(file)
 
 
 def test_a_long_text_is_spoken_in_bounded_memory(dist, tmp_path):
