@@ -27,7 +27,7 @@ class Channels:
     Attributes:
         low, high: exact extremes of each channel, [C].
         mean, deviation: of each channel over real steps, [C].
-        centres: the bins' centres of each channel, [C, BINS].
+        exponent: the bins cover -2**exponent to 2**exponent, [C].
         counts: [C, BINS].
     """
 
@@ -41,6 +41,15 @@ class Channels:
     def peak(self) -> NDArray[np.float64]:
         """The largest absolute value of each channel, [C]."""
         return np.maximum(np.abs(self.low), np.abs(self.high))
+
+    def ends(self, tail: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Where each channel ends below and above when `tail` of its values may lie outside, [C] each."""
+        share = np.cumsum(self.counts, 1) / np.maximum(self.counts.sum(1, keepdims=True), 1)
+        edges = np.exp2(self.exponent.astype(np.float64))
+        below = (share <= tail / 2).sum(1)  # bins wholly in the tail
+        above = (share < 1 - tail / 2).sum(1) + 1
+        low, high = ((n / (BINS / 2) - 1) * edges for n in (below, above))
+        return np.maximum(low, self.low), np.minimum(high, self.high)
 
     def centres(self) -> NDArray[np.float64]:
         """The bins' centres, [C, BINS]."""

@@ -5,104 +5,151 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-import onnx
+from typing import Any
 
 from calibrate import store
 from calibrate.capture import Sample, speak
 from calibrate.corpus import Utterance
-from calibrate.ranges import Range, choose
 from export_onnx import console
 from export_onnx.contracts import BUCKETS, STAGES, Bucket
 from export_onnx.errors import ContractError
 from export_onnx.provenance import Report, code_digest, is_up_to_date, read_report, signature, start, versions
 from export_onnx.storage import ModelFolder, load
+from quantize.baselines import compare_with_baselines
+from quantize.decide import default_blocklist, excluded_groups, searched_blocklist, write_blocklist
+from quantize.full_size import full_size_share
+from quantize.gates import FLOORS, check_durations, check_sound
+from quantize.groups import conv_groups, quantized_nodes
 from quantize.multiply_adds import conv_share
-from quantize.qdq import Plan, quantize_convolutions
+from quantize.prepare import apply, prepare
 from quantize.recipes import RECIPES, Recipe, recipe
-from quantize.verify import average, make_judge, rounded
+from quantize.text_stages import choose_text_side
+from quantize.verify import Judge, average, make_judge, rounded
 
-FLOAT_ALWAYS: Final = ("/conv_post/Conv",)  # 30 dB of noise in silence at 8 bits; see quantize/gates.py
+
+@dataclass(frozen=True)
+class Inputs:
+    """What every target is made from and judged by."""
+
+    source: Path  # the export step's folder
+    statistics: store.Statistics
+    judge: Judge  # on the first bucket
+    buckets: Sequence[Bucket]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Quantizes, listens, reports; one folder a target."""
+    """Decides, quantizes, listens, reports; one folder a target."""
     options = parse(arguments)
     source, calibrated = options.build / "export_onnx", options.build / "calibrate"
     exported, ranged = completed(source, "export_onnx"), completed(calibrated, "calibrate")
     buckets = [bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets]
+    inputs: Inputs | None = None
     for target in options.targets:
-        chosen = recipe(target)
-        folder = options.build / "quantize" / target
+        chosen, folder = recipe(target), options.build / "quantize" / target
         wanted = signature(
             exported=exported["signature"],
             calibrated=ranged["signature"],
             buckets=[bucket.name for bucket in buckets],
             target=target,
+            search=options.search,
+            compare=options.compare,
             code=code_digest("quantize"),
             versions=versions(),
         )
         if is_up_to_date(folder, wanted):
             console.say(f"{folder} is up to date")
             continue
+        inputs = inputs or gather(source, calibrated, ranged["split"]["held_out"], buckets)
         if folder.exists():
             shutil.rmtree(folder)
         start(folder)
         report = Report(folder, wanted, {"target": target, "weights": exported["weights"], "because": chosen.because})
-        facts = make_target(source, store.read(calibrated), chosen, buckets, folder)
-        facts["quality"] = judge(source, folder, buckets[0], ranged["split"])
+        facts = make_target(inputs, chosen, folder, options.search, options.compare)
         whole = report.write(facts)
-        quality = facts["quality"]["held_out"]
-        console.say(
-            f"{target}: {quality['snr_db']:.1f} dB, log-mel {quality['mel_db']:.2f} dB, "
-            f"{facts['convolution_share']:.1%} of the convolutions' multiply-adds, {facts['megabytes']:.1f} MB, "
-            f"{whole['seconds']:.0f} s"
-        )
+        say_result(chosen, whole)
     return 0
 
 
-def make_target(
-    source: Path, statistics: store.Statistics, chosen: Recipe, buckets: list[Bucket], folder: Path
-) -> dict[str, Any]:
-    """Every stage of every bucket into `folder`, quantized or as it was."""
-    share = 0.0
-    excluded: list[str] = []
+def gather(source: Path, calibrated: Path, held_out: list[dict[str, Any]], buckets: Sequence[Bucket]) -> Inputs:
+    """Calibration's statistics, and the held-out part spoken by the float chain."""
+    samples = []
+    with console.progress("speak the held-out part", len(held_out)) as advance:
+        for spoken in speak(source, buckets[0], [Utterance(**u) for u in held_out]):
+            advance(spoken.utterance.voice)
+            if isinstance(spoken, Sample):
+                samples.append(spoken)
+    return Inputs(source, store.read(calibrated), make_judge(source, buckets[0], samples), buckets)
+
+
+def make_target(inputs: Inputs, chosen: Recipe, folder: Path, search: bool, compare: bool) -> dict[str, Any]:
+    """Every stage of every bucket into `folder`; what was decided and measured.
+
+    Raises:
+        ParityError: a gate.
+    """
+    judge, bits, first = inputs.judge, chosen.activation_bits, inputs.buckets[0]
+    model, seen = load(inputs.source / f"vocoder_{first.name}.onnx"), inputs.statistics["vocoder"]
+    groups = conv_groups(model)
+    blocklist = searched_blocklist(chosen, model, seen, judge) if search else default_blocklist(chosen, groups)
+    excluded = excluded_groups(blocklist)
+    nodes = quantized_nodes(groups, excluded)
+    prepared = prepare(model, seen, nodes, bits)
+    text_side = choose_text_side(inputs.source, first, judge.samples, inputs.statistics["bert"], bits)
     with (
         ModelFolder(folder) as models,
-        console.progress(f"quantize {chosen.name}", len(buckets) * len(STAGES)) as advance,
+        console.progress(f"quantize {chosen.name}", len(inputs.buckets) * len(STAGES)) as advance,
     ):
-        for bucket in buckets:
+        for bucket in inputs.buckets:
             for stage in STAGES:
                 advance(f"{stage.name} {bucket.name}")
-                model = load(source / f"{stage.name}_{bucket.name}.onnx")
-                if stage.name == "vocoder":
-                    plan = make_plan(model, statistics["vocoder"], chosen)
-                    excluded = [n.name for n in model.graph.node if n.op_type == "Conv" and n.name not in plan.nodes]
-                    share = conv_share(model, plan.nodes)
-                    model = quantize_convolutions(model, plan)
-                models.save(model, f"{stage.name}_{bucket.name}")
-    size = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
-    return {"convolution_share": share, "float_convolutions": excluded, "megabytes": round(size, 1)}
-
-
-def make_plan(model: onnx.ModelProto, statistics: Mapping[str, store.Channels], chosen: Recipe) -> Plan:
-    """All convolutions but those that are never quantized, each with its own range."""
-    nodes = tuple(n.name for n in model.graph.node if n.op_type == "Conv" and n.name not in FLOAT_ALWAYS)
-    ranges: dict[str, Range] = {
-        name: choose(seen.histogram(), "mse", chosen.activation_bits) for name, seen in statistics.items()
+                graph = load(inputs.source / f"{stage.name}_{bucket.name}.onnx")
+                graph = apply(graph, prepared) if stage.name == "vocoder" else text_side.apply(stage.name, graph)
+                models.save(graph, f"{stage.name}_{bucket.name}")
+    megabytes = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+    write_blocklist(folder, blocklist)
+    scores = judge.score(folder / f"vocoder_{first.name}.onnx")
+    quality = check_sound(f"{chosen.name}, vocoder {first.name}", scores, FLOORS[bits])
+    unheard = [s for s, sample in zip(scores, judge.samples, strict=True) if sample.utterance.voice == _last(judge)]
+    facts: dict[str, Any] = {
+        "quality": {
+            "held_out": rounded(quality),
+            "held_out_voice": rounded(average(unheard)),
+            "sentences": len(scores),
+            "bucket": first.name,
+            "meets_goal": FLOORS[bits].meets_goal(quality),
+            "frames_per_token": check_durations(chosen.name, folder, first, judge.samples),
+        },
+        "blocklist": excluded,
+        "convolution_share": round(conv_share(model, nodes), 4),
+        "convolution_share_full_size": round(full_size_share(excluded), 4),
+        "text_stages": text_side.facts,
+        "megabytes": round(megabytes, 1),
     }
-    return Plan(nodes, ranges, chosen.activation_bits, {})
+    if compare:
+        table = compare_with_baselines(model, seen, nodes, bits, judge)
+        facts["comparison"] = {name: rounded(q) for name, q in table.items()}
+    return facts
 
 
-def judge(source: Path, folder: Path, bucket: Bucket, split: Mapping[str, Any]) -> dict[str, Any]:
-    """The held-out part through the written vocoder."""
-    utterances = [Utterance(**u) for u in split["held_out"]]
-    samples = [spoken for spoken in speak(source, bucket, utterances) if isinstance(spoken, Sample)]
-    scores = make_judge(source, bucket, samples).score(folder / f"vocoder_{bucket.name}.onnx")
-    return {"held_out": rounded(average(scores)), "sentences": len(scores), "bucket": bucket.name}
+def _last(judge: Judge) -> str:
+    """The held-out voice: the last by name, as `corpus.make_split` chooses it."""
+    return max(sample.utterance.voice for sample in judge.samples)
+
+
+def say_result(chosen: Recipe, whole: dict[str, Any]) -> None:
+    """One line for the target, and the table where one was made."""
+    quality = whole["quality"]["held_out"]
+    console.say(
+        f"{chosen.name}: {quality['snr_db']:.1f} dB, log-mel {quality['mel_db']:.2f} dB, "
+        f"{whole['convolution_share']:.1%} of the convolutions' multiply-adds "
+        f"({whole['convolution_share_full_size']:.1%} at full size), {whole['megabytes']:.1f} MB, "
+        f"{whole['seconds']:.0f} s, {whole['peak_memory_mb']} MB at the peak"
+    )
+    for name, row in whole.get("comparison", {}).items():
+        console.say(f"    {name:30s} {row['snr_db']:6.1f} dB {row['mel_db']:6.2f} dB log-mel")
 
 
 def completed(folder: Path, step: str) -> dict[str, Any]:
@@ -125,6 +172,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--targets", nargs="+", default=targets, choices=targets, help="default: all")
     names = [f"{bucket.seconds:g}" for bucket in BUCKETS]
     parser.add_argument("--buckets", nargs="+", default=names, choices=names, help="seconds (default: all)")
+    parser.add_argument("--search", action="store_true", help="search a block-list instead of the committed one")
+    parser.add_argument("--compare", action="store_true", help="measure the ordinary ways beside ours")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser.parse_args(arguments)
 

@@ -11,15 +11,17 @@ rounding large. Between a DQ and the next Q there is then always the convolution
 from __future__ import annotations
 
 import logging
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import shape_inference, version_converter
-from onnxruntime.quantization import QuantType
+from onnxruntime.quantization import QuantType, quantize_dynamic
 from onnxruntime.quantization.calibrate import CalibrationMethod, TensorsData
 from onnxruntime.quantization.onnx_model import ONNXModel
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
@@ -130,3 +132,12 @@ def finish(model: onnx.ModelProto) -> None:
     del model.graph.value_info[:]
     inferred = shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
     model.CopyFrom(inferred)
+
+
+def quantize_dynamically(model: onnx.ModelProto) -> onnx.ModelProto:
+    """What `quantize_dynamic` makes of a float graph: ConvInteger and MatMulInteger, for comparison."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "dynamic.onnx"
+        logging.getLogger().setLevel(logging.ERROR)
+        quantize_dynamic(model, path, weight_type=QuantType.QUInt8)
+        return onnx.load(path)

@@ -6,12 +6,14 @@ log-mel distance hears what is wrong in soft bands that a waveform's energy hide
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from calibrate.capture import Sample
@@ -102,6 +104,13 @@ class Judge:
         chain = Chain(self.folder, self.bucket, {"vocoder": vocoder})
         pairs = list(zip(self.samples, self.references, strict=True))[:limit]
         return [compare(reference, sound(chain, sample)) for sample, reference in pairs]
+
+    def score_graph(self, vocoder: onnx.ModelProto, limit: int | None = None) -> list[Quality]:
+        """The same for a graph in memory."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "vocoder.onnx"
+            onnx.save(vocoder, path)
+            return self.score(path, limit)
 
 
 def make_judge(folder: Path, bucket: Bucket, samples: Sequence[Sample]) -> Judge:

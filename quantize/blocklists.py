@@ -1,0 +1,45 @@
+"""Which groups stay in float where nobody searches: the committed defaults, with what was measured on the demo voice.
+
+`python -m quantize --search` makes a list for other weights; the build folder's `blocklist.json` says which was used.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+NEVER: Final = ("conv_post",)  # its error is the waveform's: 16 dB alone in 8 bits, and a mel spectrum hardly sees it
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """One group that stays in float.
+
+    Attributes:
+        alone_snr_db: held-out waveform SNR with nothing but this group quantized; None where it is free.
+    """
+
+    group: str
+    alone_snr_db: float | None
+    reason: str
+
+
+UPSAMPLED = "its input and output are not normalized, and the whole stage reads what it rounds"
+CURVE = "one channel that everything follows, and no work"
+SHORTCUT = "reads pitch, energy and text features side by side, and no norm follows"
+
+EIGHT_BITS: Final = (
+    Exclusion("conv_post", 16.0, "its error is the waveform's: a veil of noise"),
+    Exclusion("ups.1", 25.2, UPSAMPLED),
+    Exclusion("f0_conv", None, CURVE),
+    Exclusion("energy_conv", 33.1, CURVE),
+    Exclusion("noise_convs.1", 35.2, "reads raw magnitudes and phases; 0.05 % of the work"),
+    Exclusion("encode.shortcut", 36.0, SHORTCUT),
+    Exclusion("decode.0.shortcut", None, SHORTCUT),
+)
+
+DEFAULTS: Final = {
+    "nnapi": EIGHT_BITS,
+    "cpu": EIGHT_BITS,
+    "qnn": (Exclusion("conv_post", 16.0, "16-bit activations do not help where 8-bit weights make the waveform"),),
+}
