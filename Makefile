@@ -47,7 +47,7 @@ quantize: calibrate
 	$(PYTHON) -m quantize --targets $(TARGETS) --buckets $(BUCKETS) --build $(BUILD)
 coverage: quantize
 ifneq ($(NPU),)
-	$(PYTHON) -m android_test coverage $(NPU:%=$(BUILD)/quantize/%) --buckets $(BUCKETS) --float $(BUILD)/export_onnx --build $(BUILD) --require rules
+	$(PYTHON) -m android_test coverage $(NPU:%=$(BUILD)/quantize/%) --buckets $(BUCKETS) --float $(BUILD)/export_onnx --build $(BUILD) --require rules --weights-from-memory
 endif
 package: coverage
 	$(PYTHON) -m selector package --targets $(TARGETS) --build $(BUILD) --dist $(DIST)

@@ -17,32 +17,35 @@ from android_test.verdict import Refusal, Verdict
 from export_onnx.errors import CoverageError
 
 
-def basic_optimized(path: Path) -> GraphView:
+def basic_optimized(path: Path, folder: Path) -> GraphView:
     """The graph behind ORT_ENABLE_BASIC, with the CPU provider as the only one.
+
+    Args:
+        folder: must outlive the view, which reads its weights from there.
 
     Raises:
         CoverageError: no session takes the file.
     """
-    with tempfile.TemporaryDirectory(prefix="optimized_") as folder:
-        kept = Path(folder) / "optimized.onnx"
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-        options.optimized_model_filepath = str(kept)
-        options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "optimized.bin")
-        options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")
-        try:
-            onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # ONNX Runtime raises its own kinds, none of them exported
-            raise CoverageError(
-                str(path), expected="a file that a session takes", got=str(error)[:300], todo="Check the file."
-            ) from error
-        return GraphView.load(kept)
+    kept = folder / "optimized.onnx"
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(kept)
+    options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "optimized.bin")
+    options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")
+    try:
+        onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises its own kinds, none of them exported
+        raise CoverageError(
+            str(path), expected="a file that a session takes", got=str(error)[:300], todo="Check the file."
+        ) from error
+    return GraphView.load(kept)
 
 
 def newly_refused(path: Path, before: Verdict, options: NnapiOptions) -> tuple[Verdict, tuple[Refusal, ...]]:
     """The verdict behind basic optimizations, and the refusals that `before` did not hold."""
     relaxed = NnapiOptions(options.feature_level, weights_from_memory=True)  # the copy's weights lie outside
-    after = check_nnapi(basic_optimized(path), relaxed)
+    with tempfile.TemporaryDirectory(prefix="optimized_") as folder:
+        after = check_nnapi(basic_optimized(path, Path(folder)), relaxed)
     known = {(refusal.node, refusal.rule) for refusal in before.refusals}
     return after, tuple(one for one in after.refusals if (one.node, one.rule) not in known)
