@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from export_onnx import reference, text
+from export_onnx.architecture import STYLE_HALF
 from export_onnx.chain import Chain, waveform
 from export_onnx.contracts import Bucket
 from export_onnx.decibels import snr
 from export_onnx.geometry import frames_to_samples
 from export_onnx.mel import log_mel_distance
-from export_onnx.parity import pad_to
+from export_onnx.parity import exact_source, pad_to, sound_parity
 from export_onnx.weights import Weights, load_weights, voice_row
 from tests.conftest import export_all
 
@@ -30,16 +31,34 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Weights, Path]:
 
 @pytest.mark.parametrize("sentence", SENTENCES)
 def test_whole_chain(demo: tuple[Weights, Path], sentence: str) -> None:
+    """35 dB and 0.1 dB of log-mel where the original allows it.
+
+    The original sums phases in float32. With its own source in float64 it differs from itself by more than ours
+    differs from either; so the floor of a sentence is that difference, where it is the lower one.
+    """
     weights, folder = demo
-    encoded = text.encode(text.phonemize(sentence), weights.model.vocab)
+    model = weights.model
+    encoded = text.encode(text.phonemize(sentence), model.vocab)
     style = voice_row(next(iter(weights.voices.values())), len(encoded.phonemes))
-    exact = reference.speak(weights.model, torch.tensor([encoded.ids]), style, 1.0)
-    draws = reference.gaussians(weights.model, exact.asr.shape[2], 0)
-    noise = pad_to(reference.merged_noise(weights.model, draws), frames_to_samples(BUCKET.frames)).numpy()
+    original = reference.speak(model, torch.tensor([encoded.ids]), style, 1.0)
+    draws = reference.gaussians(model, original.asr.shape[2], 0)
+    har = exact_source(model, original.f0, draws).float()
+    timbre = style[:, :STYLE_HALF]
+    _, exact = reference.spectrum_and_waveform(model, original.asr, original.f0, original.energy, har, timbre)
+
+    noise = pad_to(reference.merged_noise(model, draws), frames_to_samples(BUCKET.frames)).numpy()
     values = Chain(folder, BUCKET).speak(encoded.ids, style.numpy(), noise_values=noise)
     wave = waveform(values)
-    assert values["frames_per_token"][0, : len(encoded.ids)].tolist() == exact.frames_per_token[0].tolist()
-    assert snr(exact.waveform[0], wave) >= 35
-    assert log_mel_distance(exact.waveform, wave) <= 0.1
-    assert snr(exact.waveform[0], 1.5 * wave) < 7, "gain must show"
-    assert log_mel_distance(exact.waveform, 1.5 * wave) > 2, "gain must show"
+    assert values["frames_per_token"][0, : len(encoded.ids)].tolist() == original.frames_per_token[0].tolist()
+    itself, itself_mel = snr(original.waveform, exact), log_mel_distance(original.waveform, exact)
+    assert snr(original.waveform[0], wave) >= min(35, itself - 1)
+    assert log_mel_distance(original.waveform, wave) <= max(0.1, itself_mel + 0.02)
+    assert snr(original.waveform[0], 1.5 * wave) < 7, "gain must show"
+    assert log_mel_distance(original.waveform, 1.5 * wave) > 2, "gain must show"
+
+
+def test_sound_stages_on_the_originals_source(demo: tuple[Weights, Path]) -> None:
+    """The same source for both: nothing is left but rounding."""
+    weights, folder = demo
+    measured = sound_parity(weights.model, folder, BUCKET, 77, next(iter(weights.voices.values()))[30:31])
+    assert min(measured.values()) >= 80
