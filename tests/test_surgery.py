@@ -150,7 +150,8 @@ def test_reflect_left() -> None:
 @given(st.floats(-1e3, 1e3, width=32), st.floats(-1e3, 1e3, width=32))
 @settings(max_examples=300, deadline=None)
 def test_angle(real: float, imaginary: float) -> None:
-    real, imaginary = real + 0.0, imaginary + 0.0  # -0.0 counts as 0.0: torch.stft never gives the other at DC and Nyquist
+    # -0.0 counts as 0.0: torch.stft never gives the other at DC and Nyquist
+    real, imaginary = real + 0.0, imaginary + 0.0
     assert angle(torch.tensor(real), torch.tensor(imaginary)).item() == pytest.approx(
         math.atan2(imaginary, real), abs=1e-6
     )
