@@ -43,10 +43,10 @@ class ModelFolder:
         for tensor in stored.graph.initializer:
             raw = _raw(tensor)
             if len(raw) >= INLINE_BELOW:
-                tensor.raw_data = raw
-                set_external_data(tensor, WEIGHTS_FILE, offset=self._place(raw), length=len(raw))
-                tensor.ClearField("raw_data")
-                tensor.data_location = onnx.TensorProto.EXTERNAL
+                outside = onnx.TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims, raw_data=raw)
+                set_external_data(outside, WEIGHTS_FILE, offset=self._place(raw), length=len(raw))
+                outside.ClearField("raw_data")
+                tensor.CopyFrom(outside)  # whole: a quantizer's tensors hold float_data, which must not stay
         path = self.folder / f"{name}.onnx"
         path.write_bytes(stored.SerializeToString(deterministic=True))
         return path

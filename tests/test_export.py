@@ -131,6 +131,17 @@ def test_storage_refuses_what_it_cannot_read(small: Small, tmp_path: Path) -> No
         folder.save(model, "bert")
 
 
+def test_storage_moves_typed_data_out(tmp_path: Path) -> None:
+    """A quantizer writes float_data; left beside the external data, no reader takes the file."""
+    typed = helper.make_tensor("w", TensorProto.FLOAT, [512, 1, 1, 1], np.arange(512, dtype=np.float32))
+    assert len(typed.float_data) == 512
+    model = toy()
+    model.graph.initializer[0].CopyFrom(typed)
+    with ModelFolder(tmp_path) as folder:
+        path = folder.save(model, "typed")
+    assert onnx.numpy_helper.to_array(load(path).graph.initializer[0]).flatten().tolist() == list(range(512))
+
+
 def test_reports_say_when_a_step_must_run_again(tmp_path: Path) -> None:
     wanted = provenance.signature(a=1)
     assert not provenance.is_up_to_date(tmp_path, wanted)
