@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -35,6 +35,7 @@ VOICE_LAYOUT: Final = (
 LICENSE: Final = Path(__file__).parent.parent / "LICENSE"
 MODELS: Final = "models"
 TOKENIZER: Final = "tokenizer.onnx"
+TYPED_DATA: Final = ("float_data", "int32_data", "int64_data", "double_data", "uint64_data")
 
 
 @dataclass(frozen=True)
@@ -158,12 +159,13 @@ def make_package(
     report = quantized(inputs, target)
     buckets = bucket_contracts(inputs, MODELS)
     files = {f"{MODELS}/{WEIGHTS_FILE}": source / WEIGHTS_FILE, "LICENSE": LICENSE}
-    for bucket in buckets:
-        for path in bucket.models.values():
-            files[path] = source / Path(path).name
-            check_model(files[path], source / WEIGHTS_FILE)
+    names = [path for bucket in buckets for path in bucket.models.values()]
+    models = {path: read_model(source / Path(path).name, source / WEIGHTS_FILE) for path in names}
     with whole_folder(final) as folder:
         copy_all(files, folder)
+        for path, content in models.items():
+            (folder / path).write_bytes(content)
+        check_models(folder, buckets)
         (folder / TOKENIZER).write_bytes(build_tokenizer(inputs.config["vocab"]).SerializeToString(deterministic=True))
         (folder / "voices").mkdir()
         for name, voice in inputs.voices.items():
@@ -221,29 +223,51 @@ def _rounded(values: Mapping[str, float]) -> dict[str, float]:
     return {f"all ({name})": round(value, 4) for name, value in values.items()}
 
 
-def check_model(file: Path, weights: Path) -> None:
-    """A model that parses, and whose tensors lie inside `weights.bin` and nowhere else.
+def read_model(file: Path, weights: Path) -> bytes:
+    """A model that parses, and whose tensors lie inside `weights.bin` and nowhere else, as it is packaged.
+
+    A tensor stored outside may still hold its values inside too, which ONNX's checker refuses: those are left out.
 
     Raises:
         PackageError: missing, truncated, or with tensors outside.
     """
     try:
-        model = onnx.load(file, load_external_data=False)
-        onnx.checker.check_model(str(file))
+        content = file.read_bytes()
+        model = onnx.load_from_string(content)
         size = weights.stat().st_size
     except Exception as error:  # protobuf, onnx and the file system raise a dozen kinds; all mean this
-        raise PackageError(
-            str(file),
-            expected="a whole ONNX model",
-            got=f"{type(error).__name__}: {error}"[:160],
-            todo="Quantize again.",
-        ) from error
+        raise _broken(file, error) from error
+    twice = False
     for tensor in model.graph.initializer:
         place = {entry.key: entry.value for entry in tensor.external_data}
-        if place and (place["location"] != weights.name or int(place["offset"]) + int(place["length"]) > size):
+        if not place:
+            continue
+        if place["location"] != weights.name or int(place["offset"]) + int(place["length"]) > size:
             raise PackageError(
                 f"{file}, tensor {tensor.name}",
                 expected=f"data inside the {size} bytes of {weights.name}",
                 got=str(place)[:120],
                 todo="Quantize again.",
             )
+        for name in (name for name in TYPED_DATA if len(getattr(tensor, name))):
+            tensor.ClearField(name)
+            twice = True
+    return model.SerializeToString(deterministic=True) if twice else content
+
+
+def _broken(file: Path, error: Exception) -> PackageError:
+    got = f"{type(error).__name__}: {error}"[:160]
+    return PackageError(str(file), expected="a whole ONNX model", got=got, todo="Quantize again.")
+
+
+def check_models(folder: Path, buckets: Sequence[BucketContract]) -> None:
+    """ONNX's own checker on every packaged model, its weights beside it.
+
+    Raises:
+        PackageError: it refuses one.
+    """
+    for name in (name for bucket in buckets for name in bucket.models.values()):
+        try:
+            onnx.checker.check_model(str(folder / name))
+        except Exception as error:  # as above
+            raise _broken(Path(name), error) from error

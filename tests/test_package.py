@@ -19,7 +19,7 @@ import pytest
 
 from export_onnx.errors import PackageError, WeightsError
 from selector import archive, corpus, manifest, release, write
-from selector.assemble import check_model, read_inputs
+from selector.assemble import read_inputs, read_model
 from selector.package import Package, sha256
 from tests.selector_fakes import CONFIG, STRETCH, make_build
 
@@ -336,7 +336,19 @@ def test_a_model_whose_weights_lie_elsewhere_is_refused(build, tmp_path):
         (tmp_path / "m.onnx").write_bytes(changed.SerializeToString())
         shutil.copyfile(source / "weights.bin", tmp_path / "weights.bin")
         with pytest.raises(PackageError):
-            check_model(tmp_path / "m.onnx", tmp_path / "weights.bin")
+            read_model(tmp_path / "m.onnx", tmp_path / "weights.bin")
+
+
+def test_values_stored_inside_and_outside_are_packaged_once(build, tmp_path):
+    source = build / "quantize" / "cpu"
+    model = onnx.load(source / "source_15s.onnx", load_external_data=False)
+    tensor = next(t for t in model.graph.initializer if t.external_data)
+    tensor.float_data.extend([0.0, 1.0])
+    (tmp_path / "twice.onnx").write_bytes(model.SerializeToString())
+    packaged = onnx.load_from_string(read_model(tmp_path / "twice.onnx", source / "weights.bin"))
+    assert not any(t.float_data for t in packaged.graph.initializer)
+    once = (source / "source_15s.onnx").read_bytes()
+    assert read_model(source / "source_15s.onnx", source / "weights.bin") == once
 
 
 # Archives.
