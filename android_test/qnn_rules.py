@@ -141,6 +141,31 @@ def _mask_after_snake(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> 
     return None
 
 
+def _masked_shift(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Found | None:
+    """a + shift * mask -> LeakyRelu -> quantized Conv: -5 dB. Masking the whole sum is the same and comes out right."""
+    if node.op_type != "Add":
+        return None
+    readers = [view.nodes[i] for i in view.readers.get(node.output[0], [])]
+    if not any(reader.op_type == "LeakyRelu" and _feeds_quantized_conv(view, reader) for reader in readers):
+        return None
+    for name in node.input:
+        maker = view.nodes[view.producer[name]] if name in view.producer else None
+        if maker is not None and maker.op_type == "Mul" and _outer_product(view, maker):
+            hint = "Mask the sum: (a + shift) * mask."
+            return Found("no masked shift before LeakyRelu and a quantized convolution", name, hint, "inferred")
+    return None
+
+
+def _outer_product(view: GraphView, mul: onnx.NodeProto) -> bool:
+    """[1, C, 1, 1] times [1, 1, 1, L]: each side is 1 where the other is long."""
+    left, right = (view.value(name).shape or () for name in mul.input)
+    return (
+        len(left) == len(right) == 4
+        and all(1 in pair for pair in zip(left, right, strict=True))
+        and view.value(mul.output[0]).shape not in (left, right)
+    )
+
+
 def _feeds_quantized_conv(view: GraphView, node: onnx.NodeProto) -> bool:
     for reader in view.readers.get(node.output[0], []):
         if view.nodes[reader].op_type == "QuantizeLinear":
@@ -181,5 +206,6 @@ RULES: Final[tuple[Callable[[GraphView, NodeUnit, onnx.NodeProto], Found | None]
     _square,
     _depthwise_transpose,
     _mask_after_snake,
+    _masked_shift,
     _sequence,
 )

@@ -32,11 +32,13 @@ def crop_model(model: onnx.ModelProto, stage: str, frames: int, to: int = CROP_F
             if size in ("frames", "f0", "columns", "samples"):
                 dim.dim_value = _scaled(dim.dim_value, frames, to)
     shapes = {node.input[1] for node in graph.node if node.op_type == "Reshape"}
+    ends = {name for node in graph.node if node.op_type == "Slice" for name in node.input[1:3]}
     for tensor in graph.initializer:
-        if tensor.name in shapes:
-            sizes: NDArray[np.int64] = numpy_helper.to_array(tensor)
-            changed = np.array([_scaled(int(size), frames, to) for size in sizes], np.int64)
-            tensor.CopyFrom(numpy_helper.from_array(changed, tensor.name))
+        if tensor.name in shapes | ends:
+            sizes = [int(size) for size in numpy_helper.to_array(tensor).reshape(-1)]
+            changed = _scaled_shape(sizes, frames, to) if tensor.name in shapes else _scaled_all(sizes, frames, to)
+            array = np.array(changed, np.int64).reshape(tensor.dims)
+            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
     del graph.value_info[:]
     for info in graph.output:
         info.type.tensor_type.ClearField("shape")
@@ -88,9 +90,25 @@ def _with_casts(model: onnx.ModelProto) -> onnx.ModelProto:
     return copy
 
 
+def _scaled_shape(sizes: list[int], frames: int, to: int) -> list[int]:
+    """The target of a Reshape. A time axis may be folded into the last two of four, by its rows or columns."""
+    if len(sizes) != 4 or min(sizes[2:]) <= 1:
+        return _scaled_all(sizes, frames, to)
+    rows, columns = sizes[2:]
+    length = _scaled(rows * columns, frames, to)
+    if length % rows == 0:
+        return [*sizes[:2], rows, length // rows]
+    return _scaled_all(sizes, frames, to)
+
+
+def _scaled_all(sizes: list[int], frames: int, to: int) -> list[int]:
+    return [_scaled(size, frames, to) for size in sizes]
+
+
 def _scaled(size: int, frames: int, to: int) -> int:
+    """One size at `to` frames: a multiple of the frames, or a spectral length with up to a frame behind it."""
     extra = size - frames * geometry.STAGE1_PER_FRAME
-    if 0 < extra <= geometry.COLUMNS_EXTRA:
+    if 0 < extra <= geometry.STAGE1_PER_FRAME:
         return to * geometry.STAGE1_PER_FRAME + extra
     return size // frames * to if size > 0 and size % frames == 0 else size
 

@@ -78,14 +78,44 @@ def two_convolutions(mask: str) -> onnx.ModelProto:
     return build(body, (1, 16, 1, 256), constants)
 
 
+def masked_sum(mask: str) -> onnx.ModelProto:
+    """quantized Conv -> masked norm -> LeakyRelu -> quantized Conv, the norm's shift or its whole sum masked."""
+    draw = np.random.default_rng(4)
+    constants = {"z": np.uint16(32768), "s": F(1.5e-4), "wz": np.zeros(48, np.int8), "eps": F(1e-5)}
+    constants |= {"mask": np.ones((1, 1, 1, 16), F), "axes": np.array([3])}
+    constants |= {"gain": draw.uniform(0.5, 2, (1, 48, 1, 1)).astype(F)}
+    constants |= {"shift": draw.standard_normal((1, 48, 1, 1)).astype(F)}
+    for i in (1, 2):
+        constants |= {f"w{i}": draw.integers(-127, 127, (48, 48, 1, 3)).astype(np.int8)}
+        constants |= {f"ws{i}": np.full(48, 0.001, F)}
+
+    def conv(i: int, x: str) -> str:
+        return f"""xq{i} = QuantizeLinear({x}, s, z)
+            xd{i} = DequantizeLinear(xq{i}, s, z)
+            wd{i} = DequantizeLinear<axis=0>(w{i}, ws{i}, wz)
+            c{i} = Conv<kernel_shape=[1,3], pads=[0,1,0,1]>(xd{i}, wd{i})
+            cq{i} = QuantizeLinear(c{i}, s, z)
+            cd{i} = DequantizeLinear(cq{i}, s, z)"""
+
+    norm = """m = ReduceMean(cd1, axes)
+        d0 = Sub(cd1, m) \n d = Mul(d0, mask) \n dd = Mul(d, d)
+        v = ReduceMean(dd, axes) \n ve = Add(v, eps) \n sd = Sqrt(ve)
+        g = Div(gain, sd) \n n = Mul(d, g)"""
+    shift = "sm = Mul(shift, mask) \n k = Add(n, sm)" if mask == "shift" else "sm = Add(n, shift) \n k = Mul(sm, mask)"
+    body = "\n".join([conv(1, "x"), norm, shift, "h = LeakyRelu<alpha=0.2>(k)", conv(2, "h"), "y = Identity(cd2)"])
+    body = body.replace("mask)", "real)").replace("x, s, z)", "x, s, z) \n real = Identity(mask)", 1)
+    return build(body, (1, 48, 1, 16), constants)
+
+
 @pytest.mark.parametrize(
     ("wrong", "right"),
     [
         (snake("Pow(s, two)"), snake("Mul(s, s)")),
         (pool("padded"), pool("zero tap")),
         (two_convolutions("behind"), two_convolutions("before")),
+        (masked_sum("shift"), masked_sum("sum")),
     ],
-    ids=["pow in snake", "depthwise output padding", "mask after snake"],
+    ids=["pow in snake", "depthwise output padding", "mask after snake", "mask on a shift"],
 )
 def test_found_by_rule_and_by_number(wrong: onnx.ModelProto, right: onnx.ModelProto) -> None:
     assert not check_qnn(GraphView.of(wrong)).covered
