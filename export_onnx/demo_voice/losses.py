@@ -11,6 +11,7 @@ from export_onnx.demo_voice.signal_features import log_mel
 
 RESOLUTIONS: Final = (2048, 1024, 512, 128)  # samples; the first tells harmonics apart, the last sees plosives
 FLOOR: Final = 1e-5  # of the window's length: about 85 dB under the loudest bin, so that digital silence weighs little
+MEL_FLOOR: Final = -6.0  # nepers; 60 dB below loud speech
 
 
 def magnitudes(audio: torch.Tensor, size: int) -> torch.Tensor:
@@ -38,3 +39,13 @@ def spectral_loss(said: torch.Tensor, taught: torch.Tensor) -> torch.Tensor:
 def masked_l1(said: torch.Tensor, taught: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     """Mean absolute error where `mask` is 1."""
     return ((said - taught).abs() * mask).sum() / mask.sum()
+
+
+def mel_loss(said: torch.Tensor, audio: torch.Tensor) -> torch.Tensor:
+    """Absolute error of a predicted log mel, what is not heard left out.
+
+    Args:
+        said: `[B, 80, 2 F]`, nepers.
+        audio: `[B, 600 F]`, the teacher's.
+    """
+    return l1_loss(said, log_mel(audio).clamp(min=MEL_FLOOR))

@@ -5,8 +5,11 @@ Any order of the vocabulary's words is allowed, so every word has to be heard; a
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import numpy as np
@@ -16,6 +19,7 @@ from scipy.signal import resample_poly
 from export_onnx.geometry import SAMPLE_RATE
 
 RATE: Final = 16_000  # Hz, of its acoustic model
+LANGUAGE_WEIGHT: Final = 2.0  # the model says nothing but "one of these words"; sphinx's 6.5 would swallow words
 
 
 def words(sentence: str) -> list[str]:
@@ -23,8 +27,15 @@ def words(sentence: str) -> list[str]:
     return re.findall(r"[a-z']+", sentence.lower())
 
 
+def unigrams(vocabulary: Sequence[str]) -> str:
+    """A language model in ARPA format in which every word is as likely as any other, wherever it stands."""
+    share = -math.log10(len(vocabulary) + 1)
+    entries = ["-99 <s>", f"{share:.4f} </s>", *(f"{share:.4f} {word}" for word in vocabulary)]
+    return "\n".join(["\\data\\", f"ngram 1={len(entries)}", "", "\\1-grams:", *entries, "", "\\end\\", ""])
+
+
 class Recognizer:
-    """pocketsphinx with a loop over the words of `sentences`.
+    """pocketsphinx with the words of `sentences`, all of one likelihood.
 
     Args:
         sentences: their words are the vocabulary; every one must be in pocketsphinx's dictionary.
@@ -34,13 +45,15 @@ class Recognizer:
         import pocketsphinx  # only the extra `demo-voice` has it
 
         self.vocabulary = sorted({word for sentence in sentences for word in words(sentence)})
-        self._decoder = pocketsphinx.Decoder(samprate=RATE, loglevel="FATAL")
+        self._decoder = pocketsphinx.Decoder(samprate=RATE, lw=LANGUAGE_WEIGHT, cmn="batch", loglevel="FATAL")
         missing = [word for word in self.vocabulary if self._decoder.lookup_word(word) is None]
         if missing:
             raise ValueError(f"pocketsphinx does not know {', '.join(missing)}")
-        loop = f"#JSGF V1.0; grammar loop; public <sentence> = ( {' | '.join(self.vocabulary)} )+;"
-        self._decoder.add_jsgf_string("loop", loop)
-        self._decoder.activate_search("loop")
+        with TemporaryDirectory() as folder:
+            file = Path(folder) / "words.lm"
+            file.write_text(unigrams(self.vocabulary), encoding="utf-8")
+            self._decoder.add_lm("words", pocketsphinx.NGramModel.readfile(str(file)))
+        self._decoder.activate_search("words")
 
     def hear(self, audio: npt.NDArray[np.float32]) -> list[str]:
         """The words in `[n]` samples at 24 kHz."""

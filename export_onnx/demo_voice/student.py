@@ -12,9 +12,11 @@ from importlib.resources import files
 from typing import Any, Final
 
 import torch
+from kokoro.istftnet import Decoder
 from kokoro.model import KModel
 
 from export_onnx.architecture import STYLE_HALF, Config, build
+from export_onnx.demo_voice.signal_features import MELS
 from export_onnx.demo_voice.voices import N_FEATURES
 
 F0_SCALE: Final = 100.0  # Hz; the size of F0 values, where everything else in the model is about 1
@@ -31,7 +33,13 @@ def load_config() -> Config:
 
 
 class Student(torch.nn.Module):
-    """Model and style map. The map is only needed for training: its rows are saved as voices."""
+    """The model, and two layers that only training needs.
+
+    Attributes:
+        style: settings -> style row; its rows are saved as voices.
+        mel_head: the generator's input -> log mel. Without it the text's way to the sound leads through the whole
+            generator, and is learned slowly.
+    """
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -39,6 +47,8 @@ class Student(torch.nn.Module):
         self.style = torch.nn.Linear(N_FEATURES, 2 * STYLE_HALF)
         torch.nn.init.normal_(self.style.weight, std=0.3)
         torch.nn.init.zeros_(self.style.bias)
+        last = config["istftnet"]["upsample_initial_channel"]
+        self.mel_head = torch.nn.Conv1d(last, MELS, kernel_size=1)
         start_near_speech(self.model)
         for name, parameter in self.model.named_parameters():
             if is_instance_norm_affine(name):
@@ -113,3 +123,25 @@ def encode_text(model: KModel, ids: torch.Tensor, lengths: torch.Tensor) -> torc
     """`[B, T]` ids -> `[B, T, hidden]`, what the decoder knows of the text."""
     encoded: torch.Tensor = model.text_encoder(ids, lengths.cpu(), padding_mask(lengths)).transpose(1, 2)
     return encoded
+
+
+def decoder_front(
+    decoder: Decoder, asr: torch.Tensor, f0: torch.Tensor, energy: torch.Tensor, style: torch.Tensor
+) -> torch.Tensor:
+    """The part of `Decoder.forward` before the generator.
+
+    Args:
+        asr: `[B, hidden, F]`.
+        f0: `[B, 2 F]` Hz.
+        energy: `[B, 2 F]`.
+        style: `[B, 128]`, the timbre half.
+
+    Returns:
+        `[B, upsample_initial_channel, 2 F]`; `decoder.generator(x, style, f0)` makes audio of it.
+    """
+    curves = (decoder.F0_conv(f0[:, None]), decoder.N_conv(energy[:, None]))
+    shortcut = decoder.asr_res(asr)
+    x = decoder.encode(torch.cat([asr, *curves], dim=1), style)
+    for block in decoder.decode:  # only the last one doubles the rate
+        x = block(torch.cat([x, shortcut, *curves], dim=1), style)
+    return x

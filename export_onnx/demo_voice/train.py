@@ -22,11 +22,12 @@ import torch.distributed as dist
 from export_onnx.architecture import STYLE_HALF
 from export_onnx.demo_voice import checkpoint, teacher
 from export_onnx.demo_voice.batches import Batch, Sampler
-from export_onnx.demo_voice.losses import masked_l1, spectral_loss
+from export_onnx.demo_voice.losses import masked_l1, mel_loss, spectral_loss
 from export_onnx.demo_voice.progress import track
 from export_onnx.demo_voice.student import (
     F0_SCALE,
     Student,
+    decoder_front,
     durations_and_features,
     encode_text,
     load_config,
@@ -43,7 +44,7 @@ class Recipe:
         short, long: (count, frames) of each worker's vocoder batches: short ones first, for variety; from step
             `long_from` long ones, for the statistics that AdaIN sees at inference.
         prosody_batch, prosody_frames: utterances, and the most frames of each.
-        prosody_every: steps; prosody learns faster than sound.
+        prosody_every: steps; prosody learns faster than sound, and so does the mel, which takes part.
     """
 
     seed: int = 0
@@ -54,22 +55,31 @@ class Recipe:
     clip: float = 5.0
     short: tuple[int, int] = (2, 24)
     long: tuple[int, int] = (1, 72)
-    long_from: int = 3_000
+    long_from: int = 2_500
     prosody_batch: int = 4
     prosody_frames: int = 160
-    prosody_every: int = 4
+    prosody_every: int = 2
     save_every: int = 250
 
 
-def vocoder_loss(student: Student, batch: Batch) -> torch.Tensor:
-    """Spectral distance of the decoder's audio, from the teacher's durations, F0 and energy."""
+def sound_losses(student: Student, batch: Batch, *, with_audio: bool) -> dict[str, torch.Tensor]:
+    """Distances of the decoder from the teacher's sound, from the teacher's durations, F0 and energy.
+
+    Args:
+        student: trained.
+        batch: windows.
+        with_audio: the generator too; without it only the mel that its input holds, at a small part of the cost.
+    """
     style = student.style(batch.features)[:, :STYLE_HALF]
     encoded = encode_text(student.model, batch.ids, batch.lengths)
-    asr = torch.stack(
-        [spread(encoded[i], batch.durations[i], start, batch.frames) for i, start in enumerate(batch.starts)]
-    )
-    said = student.model.decoder(asr, batch.f0, batch.energy, style)
-    return spectral_loss(said.squeeze(1), batch.audio)
+    windows = enumerate(batch.starts)
+    asr = torch.stack([spread(encoded[i], batch.durations[i], start, batch.frames) for i, start in windows])
+    features = decoder_front(student.model.decoder, asr, batch.f0, batch.energy, style)
+    losses = {"mel": mel_loss(student.mel_head(features), batch.audio)}
+    if with_audio:
+        said = student.model.decoder.generator(features, style, batch.f0)
+        losses["spectral"] = spectral_loss(said.squeeze(1), batch.audio)
+    return losses
 
 
 def prosody_losses(student: Student, batch: Batch) -> dict[str, torch.Tensor]:
@@ -160,7 +170,7 @@ class Trainer:
         gradients = [p.grad for p in self.student.parameters() if p.grad is not None]
         flat = torch.cat([gradient.reshape(-1) for gradient in gradients])
         dist.all_reduce(flat)
-        pieces = (flat / self.workers).split([gradient.numel() for gradient in gradients])
+        pieces = torch.split(flat / self.workers, [gradient.numel() for gradient in gradients])
         for gradient, piece in zip(gradients, pieces, strict=True):
             gradient.copy_(piece.view_as(gradient))
 
@@ -172,15 +182,14 @@ class Trainer:
             group["lr"] = rate * group["scale"]
         self.optimizer.zero_grad(set_to_none=True)
         count, frames = self.recipe.short if self.step < self.recipe.long_from else self.recipe.long
-        loss = vocoder_loss(self.student, self.sampler.windows(count, frames))
-        self._count("spectral", loss)
+        parts = list(sound_losses(self.student, self.sampler.windows(count, frames), with_audio=True).items())
         if self.step % self.recipe.prosody_every == 0:
-            parts = prosody_losses(
-                self.student, self.sampler.alike(self.recipe.prosody_batch, self.recipe.prosody_frames)
-            )
-            for name, part in parts.items():
-                self._count(name, part)
-                loss = loss + part
+            whole = self.sampler.alike(self.recipe.prosody_batch, self.recipe.prosody_frames)
+            parts += prosody_losses(self.student, whole).items()
+            parts += sound_losses(self.student, whole, with_audio=False).items()
+        for name, part in parts:
+            self._count(name, part)
+        loss = torch.stack([part for _, part in parts]).sum()
         torch.autograd.backward(loss)
         self._share_gradients()
         size = torch.nn.utils.clip_grad_norm_(self.student.parameters(), self.recipe.clip)
@@ -215,4 +224,5 @@ def train(steps: int, data: Path, state: Path, recipe: Recipe | None = None, *, 
         if trainer.step % trainer.recipe.save_every == 0:
             trainer.save()
     trainer.save()
+    torch.set_flush_denormal(False)  # a switch of the whole process
     return trainer
