@@ -84,9 +84,7 @@ def qdq_conv(
     return model(body, {"x": (1, 4, *(8,) * (rank - 2))}, constants=constants)
 
 
-def qdq(
-    op: str, *, scales=(0.1, 0.1), out=0.1, zero=128, inputs=1, shape=(1, 4, 8, 8), extra="", constants=None
-):
+def qdq(op: str, *, scales=(0.1, 0.1), out=0.1, zero=128, inputs=1, shape=(1, 4, 8, 8), extra="", constants=None):
     """`inputs` quantized inputs -> op -> Q -> DQ."""
     doors = [f"d{i} = DequantizeLinear(q{i}, s{i}, z)" for i in range(inputs)]
     quantize = [f"q{i} = QuantizeLinear(x{i}, s{i}, z)" for i in range(inputs)]
@@ -118,9 +116,7 @@ def conv(rank=4, *, group=1, dilation=1, weight_constant=True):
     kernel = (3,) * (rank - 2)
     shape = (4, 4 // group, *kernel)
     pads = [dilation] * 2 * len(kernel)
-    attributes = (
-        f"kernel_shape={list(kernel)}, group={group}, dilations={[dilation] * len(kernel)}, pads={pads}"
-    )
+    attributes = f"kernel_shape={list(kernel)}, group={group}, dilations={[dilation] * len(kernel)}, pads={pads}"
     inputs = {"x": (1, 4, *(8,) * (rank - 2))} | ({} if weight_constant else {"w": shape})
     constants = {"w": np.ones(shape, F)} if weight_constant else {}
     return model(f"y = Conv<{attributes}>(x, w)", inputs, constants=constants)
@@ -231,9 +227,7 @@ PAIRS = {
     ),
     "slice": (
         small("y = Slice(x, s, e, a)", s=i64(0), e=i64(4), a=i64(3)),
-        model(
-            "y = Slice(x, s, e)", {**X4, "s": (4,), "e": (4,)}, types=dict.fromkeys("se", TensorProto.INT64)
-        ),
+        model("y = Slice(x, s, e)", {**X4, "s": (4,), "e": (4,)}, types=dict.fromkeys("se", TensorProto.INT64)),
         "",
     ),
     "pad mode": (
@@ -421,8 +415,7 @@ def test_weights_in_a_file(tmp_path: Path) -> None:
 def test_shared_dequantize_as_the_session_does_it(tmp_path: Path) -> None:
     """With optimizations off the session gives each reader its own DQ; the view has the same nodes."""
     built = small(
-        "q = QuantizeLinear(x, s, z) \n d = DequantizeLinear(q, s, z) "
-        "\n a = Sqrt(d) \n b = Abs(d) \n y = Add(a, b)",
+        "q = QuantizeLinear(x, s, z) \n d = DequantizeLinear(q, s, z) \n a = Sqrt(d) \n b = Abs(d) \n y = Add(a, b)",
         s=F(0.1),
         z=np.uint8(128),
     )
