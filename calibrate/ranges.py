@@ -61,8 +61,7 @@ def choose(histogram: Histogram, method: Method, bits: int) -> Range:
 def _percentile(histogram: Histogram, low: float, high: float) -> Range:
     share = np.cumsum(histogram.weights) / histogram.weights.sum()
     rest = (1 - PERCENTILE / 100) / 2
-    left = histogram.centres[np.searchsorted(share, rest)]
-    right = histogram.centres[min(np.searchsorted(share, 1 - rest), len(share) - 1)]
+    left, right = (histogram.centres[min(int(np.searchsorted(share, s)), len(share) - 1)] for s in (rest, 1 - rest))
     return Range(float(np.clip(left, low, 0)), float(np.clip(right, 0, high)))
 
 

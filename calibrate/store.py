@@ -48,13 +48,14 @@ class Channels:
         edges = np.exp2(self.exponent.astype(np.float64))
         below = (share <= tail / 2).sum(1)  # bins wholly in the tail
         above = (share < 1 - tail / 2).sum(1) + 1
-        low, high = ((n / (BINS / 2) - 1) * edges for n in (below, above))
+        low, high = ((n.astype(np.float64) / (BINS / 2) - 1) * edges for n in (below, above))
         return np.maximum(low, self.low), np.minimum(high, self.high)
 
     def centres(self) -> NDArray[np.float64]:
         """The bins' centres, [C, BINS]."""
         half = np.exp2(self.exponent.astype(np.float64))[:, None]
-        return ((np.arange(BINS) + 0.5) / (BINS / 2) - 1) * half
+        middles: NDArray[np.float64] = ((np.arange(BINS, dtype=np.float64) + 0.5) / (BINS / 2) - 1) * half
+        return middles
 
     def histogram(
         self, scale: NDArray[np.float64] | None = None, shift: NDArray[np.float64] | None = None
@@ -95,7 +96,7 @@ def write(folder: Path, collected: Mapping[str, Mapping[str, ChannelStatistics]]
                 row[f"chosen_u{bits}"] = [_short(chosen.low), _short(chosen.high)]
             table[stage][name] = {**row, "method": method, "channels": seen.channels, "samples": samples}
     (folder / RANGES).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-    np.savez_compressed(folder / HISTOGRAMS, **arrays)
+    np.savez_compressed(folder / HISTOGRAMS, allow_pickle=False, **arrays)
 
 
 def read(folder: Path) -> Statistics:

@@ -21,7 +21,7 @@ from export_onnx.storage import ModelFolder, load
 from quantize.baselines import compare_with_baselines
 from quantize.decide import default_blocklist, excluded_groups, searched_blocklist, write_blocklist
 from quantize.full_size import full_size_share
-from quantize.gates import FLOORS, check_durations, check_sound
+from quantize.gates import FLOORS, check_durations, check_forbidden, check_sound
 from quantize.groups import conv_groups, quantized_nodes
 from quantize.multiply_adds import conv_share
 from quantize.prepare import apply, prepare
@@ -95,6 +95,7 @@ def make_target(inputs: Inputs, chosen: Recipe, folder: Path, search: bool, comp
     groups = conv_groups(model)
     blocklist = searched_blocklist(chosen, model, seen, judge) if search else default_blocklist(chosen, groups)
     excluded = excluded_groups(blocklist)
+    check_forbidden(chosen.name, excluded)
     nodes = quantized_nodes(groups, excluded)
     prepared = prepare(model, seen, nodes, bits)
     text_side = choose_text_side(inputs.source, first, judge.samples, inputs.statistics["bert"], bits)

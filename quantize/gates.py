@@ -6,7 +6,7 @@ a goal missed is reported, a floor missed is refused.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +17,7 @@ from calibrate.capture import Sample
 from export_onnx.chain import Chain
 from export_onnx.contracts import Bucket
 from export_onnx.errors import ParityError
+from quantize.blocklists import NEVER
 from quantize.verify import Quality, average
 
 LOUDNESS_DB: Final = 0.5  # either way, averaged over the held-out sentences; 1.5 times too loud is 3.5
@@ -72,6 +73,22 @@ def check_sound(where: str, scores: Sequence[Quality], floor: Floor) -> Quality:
                 todo="Search a block-list for these weights: `python -m quantize --search`.",
             )
     return mean
+
+
+def check_forbidden(where: str, excluded: Collection[str]) -> None:
+    """That what is never quantized is not, whatever a search heard: a mel spectrum hardly sees conv_post's noise.
+
+    Raises:
+        ParityError: a group of `blocklists.NEVER` is missing from `excluded`.
+    """
+    for group in NEVER:
+        if group not in excluded:
+            raise ParityError(
+                where,
+                expected=f"{group} in float",
+                got=f"{group} in integers",
+                todo="Leave it out: its rounding is added to the waveform as noise.",
+            )
 
 
 def changed_durations(chain: Chain, samples: Sequence[Sample]) -> list[tuple[Sample, int]]:

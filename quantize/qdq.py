@@ -86,6 +86,7 @@ def quantize_convolutions(model: onnx.ModelProto, plan: Plan) -> onnx.ModelProto
     )
     quantized = quantizer.quantize_model()
     reconnect(quantized, model)
+    own_dequantizers(quantized)
     ordered = ONNXModel(quantized)
     ordered.topological_sort()
     finish(ordered.model)
@@ -120,6 +121,26 @@ def reconnect(quantized: onnx.ModelProto, original: onnx.ModelProto) -> None:
             quantize = made_by.get(dequantize.input[0])
             if quantize is not None and quantize.input[0] in floats and quantize.input[0] not in behind_conv:
                 node.input[i] = quantize.input[0]
+
+
+def own_dequantizers(quantized: onnx.ModelProto) -> None:
+    """Two convolutions that read one value get a DequantizeLinear each: a node may stand in one unit only."""
+    made_by = {output: node for node in quantized.graph.node for output in node.output}
+    taken: set[str] = set()
+    copies = []
+    for node in quantized.graph.node:
+        value = node.input[0] if node.op_type == "Conv" else ""
+        dequantize = made_by.get(value)
+        if dequantize is None or dequantize.op_type != "DequantizeLinear":
+            continue
+        if value in taken:
+            copy = onnx.NodeProto()
+            copy.CopyFrom(dequantize)
+            copy.name, copy.output[0] = f"{dequantize.name}:{node.name}", f"{value}:{node.name}"
+            node.input[0] = copy.output[0]
+            copies.append(copy)
+        taken.add(value)
+    quantized.graph.node.extend(copies)
 
 
 def finish(model: onnx.ModelProto) -> None:

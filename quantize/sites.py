@@ -196,8 +196,8 @@ def _front(view: _View, blocks: Sequence[str]) -> list[Site]:
         else:
             text = view.input_of("/asr_res/Conv")
             heads.append(view.inputs("/asr_res/Conv"))
-            touches = (Touch("new factor", text), Touch("conv in", "/asr_res/Conv"), *readers)
-            sites.append(Site(f"head of {block}", heads[i], touches, (Seen(text), Seen(joined))))
+            ours = (Touch("new factor", text), Touch("conv in", "/asr_res/Conv"), *readers)
+            sites.append(Site(f"head of {block}", heads[i], ours, (Seen(text), Seen(joined))))
     return [*sites, *(_feature(view, conv, blocks, heads) for conv in FEATURES)]
 
 
