@@ -237,7 +237,7 @@ def test_training_goes_on_where_it_was_left(taught: list[Utterance], tmp_path: P
     data, state = tmp_path / "data.pt", tmp_path / "train.pt"
     report = teacher.save(with_a_pitch(taught), 40, data)
     assert (report["utterances"], report["not_aligned"]) == (32, 8)
-    recipe = Recipe(short=(1, 8), prosody_batch=1, prosody_frames=8)
+    recipe = Recipe(short=(1, 8), whole_batch=1, whole_frames=8)
     first = train(1, data, state, recipe).student.state_dict()
     again = train(1, data, state, recipe)
     assert again.step == 1

@@ -26,7 +26,10 @@ def make_teacher_data(data: Path) -> None:
 
 
 def publish(build: Path, target: Path) -> None:
-    """Copies the trained checkpoint into the package, and beside it how it was trained."""
+    """Copies the trained checkpoint into the package, and beside it how it was trained.
+
+    A file `note.txt` in the build folder, where somebody left one, goes along: what the recipe does not say.
+    """
     shutil.copytree(build / "checkpoint", target, dirs_exist_ok=True)
     last = json.loads((build / "train.log.jsonl").read_text(encoding="utf-8").splitlines()[-1])
     facts = {
@@ -34,6 +37,8 @@ def publish(build: Path, target: Path) -> None:
         "minutes": last["minutes"],
         "teacher": json.loads((build / "teacher" / "train.json").read_text(encoding="utf-8")),
     }
+    note = build / "note.txt"
+    facts |= {"note": note.read_text(encoding="utf-8").strip()} if note.exists() else {}
     (target.parent / "training.json").write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
     print(f"{target}: {(target / 'demo.pth').stat().st_size} bytes")
 

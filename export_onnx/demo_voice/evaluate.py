@@ -122,7 +122,7 @@ def main(folder: Path, readme: Path) -> None:
         "parameters": sum(p.numel() for p in weights.model.parameters()),
         "bytes": (folder / "demo.pth").stat().st_size,
         "training": json.loads((folder.parent / "training.json").read_text(encoding="utf-8")),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, PyTorch {torch.__version__}",
+        "machine": f"{platform.machine()}, PyTorch {torch.__version__}",
     }
     (folder.parent / "evaluation.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     write_readme(result, readme)

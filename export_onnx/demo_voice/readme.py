@@ -107,10 +107,12 @@ espeak-ng speaks each sentence of `sentences_train.txt` in each trained voice: {
 {data["minutes"]} minutes, {data["symbols"]} symbols; {data["not_aligned"]} more whose phoneme events do not spell
 the model's symbols were left out. Its events give the durations, WORLD the F0, the mel spectrum the energy. Vocoder
 and prosody are trained together, the vocoder on short windows with a multi-resolution STFT and a mel loss, the
-prosody on whole sentences with absolute errors. No adversary.
+prosody on whole sentences with absolute errors. A linear layer that only training has reads the mel from the
+generator's input, so that the text finds its way to the sound early. No adversary. What is saved is a running
+average of the weights.
 
 {training["steps"]} steps in {training["minutes"]} minutes on two CPU cores that other work used at the same time
-({result["machine"]}).
+({result["machine"]}). {training.get("note", "")}
 
     pip install -e '.[demo-voice]'
     make demo-voice                                           # everything, from the teacher to this page
@@ -119,9 +121,12 @@ prosody on whole sentences with absolute errors. No adversary.
 
 ## What falls short
 
-Upper harmonics are smeared and the sound is rough, as spectral losses without an adversary leave it; the loss was
-still falling when training ended. Sentences far longer than the training set's (on average
-{data["symbols"] / data["utterances"]:.0f} symbols) and symbols that American English lacks were never heard.
+- Training ended early: all its losses were still falling. More steps are the first thing to try.
+- Formants move less than the teacher's and upper harmonics are smeared, as spectral losses without an adversary leave
+  them: the recognizer's errors above say how much is lost.
+- F0 is guessed from the text; at voicing edges it glides where the teacher's jumps.
+- Sentences far longer than the training set's (on average {data["symbols"] / data["utterances"]:.0f} symbols) and
+  symbols that American English lacks were never heard.
 """,
         encoding="utf-8",
     )
