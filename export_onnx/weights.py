@@ -20,12 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import numpy as np
 import torch
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub import constants as hub_constants
-from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
+from huggingface_hub.errors import LocalEntryNotFoundError
 from kokoro.model import KModel
 from torch import Tensor
 
@@ -82,11 +81,10 @@ def load_weights(source: str, cache: Path = Path("build/weights")) -> Weights:
     """
     if source == "auto":
         try:
-            return load_weights(HUB_NAME, cache)
-        except WeightsError as error:
-            if not isinstance(error.__cause__, OSError):
-                raise  # it is there, and it is wrong
-            return load_weights("demo", cache)
+            _from_hub(HUB_NAME)
+        except WeightsError:
+            return load_weights("demo", cache)  # the caller says so; what is there but wrong is refused below
+        return load_weights(HUB_NAME, cache)
     if source == "demo":
         return load_folder(DEMO, "demo", "demo", "in this repository")
     if source in RANDOM:
@@ -120,14 +118,14 @@ def _from_hub(name: str) -> Path:
     try:
         HfApi().model_info(name, revision=revision, timeout=10)  # answers or fails at once; the download retries
         return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
-    except (OSError, httpx.HTTPError, OfflineModeIsEnabled) as error:
+    except Exception as error:  # the client's transport, and so its errors, differ between releases; all mean this
         offline = " (HF_HUB_OFFLINE is set)" if hub_constants.is_offline_mode() else ""
         raise WeightsError(
             f"WEIGHTS={name}",
             expected=f"revision {revision} in the hub's cache or on the hub",
             got=f"{type(error).__name__}{offline}",
             todo=LOCAL_ALTERNATIVES,
-        ) from (error if isinstance(error, OSError) else OSError(str(error)))
+        ) from error
 
 
 def load_folder(folder: Path, source: str, name: str, revision: str) -> Weights:

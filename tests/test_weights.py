@@ -194,6 +194,27 @@ def test_without_network_the_alternatives_are_named(monkeypatch: pytest.MonkeyPa
         load_weights("hexgrad/Kokoro-82M")
 
 
+class NoNameServiceError(Exception):
+    """As a transport raises it: of no family that the loader could know."""
+
+
+def test_auto_takes_the_demo_voice_only_where_the_hub_has_nothing(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path
+) -> None:
+    def unreachable(*_: Any, **__: Any) -> None:
+        raise NoNameServiceError("Name or service not known")
+
+    monkeypatch.setattr(module, "snapshot_download", _cached(tmp_path / "empty"))
+    monkeypatch.setattr(module.HfApi, "model_info", unreachable)
+    with pytest.raises(WeightsError, match=r"NoNameServiceError.*need no network"):
+        load_weights("hexgrad/Kokoro-82M")
+    assert load_weights("auto").identity.source == "demo"
+    (folder / "config.json").write_text("{broken")
+    monkeypatch.setattr(module, "_from_hub", lambda name: folder)
+    with pytest.raises(WeightsError, match=r"config\.json"):
+        load_weights("auto")
+
+
 def test_the_hub_cache_is_read(monkeypatch: pytest.MonkeyPatch, folder: Path, tmp_path: Path) -> None:
     """A snapshot in the cache is loaded without asking the network."""
     snapshot = tmp_path / "hub" / "models--some--voice" / "snapshots" / "abc"
