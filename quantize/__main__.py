@@ -98,7 +98,7 @@ def make_target(inputs: Inputs, chosen: Recipe, folder: Path, search: bool, comp
     check_forbidden(chosen.name, excluded)
     nodes = quantized_nodes(groups, excluded)
     prepared = prepare(model, seen, nodes, bits)
-    text_side = choose_text_side(inputs.source, first, judge.samples, inputs.statistics["bert"], bits)
+    text_side = choose_text_side(inputs.source, first, judge.samples, inputs.statistics["bert"], chosen)
     with (
         ModelFolder(folder) as models,
         console.progress(f"quantize {chosen.name}", len(inputs.buckets) * len(STAGES)) as advance,
@@ -107,7 +107,9 @@ def make_target(inputs: Inputs, chosen: Recipe, folder: Path, search: bool, comp
             for stage in STAGES:
                 advance(f"{stage.name} {bucket.name}")
                 graph = load(inputs.source / f"{stage.name}_{bucket.name}.onnx")
-                graph = apply(graph, prepared) if stage.name == "vocoder" else text_side.apply(stage.name, graph)
+                if stage.name == "vocoder":
+                    graph = apply(graph, prepared)
+                graph = text_side.apply(stage.name, graph)
                 models.save(graph, f"{stage.name}_{bucket.name}")
     megabytes = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
     write_blocklist(folder, blocklist)

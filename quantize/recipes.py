@@ -15,35 +15,37 @@ class Recipe:
     Attributes:
         name: of the target, and of its folder.
         activation_bits: 8 or 16, unsigned, one scale a tensor.
-        stages: which NPU stages have their convolutions quantized, each behind its gate.
+        compact: stages whose float weights are stored in 16 bits: those that this target runs on the CPU.
         because: why it is so.
     """
 
     name: str
     activation_bits: int
-    stages: tuple[str, ...]
+    compact: tuple[str, ...]
     because: str
 
 
 WEIGHT_BITS: Final = 8  # signed, around zero, one scale an output channel: 4 bits are at 16 dB in published ports
 
+ON_CPU: Final = ("duration", "prosody")  # for every target; source and tail have no weights
+
 RECIPES: Final = (
     Recipe(
         "nnapi",
         8,
-        ("bert", "vocoder"),
+        ON_CPU,
         "NNAPI's quantized units take unsigned 8-bit activations only; whole DQ-Conv-Q units, the rest float",
     ),
     Recipe(
         "qnn",
         16,
-        ("bert", "vocoder"),
+        ON_CPU,
         "HTP multiplies 16-bit activations with 8-bit weights; what is not a convolution runs in half precision",
     ),
     Recipe(
         "cpu",
         8,
-        ("bert", "vocoder"),
+        ("bert", *ON_CPU, "vocoder"),
         "u8 x s8 is what VNNI multiplies; a Q behind each convolution, else no fused kernel",
     ),
 )

@@ -20,12 +20,13 @@ from calibrate.store import Channels
 from export_onnx.chain import Chain
 from export_onnx.contracts import Bucket
 from export_onnx.storage import load
-from quantize.compact import store_in_half
+from quantize.compact import store_in_16_bits
 from quantize.gates import changed_durations
 from quantize.prepare import METHOD, quantized_values
 from quantize.qdq import Plan, quantize_convolutions
+from quantize.recipes import Recipe
 
-HALVED: Final = ("duration", "prosody")  # stages that every target runs on the CPU; source and tail have no weights
+COUNTING: Final[tuple[str, ...]] = ("bert", "duration")  # the stages that decide how long a token lasts
 
 
 @dataclass(frozen=True)
@@ -34,23 +35,23 @@ class TextSide:
 
     Attributes:
         bert: the plan of its convolutions, or None: float.
-        halved: stages whose weights are stored in 16 bits.
+        compacted: stages whose weights are stored in 16 bits.
         facts: for the report.
     """
 
     bert: Plan | None
-    halved: tuple[str, ...]
+    compacted: tuple[str, ...]
     facts: Mapping[str, Any]
 
     def apply(self, stage: str, model: onnx.ModelProto) -> onnx.ModelProto:
         """The graph that ships, at any bucket."""
         if stage == "bert" and self.bert is not None:
             return quantize_convolutions(model, self.bert)
-        return store_in_half(model) if stage in self.halved else model
+        return store_in_16_bits(model) if stage in self.compacted else model
 
 
 def choose_text_side(
-    folder: Path, bucket: Bucket, samples: Sequence[Sample], seen: Mapping[str, Channels], bits: int
+    folder: Path, bucket: Bucket, samples: Sequence[Sample], seen: Mapping[str, Channels], chosen: Recipe
 ) -> TextSide:
     """Tries integers in `bert` and 16-bit storage, on every sample.
 
@@ -58,33 +59,41 @@ def choose_text_side(
         folder: the float stages.
         samples: held-out sentences.
         seen: calibration's statistics of `bert`.
-        bits: of activations.
+        chosen: the target's recipe.
     """
-    model = load(folder / f"bert_{bucket.name}.onnx")
+    graphs = {stage: load(folder / f"{stage}_{bucket.name}.onnx") for stage in COUNTING}
+    model, bits = graphs["bert"], chosen.activation_bits
     nodes = tuple(node.name for node in model.graph.node if node.op_type == "Conv")
     ranges = {value: choose(seen[value].histogram(), METHOD, bits) for value in quantized_values(model, nodes)}
     plan = Plan(nodes, ranges, bits, {})
     with tempfile.TemporaryDirectory() as scratch:
 
-        def changes(stage: str, graph: onnx.ModelProto) -> int:
-            path = Path(scratch) / f"{stage}.onnx"
-            onnx.save(graph, path)
-            return len(changed_durations(Chain(folder, bucket, {stage: path}), samples))
+        def changes(replaced: Mapping[str, onnx.ModelProto]) -> int:
+            paths = {}
+            for stage, graph in replaced.items():
+                paths[stage] = Path(scratch) / f"{stage}.onnx"
+                onnx.save(graph, paths[stage])
+            return len(changed_durations(Chain(folder, bucket, paths), samples))
 
-        in_integers = changes("bert", quantize_convolutions(model, plan))
-        halved = changes("duration", store_in_half(load(folder / f"duration_{bucket.name}.onnx")))
+        in_integers = changes({"bert": quantize_convolutions(model, plan)})
+        smaller = [stage for stage in COUNTING if stage in chosen.compact and (stage != "bert" or in_integers)]
+        replaced: dict[str, onnx.ModelProto] = {stage: store_in_16_bits(graphs[stage]) for stage in smaller}
+        if not in_integers:
+            replaced["bert"] = quantize_convolutions(model, plan)
+        together = changes(replaced)
     gate = f"of {len(samples)} held-out sentences change frames"
+    kept_float = COUNTING if together else ()
     return TextSide(
         None if in_integers else plan,
-        ("prosody",) if halved else HALVED,
+        tuple(stage for stage in chosen.compact if stage not in kept_float),
         {
             "bert": {
                 "decision": "float" if in_integers else "quantized",
                 "reason": f"u{bits}/s8 convolutions: {in_integers} {gate}",
             },
-            "duration": {
-                "decision": "float32 weights" if halved else "float16 weights",
-                "reason": f"float16 weights: {halved} {gate}",
+            "16-bit storage": {
+                "decision": [stage for stage in smaller if not together],
+                "reason": f"{' and '.join(smaller)} in int16: {together} {gate}",
             },
         },
     )

@@ -27,7 +27,7 @@ from export_onnx.decibels import snr
 from export_onnx.errors import ContractError, ParityError
 from export_onnx.export import export_stage
 from export_onnx.storage import load
-from quantize.compact import store_in_half
+from quantize.compact import store_in_16_bits
 from quantize.equalize import Affine, changed_values, equalize
 from quantize.full_size import full_size_share, multiply_adds_a_frame
 from quantize.gates import FLOORS, changed_durations, check_durations, check_forbidden, check_sound
@@ -35,6 +35,7 @@ from quantize.groups import conv_groups, quantized_nodes
 from quantize.multiply_adds import conv_multiply_adds
 from quantize.prepare import apply, prepare
 from quantize.qdq import Plan, quantize_convolutions
+from quantize.recipes import recipe
 from quantize.sites import vocoder_sites
 from quantize.text_stages import choose_text_side
 from quantize.verify import Judge, Quality, average, compare, make_judge
@@ -281,20 +282,20 @@ def test_changed_durations_are_rejected(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_text_stages_are_decided_by_durations(bench: Bench) -> None:
-    side = choose_text_side(bench.folder, bench.bucket, bench.judge.samples, bench.statistics["bert"], 16)
+    side = choose_text_side(bench.folder, bench.bucket, bench.judge.samples, bench.statistics["bert"], recipe("cpu"))
     assert side.facts["bert"]["decision"] in ("quantized", "float")
     assert "held-out sentences" in side.facts["bert"]["reason"]
     model = load(bench.folder / f"duration_{bench.bucket.name}.onnx")
-    stored = store_in_half(model)
+    stored = store_in_16_bits(model)
     assert len(stored.SerializeToString()) < 0.65 * len(model.SerializeToString())
     onnx.checker.check_model(stored, full_check=True)
 
 
-def test_halved_weights_keep_durations(bench: Bench, tmp_path: Path) -> None:
+def test_16_bit_weights_keep_durations(bench: Bench, tmp_path: Path) -> None:
     from export_onnx.chain import Chain
 
     path = tmp_path / "duration.onnx"
-    onnx.save(store_in_half(load(bench.folder / f"duration_{bench.bucket.name}.onnx")), path)
+    onnx.save(store_in_16_bits(load(bench.folder / f"duration_{bench.bucket.name}.onnx")), path)
     assert not changed_durations(Chain(bench.folder, bench.bucket, {"duration": path}), bench.judge.samples)
 
 
