@@ -26,7 +26,7 @@ help:
 	@echo 'make speak         TEXT="…" [VOICE= SPEED= TARGET=cpu OUT=out.wav]: the package speaks'
 	@echo 'make test          every quick test, format, lint and types'
 	@echo 'make full-size     the slower tests at the size of Kokoro-82M'
-	@echo 'make demo-voice    trains the demo voice again (two hours on two cores)'
+	@echo 'make demo-voice    trains the demo voice again (hours on two cores; it resumes)'
 
 # The environment follows pyproject.toml.
 $(READY): pyproject.toml
