@@ -1,6 +1,6 @@
 """What a target must pass before its folder counts. Each gate has a test with a defect that it rejects.
 
-The floors stand between what works and what does not (8 bits in conv_post: 16 to 22 dB on demo voices), not at the goals:
+The floors stand between what works and what does not (8 bits in conv_post: 16 to 22 dB on demo voices), not at goals:
 a goal missed is reported, a floor missed is refused.
 """
 
