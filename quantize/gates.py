@@ -1,7 +1,7 @@
 """What a target must pass before its folder counts. Each gate has a test with a defect that it rejects.
 
-The floors stand between what works and what does not (8 bits in conv_post: 16 to 22 dB on demo voices), not at goals:
-a goal missed is reported, a floor missed is refused.
+The floors stand between what works and what does not (8 bits in conv_post: 16 to 22 dB on demo voices), not at the
+goals: a goal missed is reported, a floor missed is refused.
 """
 
 from __future__ import annotations
