@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from calibrate import store
-from calibrate.capture import NPU_STAGES, Sample, Skipped, make_probe, speak
+from calibrate.capture import BEFORE_SOUND, NPU_STAGES, Sample, Skipped, make_probe, speak
 from calibrate.corpus import Split, make_split
 from calibrate.ranges import METHODS
 from calibrate.statistics import ChannelStatistics
 from export_onnx import console
 from export_onnx.contracts import BUCKETS, Bucket
 from export_onnx.errors import ContractError
-from export_onnx.provenance import Report, code_digest, is_up_to_date, read_report, sha256, signature, start, versions
+from export_onnx.provenance import Report, code_digest, completed, is_up_to_date, sha256, signature, start, versions
 
 SENTENCES: Final = 64
 HELD_OUT: Final = 16
@@ -28,15 +28,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Speaks the corpus in float, watches the NPU stages' convolutions, writes ranges."""
     options = parse(arguments)
     source, folder = options.build / "export_onnx", options.build / "calibrate"
-    exported = read_report(source)
-    if exported is None:
-        raise ContractError(str(source), expected="a completed export", got="none", todo="Run `python -m export_onnx`.")
     bucket = next(b for b in BUCKETS if f"{b.seconds:g}" == options.bucket)
+    stages = tuple(stage for stage in NPU_STAGES if stage in options.stages)
+    exported = completed(source, "export_onnx", (*BEFORE_SOUND, *stages), [bucket.name])
     voices = sorted(file.stem for file in (source / "voices").glob("*.npy"))
     split = make_split(options.corpus, voices, options.sentences, HELD_OUT)
     wanted = signature(
         weights=exported["weights"],
-        graphs=[sha256(source / f"{stage}_{bucket.name}.onnx") for stage in NPU_STAGES],
+        graphs=[sha256(source / f"{stage}_{bucket.name}.onnx") for stage in stages],
         split=split.facts(),
         bucket=bucket.name,
         method=options.method,
@@ -47,8 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
         console.say(f"{folder} is up to date")
         return 0
     start(folder)
-    report = Report(folder, wanted, {"weights": exported["weights"], "bucket": bucket.name, "method": options.method})
-    collected, used, skipped = collect(source, bucket, split)
+    report = Report(folder, wanted, {"weights": exported["weights"], "stages": stages})
+    report.facts |= {"bucket": bucket.name, "method": options.method}
+    collected, used, skipped = collect(source, bucket, split, stages)
     if not used:
         raise ContractError(
             f"bucket {bucket.name}",
@@ -66,9 +66,11 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def collect(source: Path, bucket: Bucket, split: Split) -> tuple[Collected, int, list[Skipped]]:
-    """Statistics of every NPU stage over the calibration part; how many sentences; those that do not fit."""
-    probes = [make_probe(source, stage, bucket) for stage in NPU_STAGES]
+def collect(
+    source: Path, bucket: Bucket, split: Split, stages: Sequence[str] = NPU_STAGES
+) -> tuple[Collected, int, list[Skipped]]:
+    """Statistics of the NPU stages over the calibration part; how many sentences; those that do not fit."""
+    probes = [make_probe(source, stage, bucket) for stage in stages]
     collected: Collected = {probe.stage: {} for probe in probes}
     skipped: list[Skipped] = []
     used = 0
@@ -97,14 +99,14 @@ def _reason(skipped: Skipped) -> dict[str, str]:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line: paths and names."""
-    parser = argparse.ArgumentParser(prog="python -m calibrate", description=__doc__)
+    parser = console.Parser(prog="python -m calibrate", description=__doc__)
     parser.add_argument("--build", type=Path, default=Path("build"), help="where steps read and write")
     parser.add_argument("--corpus", help="text, csv, json or parquet file, or a hub name (default: our sentences)")
     parser.add_argument("--sentences", type=int, default=SENTENCES, help=f"how many (default: {SENTENCES})")
     names = [f"{bucket.seconds:g}" for bucket in BUCKETS]
     parser.add_argument("--bucket", default=names[0], choices=names, help="seconds; ranges serve all buckets")
+    parser.add_names("--stages", NPU_STAGES, "`quantize` refuses what lacks one")
     parser.add_argument("--method", default=METHODS[0], choices=METHODS, help="how ranges are chosen")
-    parser.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser.parse_args(arguments)
 
 

@@ -13,12 +13,11 @@ import numpy as np
 import onnx
 
 from export_onnx import console, parity, text
-from export_onnx.contracts import BUCKETS, MERGED, STAGES, Bucket, sizes
-from export_onnx.errors import ContractError
+from export_onnx.contracts import BUCKETS, MERGED, STAGES, Bucket, Stage, sizes
 from export_onnx.export import export_stage
 from export_onnx.geometry import MAX_PHONEMES
 from export_onnx.merge import merge
-from export_onnx.provenance import Report, code_digest, is_up_to_date, read_report, signature, start, versions
+from export_onnx.provenance import Report, code_digest, completed, is_up_to_date, signature, start, versions
 from export_onnx.storage import ModelFolder
 from export_onnx.table import stages_table
 from export_onnx.weights import HUB_NAME, Weights, load_weights, voice_row
@@ -35,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(stages_table())
         return 0
     if options.who:
-        console.say(who(completed(folder)["weights"]))
+        console.say(who(completed(folder, "export_onnx")["weights"]))
         return 0
     weights = load_weights(options.weights, options.build / "weights")
     took = who(asdict(weights.identity))
@@ -43,9 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
         took += f"; {HUB_NAME} is neither in the hub's cache nor to be had from the hub"
     console.say(took)
     buckets = [bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets]
+    stages = [stage for stage in STAGES if stage.name in options.stages]
+    made = {"stages": [stage.name for stage in stages], "buckets": [bucket.name for bucket in buckets]}
     wanted = signature(
         weights=asdict(weights.identity),
         code=code_digest("export_onnx"),
+        stages=made["stages"],
         buckets=[asdict(bucket) for bucket in buckets],
         versions=versions(),
     )
@@ -53,10 +55,10 @@ def main(arguments: list[str] | None = None) -> int:
         console.say(f"{folder} is up to date")
     else:
         start(folder)
-        report = Report(folder, wanted, {"weights": asdict(weights.identity)})
-        graphs = export(weights, folder, buckets)
+        report = Report(folder, wanted, {"weights": asdict(weights.identity), **made})
+        graphs = export(weights, folder, buckets, stages)
         write_checkpoint_data(weights, folder)
-        measured = {bucket.name: prove(weights, folder, bucket) for bucket in buckets}
+        measured = {bucket.name: prove(weights, folder, bucket, made["stages"]) for bucket in buckets}
         whole = report.write({"parity_db": measured, "nodes": graphs})
         console.say(f"exported in {whole['seconds']:.0f} s, {whole['peak_memory_mb']} MB at the peak")
     console.say(took)
@@ -68,32 +70,24 @@ def who(identity: dict[str, Any]) -> str:
     return f"weights: {identity['name']} ({identity['source']}, {identity['revision']})"
 
 
-def completed(folder: Path) -> dict[str, Any]:
-    """The report of a completed export.
-
-    Raises:
-        ContractError: there is none.
-    """
-    report = read_report(folder)
-    if report is None:
-        raise ContractError(str(folder), expected="a completed export", got="none", todo="Run `make export-int8`.")
-    return report
-
-
-def export(weights: Weights, folder: Path, buckets: list[Bucket]) -> dict[str, int]:
-    """Every stage at every bucket and the merged files; returns the number of nodes of each file."""
+def export(weights: Weights, folder: Path, buckets: list[Bucket], stages: list[Stage]) -> dict[str, int]:
+    """The stages at every bucket, and merged where none is missing; returns the number of nodes of each file."""
     nodes: dict[str, int] = {}
+    merged = len(stages) == len(STAGES)
+    for old in folder.glob("*.onnx"):  # their weights are about to be replaced
+        old.unlink()
     with (
         ModelFolder(folder) as models,
-        console.progress("export", len(buckets) * (len(STAGES) + 1)) as advance,
+        console.progress("export", len(buckets) * (len(stages) + merged)) as advance,
     ):
         for bucket in buckets:
             graphs: dict[str, onnx.ModelProto] = {}
-            for stage in STAGES:
+            for stage in stages:
                 advance(f"{stage.name} {bucket.name}")
                 graphs[stage.name] = export_stage(stage.name, weights.model, weights.config, bucket)
-            advance(f"{MERGED.name} {bucket.name}")
-            graphs[MERGED.name] = merge(graphs, sizes(weights.config, bucket), bucket)
+            if merged:
+                advance(f"{MERGED.name} {bucket.name}")
+                graphs[MERGED.name] = merge(graphs, sizes(weights.config, bucket), bucket)
             for name, graph in graphs.items():
                 models.save(graph, f"{name}_{bucket.name}")
                 nodes[f"{name}_{bucket.name}"] = len(graph.graph.node)
@@ -112,30 +106,30 @@ def write_checkpoint_data(weights: Weights, folder: Path) -> None:
         np.save(folder / "voices" / f"{name}.npy", voice.numpy())
 
 
-def prove(weights: Weights, folder: Path, bucket: Bucket) -> dict[str, float]:
-    """Each stage of one bucket against the original, in dB; the tests do this at more fills and texts."""
+def prove(weights: Weights, folder: Path, bucket: Bucket, stages: list[str]) -> dict[str, float]:
+    """Each of the stages at one bucket against the original, in dB; the tests do this at more fills and texts."""
     encoded = text.encode(text.phonemize(PROOF_TEXT), weights.model.vocab)
     voice = next(iter(weights.voices.values()))
     style = voice_row(voice, min(len(encoded.phonemes), MAX_PHONEMES))
     with console.progress(f"compare {bucket.name} with the original", 2) as advance:
         advance("text stages")
-        result = parity.text_parity(weights.model, folder, bucket, encoded.ids, style)
+        result = parity.text_parity(weights.model, folder, bucket, encoded.ids, style, only=stages)
         advance("sound stages")
-        result |= parity.sound_parity(weights.model, folder, bucket, round(bucket.frames * PROOF_FILL), style)
+        frames = round(bucket.frames * PROOF_FILL)
+        result |= parity.sound_parity(weights.model, folder, bucket, frames, style, only=stages)
     console.say("  ".join(f"{name} {decibels:.0f} dB" for name, decibels in result.items()))
     return {name: round(decibels, 1) for name, decibels in result.items()}
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line: paths and names."""
-    parser = argparse.ArgumentParser(prog="python -m export_onnx", description=__doc__)
+    parser = console.Parser(prog="python -m export_onnx", description=__doc__)
     parser.add_argument("--weights", default="auto", help="auto | demo | random | random-small | folder | hub name")
     parser.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
-    names = [f"{bucket.seconds:g}" for bucket in BUCKETS]
-    parser.add_argument("--buckets", nargs="+", default=names, choices=names, help="seconds (default: all)")
+    parser.add_names("--buckets", [f"{bucket.seconds:g}" for bucket in BUCKETS], "seconds")
+    parser.add_names("--stages", [stage.name for stage in STAGES], "later steps refuse what lacks one")
     parser.add_argument("--table", action="store_true", help="only print the README's table of stages")
     parser.add_argument("--who", action="store_true", help="only say which weights the last export took")
-    parser.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser.parse_args(arguments)
 
 

@@ -1,12 +1,15 @@
-"""What a person sees: plain lines, a progress bar on a terminal, errors without tracebacks."""
+"""What a person sees: the command line's form, plain lines, a progress bar on a terminal, errors in one line."""
 
 from __future__ import annotations
 
+import argparse
 import logging
 import sys
+import traceback
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any, Final
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -14,6 +17,23 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from export_onnx.errors import PipelineError
 
 _console = Console(soft_wrap=True, highlight=False)
+
+EXIT_STATUS: Final = "exit status: 0 done; 1 refused, the reason on stderr; 2 a wrong command line; 130 interrupted"
+
+
+class Parser(argparse.ArgumentParser):
+    """The form of every command: `--debug`, and the exit status below the help. Subcommands inherit both."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"epilog": EXIT_STATUS, "allow_abbrev": False, **options})
+        self.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks")
+
+    def add_names(self, flag: str, names: Sequence[str], what: str) -> None:
+        """An option such as `--stages` that restricts the work to some of `names`; all by default."""
+        one, listed = flag.strip("-").rstrip("s").upper(), " ".join(names)
+        self.add_argument(
+            flag, nargs="+", default=list(names), choices=names, metavar=one, help=f"{what}: {listed} (default: all)"
+        )
 
 
 def say(line: str) -> None:
@@ -38,7 +58,7 @@ def progress(task: str, total: int) -> Iterator[Callable[[str], None]]:
 
 
 def guarded(main: Callable[[], int]) -> int:
-    """Runs a step. Exit status: 0 done, 1 refused (the four facts on stderr), 130 interrupted.
+    """Runs a step and gives its exit status, see `EXIT_STATUS`. What is refused says its four facts on stderr.
 
     `--debug` on the command line shows tracebacks, and the warnings of the libraries.
     """
@@ -48,10 +68,14 @@ def guarded(main: Callable[[], int]) -> int:
         logging.getLogger("torch").setLevel(logging.ERROR)
     try:
         return main()
-    except PipelineError as error:
-        if debug:
-            raise
-        Console(stderr=True, soft_wrap=True, highlight=False).print(f"{type(error).__name__}: {error}", markup=False)
-        return 1
     except KeyboardInterrupt:
         return 130
+    except Exception as error:
+        if debug:
+            raise
+        complaint = f"{type(error).__name__}: {error}"
+        if not isinstance(error, PipelineError):
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            complaint += f" ({place.filename}:{place.lineno}). Nobody expected this: `--debug` shows the way there."
+        Console(stderr=True, soft_wrap=True, highlight=False).print(complaint, markup=False)
+        return 1

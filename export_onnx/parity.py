@@ -7,6 +7,7 @@ float64 agrees with itself in float32 at 41 dB only.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -32,6 +33,10 @@ FLOORS: Final = {
     "vocoder": 80.0,
     "tail": 80.0,
 }
+
+
+TEXT_STAGES: Final = ("bert", "duration", "prosody", "source")
+SOUND_STAGES: Final = ("vocoder", "tail")
 
 
 @dataclass(frozen=True)
@@ -84,8 +89,15 @@ def pad_to(x: Tensor, length: int) -> Tensor:
     return torch.nn.functional.pad(x, (0, length - x.shape[-1]))
 
 
-def sound_parity(model: KModel, folder: Path, bucket: Bucket, frames: int, style: Tensor) -> dict[str, float]:
-    """`vocoder` and `tail` as ONNX against the original at `frames` frames, on the same source.
+def sound_parity(
+    model: KModel,
+    folder: Path,
+    bucket: Bucket,
+    frames: int,
+    style: Tensor,
+    only: Collection[str] = SOUND_STAGES,
+) -> dict[str, float]:
+    """`vocoder` and `tail` as ONNX against the original at `frames` frames, on the same source; `only` those named.
 
     Raises:
         ParityError: below its floor.
@@ -94,24 +106,32 @@ def sound_parity(model: KModel, folder: Path, bucket: Bucket, frames: int, style
     values = {k: v.numpy() for k, v in padded_sound(sound, bucket).items()}
     chain, where = Chain(folder, bucket), f"{bucket.name}, {frames} frames"
     columns, samples = geometry.spectral_columns(frames), geometry.frames_to_samples(frames)
-    got = chain.run("vocoder", values)["spectrum"]
-    exact = {**values, "spectrum": pad_to(sound.spectrum, got.shape[2]).numpy()}
-    wave = chain.run("tail", exact)["waveform"]
-    result = {
-        "vocoder": snr(sound.spectrum, got[:, :, :columns]),
-        "tail": snr(pad_to(sound.waveform, wave.shape[1]), wave),
-    }
-    both = chain.run("tail", {**values, "spectrum": got})["waveform"]
-    result["vocoder + tail"] = snr(sound.waveform, both[:, :samples])
-    for name in ("vocoder", "tail"):
-        require(f"{name}, {where}", result[name], FLOORS[name])
+    result: dict[str, float] = {}
+    if "vocoder" in only:
+        values |= chain.run("vocoder", values)
+        result["vocoder"] = snr(sound.spectrum, values["spectrum"][:, :, :columns])
+    if "tail" in only:
+        exact = pad_to(sound.spectrum, bucket.frames * geometry.STAGE1_PER_FRAME + geometry.COLUMNS_EXTRA).numpy()
+        wave = chain.run("tail", {**values, "spectrum": exact})["waveform"]
+        result["tail"] = snr(pad_to(sound.waveform, wave.shape[1]), wave)
+    for name, decibels in result.items():
+        require(f"{name}, {where}", decibels, FLOORS[name])
+    if len(result) == len(SOUND_STAGES):
+        both = chain.run("tail", values)["waveform"]
+        result["vocoder + tail"] = snr(sound.waveform, both[:, :samples])
     return result
 
 
 def text_parity(
-    model: KModel, folder: Path, bucket: Bucket, ids: tuple[int, ...], style: Tensor, speed: float = 1.0
+    model: KModel,
+    folder: Path,
+    bucket: Bucket,
+    ids: tuple[int, ...],
+    style: Tensor,
+    speed: float = 1.0,
+    only: Collection[str] = TEXT_STAGES,
 ) -> dict[str, float]:
-    """Each text-side stage as ONNX against the original for one text, each on the original's inputs.
+    """Each text-side stage as ONNX against the original for one text, each on the original's inputs; `only` as above.
 
     Raises:
         ParityError: frames per token differ, or a stage is below its floor.
@@ -135,23 +155,18 @@ def text_parity(
     }
     draws = reference.gaussians(model, frames, 0)
     values["noise"] = pad_to(reference.merged_noise(model, draws), geometry.frames_to_samples(bucket.frames)).numpy()
-    got = {name: chain.run(name, values) for name in ("bert", "duration", "prosody", "source")}
-    counted = got["duration"]["frames_per_token"][:, :n]
-    if (counted != spoken.frames_per_token.numpy()).any():
+    got = {name: chain.run(name, values) for name in TEXT_STAGES if name in only}
+    if "duration" in got and (got["duration"]["frames_per_token"][:, :n] != spoken.frames_per_token.numpy()).any():
         require(f"duration {bucket.name}, frames per token", -200.0, FLOORS["duration"])
     half = geometry.F0_PER_FRAME * frames
     columns = geometry.spectral_columns(frames)
-    result = {
-        "bert": snr(spoken.d_en, got["bert"]["d_en"][:, :, :n]),
-        "duration": min(
-            snr(spoken.d, got["duration"]["d"][:, :, :n]), snr(spoken.t_en, got["duration"]["t_en"][:, :, :n])
-        ),
-        "prosody": min(
-            snr(spoken.f0, got["prosody"]["f0"][:, :half]),
-            snr(spoken.energy, got["prosody"]["energy"][:, :half]),
-        ),
-        "source": snr_polar(exact_source(model, spoken.f0, draws), got["source"]["har"][:, :, :columns]),
+    measures = {
+        "bert": lambda out: snr(spoken.d_en, out["d_en"][:, :, :n]),
+        "duration": lambda out: min(snr(spoken.d, out["d"][:, :, :n]), snr(spoken.t_en, out["t_en"][:, :, :n])),
+        "prosody": lambda out: min(snr(spoken.f0, out["f0"][:, :half]), snr(spoken.energy, out["energy"][:, :half])),
+        "source": lambda out: snr_polar(exact_source(model, spoken.f0, draws), out["har"][:, :, :columns]),
     }
+    result = {name: measures[name](tensors) for name, tensors in got.items()}
     for name, decibels in result.items():
         require(f"{name} {bucket.name}", decibels, FLOORS[name])
     return result

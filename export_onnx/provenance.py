@@ -7,11 +7,13 @@ import json
 import platform
 import resource
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
+
+from export_onnx.errors import ContractError
 
 REPORT: Final = "report.json"
 MADE_BY: Final = ("torch", "kokoro", "transformers", "onnx", "onnxsim", "onnxruntime", "numpy")
@@ -58,6 +60,31 @@ def read_report(folder: Path) -> dict[str, Any] | None:
         report: dict[str, Any] = json.loads((folder / REPORT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    return report
+
+
+def completed(folder: Path, step: str, stages: Iterable[str] = (), buckets: Iterable[str] = ()) -> dict[str, Any]:
+    """A step's report, where it covers what the caller needs.
+
+    Args:
+        step: as in `python -m <step>`.
+        stages, buckets: names that must be in it. A run that was restricted lists its own in its report.
+
+    Raises:
+        ContractError: the step has not completed, or was restricted to something else.
+    """
+    report = read_report(folder)
+    if report is None:
+        raise ContractError(str(folder), expected="a completed step", got="none", todo=f"Run `python -m {step}`.")
+    for kind, wanted in (("stages", stages), ("buckets", buckets)):
+        missing = [name for name in wanted if name not in report.get(kind, wanted)]
+        if missing:
+            raise ContractError(
+                str(folder),
+                expected=f"{kind} {', '.join(missing)}",
+                got=f"a run restricted to {', '.join(report[kind])}",
+                todo=f"Run `python -m {step}` with more --{kind}.",
+            )
     return report
 
 
