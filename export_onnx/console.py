@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from export_onnx.errors import PipelineError
 
 _console = Console(soft_wrap=True, highlight=False)
+_shown = False  # whether a bar is on the screen
 
 EXIT_STATUS: Final = "exit status: 0 done; 1 refused, the reason on stderr; 2 a wrong command line; 130 interrupted"
 
@@ -43,9 +44,15 @@ def say(line: str) -> None:
 
 @contextmanager
 def progress(task: str, total: int) -> Iterator[Callable[[str], None]]:
-    """A bar on a terminal, nothing elsewhere. Call what it yields at the *start* of each of `total` parts."""
+    """A bar on a terminal, nothing elsewhere. Call what it yields at the *start* of each of `total` parts.
+
+    Inside another bar it stays invisible: the outer one says more.
+    """
+    global _shown
+    hidden = _shown or not _console.is_terminal
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=_console, transient=True, disable=not _console.is_terminal) as bar:
+    with Progress(*columns, console=_console, transient=True, disable=hidden) as bar:
+        _shown, before = True, _shown
         handle = bar.add_task(task, total=total)
         begun = False
 
@@ -54,7 +61,10 @@ def progress(task: str, total: int) -> Iterator[Callable[[str], None]]:
             bar.update(handle, advance=1 if begun else 0, description=f"{task}: {part}")
             begun = True
 
-        yield advance
+        try:
+            yield advance
+        finally:
+            _shown = before
 
 
 def guarded(main: Callable[[], int]) -> int:

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from calibrate import store
-from calibrate.capture import Sample, speak
+from calibrate.capture import NPU_STAGES, Sample, speak
 from calibrate.corpus import Utterance
 from export_onnx import console
 from export_onnx.contracts import BUCKETS, STAGES, Bucket
-from export_onnx.errors import ContractError
-from export_onnx.provenance import Report, code_digest, is_up_to_date, read_report, signature, start, versions
+from export_onnx.provenance import Report, code_digest, completed, is_up_to_date, signature, start, versions
 from export_onnx.storage import ModelFolder, load
 from quantize.baselines import compare_with_baselines
 from quantize.decide import default_blocklist, excluded_groups, searched_blocklist, write_blocklist
@@ -25,8 +24,9 @@ from quantize.gates import FLOORS, check_durations, check_forbidden, check_sound
 from quantize.groups import conv_groups, quantized_nodes
 from quantize.multiply_adds import conv_share
 from quantize.prepare import apply, prepare
+from quantize.range_table import range_table, summary, write_ranges
 from quantize.recipes import RECIPES, Recipe, recipe
-from quantize.text_stages import choose_text_side
+from quantize.text_stages import TextSide, choose_text_side
 from quantize.verify import Judge, average, make_judge, rounded
 
 
@@ -44,8 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Decides, quantizes, listens, reports; one folder a target."""
     options = parse(arguments)
     source, calibrated = options.build / "export_onnx", options.build / "calibrate"
-    exported, ranged = completed(source, "export_onnx"), completed(calibrated, "calibrate")
     buckets = [bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets]
+    exported = completed(source, "export_onnx", [stage.name for stage in STAGES], [bucket.name for bucket in buckets])
+    ranged = completed(calibrated, "calibrate", ["vocoder", *options.stages])
     inputs: Inputs | None = None
     for target in options.targets:
         chosen, folder = recipe(target), options.build / "quantize" / target
@@ -54,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
             calibrated=ranged["signature"],
             buckets=[bucket.name for bucket in buckets],
             target=target,
+            stages=options.stages,
             search=options.search,
             compare=options.compare,
             code=code_digest("quantize"),
@@ -67,7 +69,8 @@ def main(arguments: list[str] | None = None) -> int:
             shutil.rmtree(folder)
         start(folder)
         report = Report(folder, wanted, {"target": target, "weights": exported["weights"], "because": chosen.because})
-        facts = make_target(inputs, chosen, folder, options.search, options.compare)
+        report.facts |= {"stages": options.stages, "buckets": [bucket.name for bucket in buckets]}
+        facts = make_target(inputs, chosen, folder, options.stages, options.search, options.compare)
         whole = report.write(facts)
         say_result(chosen, whole)
     return 0
@@ -84,8 +87,10 @@ def gather(source: Path, calibrated: Path, held_out: list[dict[str, Any]], bucke
     return Inputs(source, store.read(calibrated), make_judge(source, buckets[0], samples), buckets)
 
 
-def make_target(inputs: Inputs, chosen: Recipe, folder: Path, search: bool, compare: bool) -> dict[str, Any]:
-    """Every stage of every bucket into `folder`; what was decided and measured.
+def make_target(
+    inputs: Inputs, chosen: Recipe, folder: Path, stages: Sequence[str], search: bool, compare: bool
+) -> dict[str, Any]:
+    """Every stage of every bucket into `folder`, those not among `stages` in float; what was decided and measured.
 
     Raises:
         ParityError: a gate.
@@ -94,25 +99,28 @@ def make_target(inputs: Inputs, chosen: Recipe, folder: Path, search: bool, comp
     model, seen = load(inputs.source / f"vocoder_{first.name}.onnx"), inputs.statistics["vocoder"]
     groups = conv_groups(model)
     blocklist = searched_blocklist(chosen, model, seen, judge) if search else default_blocklist(chosen, groups)
-    excluded = excluded_groups(blocklist)
+    excluded = excluded_groups(blocklist) if "vocoder" in stages else tuple(groups)
     check_forbidden(chosen.name, excluded)
     nodes = quantized_nodes(groups, excluded)
     prepared = prepare(model, seen, nodes, bits)
-    text_side = choose_text_side(inputs.source, first, judge.samples, inputs.statistics["bert"], chosen)
-    with (
-        ModelFolder(folder) as models,
-        console.progress(f"quantize {chosen.name}", len(inputs.buckets) * len(STAGES)) as advance,
-    ):
+    parts = 1 + len(inputs.buckets) * len(STAGES)
+    with ModelFolder(folder) as models, console.progress(f"quantize {chosen.name}", parts) as advance:
+        advance("try the text stages")
+        text_side = TextSide(None, (), {})
+        if "bert" in stages:
+            text_side = choose_text_side(inputs.source, first, judge.samples, inputs.statistics["bert"], chosen)
         for bucket in inputs.buckets:
             for stage in STAGES:
                 advance(f"{stage.name} {bucket.name}")
                 graph = load(inputs.source / f"{stage.name}_{bucket.name}.onnx")
-                if stage.name == "vocoder":
+                if stage.name == "vocoder" and nodes:
                     graph = apply(graph, prepared)
                 graph = text_side.apply(stage.name, graph)
                 models.save(graph, f"{stage.name}_{bucket.name}")
     megabytes = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
     write_blocklist(folder, blocklist)
+    ranges = range_table(model, seen, prepared)
+    write_ranges(folder, ranges)
     scores = judge.score(folder / f"vocoder_{first.name}.onnx")
     quality = check_sound(f"{chosen.name}, vocoder {first.name}", scores, FLOORS[bits])
     unheard = [s for s, sample in zip(scores, judge.samples, strict=True) if sample.utterance.voice == _last(judge)]
@@ -128,6 +136,7 @@ def make_target(inputs: Inputs, chosen: Recipe, folder: Path, search: bool, comp
         "blocklist": excluded,
         "convolution_share": round(conv_share(model, nodes), 4),
         "convolution_share_full_size": round(full_size_share(excluded), 4),
+        "ranges": summary(ranges) if ranges else {},
         "text_stages": text_side.facts,
         "megabytes": round(megabytes, 1),
     }
@@ -155,29 +164,15 @@ def say_result(chosen: Recipe, whole: dict[str, Any]) -> None:
         console.say(f"    {name:30s} {row['snr_db']:6.1f} dB {row['mel_db']:6.2f} dB log-mel")
 
 
-def completed(folder: Path, step: str) -> dict[str, Any]:
-    """A step's report.
-
-    Raises:
-        ContractError: the step has not completed.
-    """
-    report = read_report(folder)
-    if report is None:
-        raise ContractError(str(folder), expected="a completed step", got="none", todo=f"Run `python -m {step}`.")
-    return report
-
-
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line: paths and names."""
-    parser = argparse.ArgumentParser(prog="python -m quantize", description=__doc__)
+    parser = console.Parser(prog="python -m quantize", description=__doc__)
     parser.add_argument("--build", type=Path, default=Path("build"), help="where steps read and write")
-    targets = [r.name for r in RECIPES]
-    parser.add_argument("--targets", nargs="+", default=targets, choices=targets, help="default: all")
-    names = [f"{bucket.seconds:g}" for bucket in BUCKETS]
-    parser.add_argument("--buckets", nargs="+", default=names, choices=names, help="seconds (default: all)")
+    parser.add_names("--targets", [r.name for r in RECIPES], "a folder each")
+    parser.add_names("--buckets", [f"{bucket.seconds:g}" for bucket in BUCKETS], "seconds")
+    parser.add_names("--stages", NPU_STAGES, "the rest stays float, and `selector` refuses the folder")
     parser.add_argument("--search", action="store_true", help="search a block-list instead of the committed one")
     parser.add_argument("--compare", action="store_true", help="measure the ordinary ways beside ours")
-    parser.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser.parse_args(arguments)
 
 

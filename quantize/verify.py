@@ -7,7 +7,7 @@ log-mel distance hears what is wrong in soft bands that a waveform's energy hide
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +17,7 @@ import onnx
 from numpy.typing import NDArray
 
 from calibrate.capture import Sample
+from export_onnx import console
 from export_onnx.chain import Chain, waveform
 from export_onnx.contracts import Bucket
 from export_onnx.decibels import snr
@@ -103,7 +104,8 @@ class Judge:
         """Each held-out utterance through another vocoder file."""
         chain = Chain(self.folder, self.bucket, {"vocoder": vocoder})
         pairs = list(zip(self.samples, self.references, strict=True))[:limit]
-        return [compare(reference, sound(chain, sample)) for sample, reference in pairs]
+        with console.progress("listen", len(pairs)) as advance:
+            return [compare(reference, _watched(chain, sample, advance)) for sample, reference in pairs]
 
     def score_graph(self, vocoder: onnx.ModelProto, limit: int | None = None) -> list[Quality]:
         """The same for a graph in memory."""
@@ -124,7 +126,13 @@ def make_judge(folder: Path, bucket: Bucket, samples: Sequence[Sample]) -> Judge
             "held-out sentences", expected=f"one that fits {bucket.name}", got="none", todo="Take shorter ones."
         )
     chain = Chain(folder, bucket)
-    return Judge(folder, bucket, samples, [sound(chain, sample) for sample in samples])
+    with console.progress("float vocoder", len(samples)) as advance:
+        return Judge(folder, bucket, samples, [_watched(chain, sample, advance) for sample in samples])
+
+
+def _watched(chain: Chain, sample: Sample, advance: Callable[[str], None]) -> NDArray[np.float32]:
+    advance(sample.utterance.voice)
+    return sound(chain, sample)
 
 
 def sound(chain: Chain, sample: Sample) -> NDArray[np.float32]:
