@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from android_test.coverage import LEVELS, Settings, check, find_variants
+from android_test.coverage import LEVELS, NPU_STAGES, Settings, check, find_variants
 from android_test.coverage_report import report_of, show, write_report
 from android_test.nnapi_rules import NnapiOptions
 from android_test.nnapi_tables import DEFAULT_LEVEL, FEATURE_LEVELS
@@ -27,11 +27,14 @@ def coverage(options: argparse.Namespace) -> int:
         require=options.require,
         floats=options.float,
         buckets=tuple(bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets),
+        stages=tuple(stage for stage in NPU_STAGES if stage in options.stages),
         socs=tuple(options.socs),
         nnapi=NnapiOptions(options.feature_level, options.weights_from_memory),
         limits=Limits(options.time_limit, int(options.memory_limit * GIB)),
     )
-    variants = [variant for folder in options.folders for variant in find_variants(folder, settings.buckets)]
+    variants = [
+        variant for folder in options.folders for variant in find_variants(folder, settings.buckets, settings.stages)
+    ]
     results = []
     with console.progress("coverage", len(variants)) as advance:
         for variant in variants:
@@ -47,15 +50,14 @@ def coverage(options: argparse.Namespace) -> int:
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line: paths and names."""
-    parser = argparse.ArgumentParser(prog="python -m android_test", description=__doc__)
-    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    parser = console.Parser(prog="python -m android_test", description=__doc__)
     steps = parser.add_subparsers(dest="step", required=True)
     step = steps.add_parser("coverage", help="no phone needed: rules, Qualcomm's compiler, its simulation")
     step.add_argument("folders", nargs="+", type=Path, help="named for their target: …/nnapi, …/qnn")
     step.add_argument("--require", choices=LEVELS, default="rules", help="level to prove (default: rules)")
     step.add_argument("--float", type=Path, default=Path("build/export_onnx"), help="folder of the float stages")
-    names = [f"{bucket.seconds:g}" for bucket in BUCKETS]
-    step.add_argument("--buckets", nargs="+", choices=names, default=names, help="seconds (default: all)")
+    step.add_names("--buckets", [f"{bucket.seconds:g}" for bucket in BUCKETS], "seconds")
+    step.add_names("--stages", NPU_STAGES, "`selector` refuses what lacks one")
     step.add_argument("--socs", nargs="+", choices=sorted(SOCS), default=list(DEFAULT_SOCS), help="chips")
     step.add_argument("--feature-level", type=int, choices=FEATURE_LEVELS, default=DEFAULT_LEVEL, help="NNAPI's")
     step.add_argument("--weights-from-memory", action="store_true", help="the runner loads weights.bin itself")

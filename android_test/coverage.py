@@ -47,6 +47,7 @@ class Settings:
     socs: tuple[str, ...] = DEFAULT_SOCS
     nnapi: NnapiOptions = field(default_factory=NnapiOptions)
     limits: Limits = field(default_factory=Limits)
+    stages: tuple[str, ...] = NPU_STAGES
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Result:
         }
 
 
-def find_variants(folder: Path, buckets: Iterable[Bucket]) -> list[Variant]:
+def find_variants(folder: Path, buckets: Iterable[Bucket], stages: Iterable[str] = NPU_STAGES) -> list[Variant]:
     """The NPU stages in `folder`, one a stage and bucket.
 
     Raises:
@@ -106,7 +107,7 @@ def find_variants(folder: Path, buckets: Iterable[Bucket]) -> list[Variant]:
     """
     found = []
     for bucket in buckets:
-        paths = {stage: folder / f"{stage}_{bucket.name}.onnx" for stage in NPU_STAGES}
+        paths = {stage: folder / f"{stage}_{bucket.name}.onnx" for stage in stages}
         here = [Variant(folder.name, stage, bucket, path) for stage, path in paths.items() if path.is_file()]
         if not here:
             raise CoverageError(
@@ -156,22 +157,31 @@ def share_on_npu(results: Iterable[Result], settings: Settings, target: str, buc
         CoverageError: a stage of the chain is in neither folder.
     """
     here = {r.variant.stage: r for r in results if (r.variant.target, r.variant.bucket) == (target, bucket)}
-    npu = total = 0
+    if any(not r.multiply_adds and not r.rules.covered for r in here.values()):
+        return 0.0  # without its shapes nothing can be said
+    work = work_of_stages(here.values(), settings, bucket)
+    return sum(work[stage] for stage, r in here.items() if settings.require in r.proven) / sum(work.values())
+
+
+def work_of_stages(results: Iterable[Result], settings: Settings, bucket: Bucket) -> dict[str, int]:
+    """Multiply-adds of every stage of the chain at one bucket; what has no result is counted in its float file.
+
+    Args:
+        results: of one target and bucket.
+
+    Raises:
+        CoverageError: a stage of the chain is in neither folder.
+    """
+    work = {result.variant.stage: result.multiply_adds for result in results}
     for stage in STAGES:
-        if stage.name in here:
-            work = here[stage.name].multiply_adds
-            if not work and not here[stage.name].rules.covered:
-                return 0.0  # without its shapes nothing can be said
-            npu += work if settings.require in here[stage.name].proven else 0
-        else:
+        if stage.name not in work:
             path = settings.floats / f"{stage.name}_{bucket.name}.onnx"
             if not path.is_file():
                 raise CoverageError(
                     str(path), expected="every stage of the chain", got="nothing", todo="Give --float its folder."
                 )
-            work = multiply_adds(GraphView.load(path))
-        total += work
-    return npu / total
+            work[stage.name] = multiply_adds(GraphView.load(path))
+    return {stage.name: work[stage.name] for stage in STAGES}
 
 
 def _work(view: GraphView, rules: Verdict) -> int:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from android_test.coverage import LEVELS, Result, Settings, share_on_npu
+from android_test.coverage import LEVELS, Result, Settings, share_on_npu, work_of_stages
 
 COLUMNS: Final = ("target", "stage", "bucket", "nodes", "on NPU", "partitions", "share", "proven")
 PACKAGES: Final = ("onnx", "onnxruntime", "onnxruntime-qnn")
@@ -21,10 +21,13 @@ PACKAGES: Final = ("onnx", "onnxruntime", "onnxruntime-qnn")
 def report_of(results: Sequence[Result], settings: Settings) -> dict[str, Any]:
     """Everything, as JSON values. `passed` holds where every variant proves the level asked for."""
     shares: dict[str, dict[str, float]] = {}
-    for result in results:
-        target, bucket = result.variant.target, result.variant.bucket
+    work: dict[str, dict[str, dict[str, int]]] = {}
+    for target, bucket in dict.fromkeys((result.variant.target, result.variant.bucket) for result in results):
         shares.setdefault(target, {})[bucket.name] = round(share_on_npu(results, settings, target, bucket), 4)
+        same = [r for r in results if (r.variant.target, r.variant.bucket) == (target, bucket)]
+        work.setdefault(target, {})[bucket.name] = work_of_stages(same, settings, bucket)
     return {
+        "stages": list(settings.stages),
         "required": settings.require,
         "passed": bool(results) and all(settings.require in result.proven for result in results),
         "levels": list(LEVELS),
@@ -32,6 +35,7 @@ def report_of(results: Sequence[Result], settings: Settings) -> dict[str, Any]:
         "socs": list(settings.socs) if settings.require != "rules" else [],
         "conditions": sorted({line for result in results for line in result.rules.conditions}),
         "share_of_multiply_adds_on_npu": shares,
+        "multiply_adds": work,
         "variants": [result.as_dict() for result in results],
         "versions": {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()},
     }

@@ -48,13 +48,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line: paths and names."""
-    parser = argparse.ArgumentParser(prog="python -m selector", description=__doc__)
-    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    parser = console.Parser(prog="python -m selector", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     package = commands.add_parser("package", help="build/ -> dist/")
-    package.add_argument("--build", type=Path, default=Path("build"))
-    package.add_argument("--dist", type=Path, default=Path("dist"))
-    package.add_argument("--targets", nargs="+", default=list(TARGETS), choices=TARGETS)
+    package.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
+    package.add_argument("--dist", type=Path, default=Path("dist"), help="where packages go (default: dist)")
+    package.add_names("--targets", TARGETS, "a package each")
     package.add_argument("--release", default=_version(), help="version in names (default: this project's)")
     vectors = commands.add_parser("vectors", help="the test vectors that C++ and Java are compared with")
     vectors.add_argument("--out", type=Path, default=Path("tests/vectors"))

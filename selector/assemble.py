@@ -14,12 +14,12 @@ import onnx
 from numpy.typing import NDArray
 
 from export_onnx import contracts, geometry
-from export_onnx.errors import PackageError, WeightsError
-from export_onnx.provenance import read_report, versions
+from export_onnx.errors import ContractError, PackageError, WeightsError
+from export_onnx.provenance import completed, versions
 from export_onnx.storage import WEIGHTS_FILE
 from selector import manifest as schema
 from selector import providers
-from selector.coverage import processor, read_coverage
+from selector.coverage import NPU_STAGES, processor, read_coverage
 from selector.durations import QUANTILE, Fit, summary
 from selector.manifest import BucketContract
 from selector.notice import notice
@@ -74,19 +74,24 @@ def read_inputs(build: Path) -> Inputs:
         WeightsError: a voice of the wrong size, or not finite.
     """
     exported = build / "export_onnx"
-    report = read_report(exported)
-    if report is None:
-        raise PackageError(
-            str(exported),
-            expected="a completed export",
-            got="no report.json",
-            todo="Run `python -m export_onnx` first.",
-        )
+    report = whole_step(exported, "export_onnx", [stage.name for stage in contracts.STAGES])
     config = json.loads((exported / "config.json").read_text(encoding="utf-8"))
     voices = {file.stem: _voice(file) for file in sorted((exported / "voices").glob("*.npy"))}
     if not voices:
         raise WeightsError(str(exported / "voices"), expected="at least one voice", got="none", todo="Export again.")
     return Inputs(build, config, voices, report["weights"], frozenset(report["nodes"]))
+
+
+def whole_step(folder: Path, step: str, stages: Sequence[str], buckets: Sequence[str] = ()) -> dict[str, Any]:
+    """The report of a step that was not restricted.
+
+    Raises:
+        PackageError: it has not completed, or lacks a stage or a bucket.
+    """
+    try:
+        return completed(folder, step, stages, buckets)
+    except ContractError as error:
+        raise PackageError(error.where, expected=error.expected, got=error.got, todo=error.todo) from error
 
 
 def _voice(file: Path) -> NDArray[np.float32]:
@@ -128,14 +133,7 @@ def quantized(inputs: Inputs, target: str) -> dict[str, Any]:
         PackageError: it has not completed, or was made from other weights than the export.
     """
     source = inputs.build / "quantize" / target
-    report = read_report(source)
-    if report is None:
-        raise PackageError(
-            str(source),
-            expected="a completed quantization",
-            got="no report.json",
-            todo="Run `python -m quantize` first.",
-        )
+    report = whole_step(source, "quantize", NPU_STAGES, [bucket.name for bucket in inputs.buckets])
     if report.get("weights") != inputs.weights:
         raise PackageError(
             str(source),

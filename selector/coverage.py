@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-from export_onnx.contracts import Stage
+from export_onnx.contracts import STAGES, Stage
+from export_onnx.errors import PackageError
 from export_onnx.provenance import REPORT, read_report
 
 REPORT_FOLDER = Path("android_test", "coverage")
+NPU_STAGES: Final = tuple(stage.name for stage in STAGES if stage.runs_on == "npu")
 
 
 def read_coverage(build: Path, target: str, models: Path) -> dict[str, Any] | None:
@@ -17,12 +19,23 @@ def read_coverage(build: Path, target: str, models: Path) -> dict[str, Any] | No
     Args:
         build: holds `android_test/coverage/report.json`.
         models: the folder of the target's models; a report older than one of them speaks of others.
+
+    Raises:
+        PackageError: the step looked at some of the NPU stages only.
     """
     folder = build / REPORT_FOLDER
     report = read_report(folder)
     variants = [v for v in (report or {}).get("variants", []) if v.get("target") == target]
     if report is None or not variants:
         return None
+    missing = [stage for stage in NPU_STAGES if stage not in report.get("stages", NPU_STAGES)]
+    if missing:
+        raise PackageError(
+            str(folder),
+            expected=f"stages {', '.join(missing)}",
+            got=f"a run restricted to {', '.join(report['stages'])}",
+            todo="Run `python -m android_test coverage` without --stages.",
+        )
     written = (folder / REPORT).stat().st_mtime_ns
     if any(not (models / v["file"]).is_file() or (models / v["file"]).stat().st_mtime_ns > written for v in variants):
         return None
