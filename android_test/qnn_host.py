@@ -25,6 +25,7 @@ import numpy as np
 
 from android_test.graph_view import Array
 from export_onnx.errors import CoverageError
+from selector.providers import HTP
 
 Outcome = Literal["compiled", "refused", "crashed", "timeout", "memory", "skipped"]
 GIB: Final = 1024**3
@@ -146,7 +147,7 @@ def compile_for(path: Path, job: Job, feed: Mapping[str, Array] | None = None) -
 
 
 def provider_options(job: Job) -> dict[str, str]:
-    """What the provider is told: chip numbers, and that Q and DQ at the graph's edges belong to the NPU too.
+    """What the provider is told: chip numbers, and the options that packages are run with.
 
     Raises:
         CoverageError: a chip that is not in `SOCS`.
@@ -154,7 +155,7 @@ def provider_options(job: Job) -> dict[str, str]:
     if unknown := [name for name in job.socs if name not in SOCS]:
         raise CoverageError("chip", expected=" | ".join(SOCS), got=", ".join(unknown), todo="Check the spelling.")
     socs = [SOCS[name] for name in job.socs]
-    options = {"soc_model": ",".join(str(soc.model) for soc in socs), "offload_graph_io_quantization": "0"}
+    options = {"soc_model": ",".join(str(soc.model) for soc in socs), **HTP}
     options |= {"is_multi_soc_ep_context": "1"} if len(socs) > 1 else {"htp_arch": str(socs[0].arch)}
     return options | dict(job.options)
 

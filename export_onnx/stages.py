@@ -168,7 +168,9 @@ class Vocoder(nn.Module):
         at_f0 = make_mask(repeat_steps(at_frames.real, geometry.F0_PER_FRAME))
         at_stage0 = make_mask(repeat_steps(at_frames.real, geometry.STAGE0_PER_FRAME))
         columns = har.shape[2]
-        at_stage1 = make_mask(spectral_mask(at_frames.real, geometry.STAGE1_PER_FRAME, columns))
+        # Inside, a whole frame behind the last: 120 rows divide that, and 120F + 8 hardly anything (fold_time.py).
+        inner = columns + geometry.STAGE1_PER_FRAME - geometry.COLUMNS_EXTRA
+        at_stage1 = make_mask(spectral_mask(at_frames.real, geometry.STAGE1_PER_FRAME, inner))
 
         asr = asr.unsqueeze(2)  # [1, hidden, 1, frames]
         curves = [self.f0_conv(f0.reshape(1, 1, 1, -1)), self.energy_conv(energy.reshape(1, 1, 1, -1))]
@@ -181,17 +183,17 @@ class Vocoder(nn.Module):
         har = har.unsqueeze(2)  # [1, rows, 1, columns]
         sources = [
             self.noise_convs[0](nn.functional.pad(har, (self.noise_left, 0))),
-            self.noise_convs[1](har),
+            self.noise_convs[1](nn.functional.pad(har, (0, inner - columns))),
         ]
         for i, (before, mask) in enumerate(((at_f0, at_stage0), (at_stage0, at_stage1))):
             x = self.ups[i](nn.functional.leaky_relu(x * before.real, 0.1))
             if i == 1:
-                x = reflect_left(x, columns)
+                x = reflect_left(x, inner)
             x = x + self.noise_res[i](sources[i], timbre_style, mask)
             blocks = self.resblocks[i * self.kernels : (i + 1) * self.kernels]
             x = sum(block(x, timbre_style, mask) for block in blocks) * (1 / self.kernels)
         x = nn.functional.leaky_relu(x * at_stage1.real, 0.01)
-        return self.conv_post(x).squeeze(2)  # [1, rows, columns]
+        return self.conv_post(x)[:, :, :, :columns].squeeze(2)  # [1, rows, columns]
 
 
 class Tail(nn.Module):

@@ -19,6 +19,7 @@ from export_onnx.provenance import Report, code_digest, completed, is_up_to_date
 from export_onnx.storage import ModelFolder, load
 from quantize.baselines import compare_with_baselines
 from quantize.decide import default_blocklist, excluded_groups, searched_blocklist, write_blocklist
+from quantize.fold_time import fold_time
 from quantize.full_size import full_size_share
 from quantize.gates import FLOORS, check_durations, check_forbidden, check_sound
 from quantize.groups import conv_groups, quantized_nodes
@@ -115,6 +116,7 @@ def make_target(
                 graph = load(inputs.source / f"{stage.name}_{bucket.name}.onnx")
                 if stage.name == "vocoder" and nodes:
                     graph = apply(graph, prepared)
+                    graph = fold_time(graph, bucket.frames) if chosen.folds_time else graph
                 graph = text_side.apply(stage.name, graph)
                 models.save(graph, f"{stage.name}_{bucket.name}")
     megabytes = sum(file.stat().st_size for file in folder.iterdir()) / 1e6

@@ -16,6 +16,7 @@ class Recipe:
         name: of the target, and of its folder.
         activation_bits: 8 or 16, unsigned, one scale a tensor.
         compact: stages whose float weights are stored in 16 bits: those that this target runs on the CPU.
+        folds_time: long time axes in rows and columns, see `fold_time.py`.
         because: why it is so.
     """
 
@@ -23,6 +24,7 @@ class Recipe:
     activation_bits: int
     compact: tuple[str, ...]
     because: str
+    folds_time: bool = False
 
 
 WEIGHT_BITS: Final = 8  # signed, around zero, one scale an output channel: 4 bits are at 16 dB in published ports
@@ -41,6 +43,7 @@ RECIPES: Final = (
         16,
         ON_CPU,
         "HTP multiplies 16-bit activations with 8-bit weights; what is not a convolution runs in half precision",
+        folds_time=True,
     ),
     Recipe(
         "cpu",
