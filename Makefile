@@ -18,11 +18,12 @@ PYTHON  := .venv/bin/python
 READY   := .venv/ready
 NPU     := $(filter nnapi qnn,$(TARGETS))
 
-.PHONY: help export-int8 export_onnx calibrate quantize coverage package speak test lint full-size demo-voice clean
+.PHONY: help export-int8 export_onnx calibrate quantize coverage report package speak test lint full-size demo-voice clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make export-int8   checkpoint -> INT8 packages in $(DIST)/   [WEIGHTS= TARGETS= BUCKETS=]'
+	@echo 'make report        as far as $(BUILD)/report.html: what was made and proven, and how it sounds'
 	@echo 'make speak         TEXT="…" [VOICE= SPEED= TARGET=cpu OUT=out.wav]: the package speaks'
 	@echo 'make test          every quick test, format, lint and types'
 	@echo 'make full-size     the slower tests at the size of Kokoro-82M'
@@ -49,7 +50,9 @@ coverage: quantize
 ifneq ($(NPU),)
 	$(PYTHON) -m android_test coverage $(NPU:%=$(BUILD)/quantize/%) --buckets $(BUCKETS) --float $(BUILD)/export_onnx --build $(BUILD) --require rules --weights-from-memory
 endif
-package: coverage
+report: coverage
+	$(PYTHON) -m selector report --targets $(TARGETS) --build $(BUILD)
+package: report
 	$(PYTHON) -m selector package --targets $(TARGETS) --build $(BUILD) --dist $(DIST)
 
 speak: $(READY)

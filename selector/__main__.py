@@ -1,4 +1,4 @@
-"""`python -m selector package`: `build/` -> `dist/`. `python -m selector speak`: the package at work -> a WAV."""
+"""`build/` -> `build/report.html` and the packages in `dist/`; and a package at work: text -> WAV."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from export_onnx import console
+from selector.page.make import make_page
 from selector.providers import TARGETS
 from selector.release import release
 from selector.speak import read_text, speak
@@ -38,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.release,
             shlex.join(["python", "-m", "selector", "package"]),
         )
+    elif options.command == "report":
+        make_page(options.build, options.targets, options.out)
     elif options.command == "vectors":
         write_vectors(options.out)
     else:
@@ -55,6 +58,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     package.add_argument("--dist", type=Path, default=Path("dist"), help="where packages go (default: dist)")
     package.add_names("--targets", TARGETS, "a package each")
     package.add_argument("--release", default=_version(), help="version in names (default: this project's)")
+    page = commands.add_parser("report", help="build/ -> build/report.html, and the packages' copy of it")
+    page.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
+    page.add_argument("--out", type=Path, help="another place for the page")
+    page.add_names("--targets", TARGETS, "on the page")
     vectors = commands.add_parser("vectors", help="the test vectors that C++ and Java are compared with")
     vectors.add_argument("--out", type=Path, default=Path("tests/vectors"))
     talk = commands.add_parser("speak", help="text -> WAV, through the package in dist/")

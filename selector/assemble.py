@@ -24,6 +24,7 @@ from selector.durations import QUANTILE, Fit, summary
 from selector.manifest import BucketContract
 from selector.notice import notice
 from selector.package import Package
+from selector.page.make import PAGE, packaged_page
 from selector.tokenizer import INPUT, OUTPUT, build_tokenizer
 from selector.write import copy_all, listed, whole_folder, write_manifest
 
@@ -159,6 +160,8 @@ def make_package(
     files = {f"{MODELS}/{WEIGHTS_FILE}": source / WEIGHTS_FILE, "LICENSE": LICENSE}
     names = [path for bucket in buckets for path in bucket.models.values()]
     models = {path: read_model(source / Path(path).name, source / WEIGHTS_FILE) for path in names}
+    if page := packaged_page(inputs.build, target):
+        files[PAGE] = page
     with whole_folder(final) as folder:
         copy_all(files, folder)
         for path, content in models.items():

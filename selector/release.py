@@ -15,6 +15,7 @@ from selector.corpus import HELD_OUT_SHARE, fit, texts_per_voice
 from selector.coverage import read_coverage
 from selector.durations import Fit, check_worth, read_tables, summary
 from selector.manifest import MANIFEST, dumps
+from selector.page.make import packaged_page
 from selector.synth import Stages
 from selector.write import whole_file
 
@@ -73,6 +74,7 @@ def inputs_signature(inputs: Inputs, targets: Sequence[str], version: str) -> st
     steps = {step: read_report(inputs.build / step) for step in ("export_onnx", *(f"quantize/{t}" for t in targets))}
     return signature(
         steps=steps,
+        pages={t: sha256(page) for t in targets if (page := packaged_page(inputs.build, t))},
         coverage={t: read_coverage(inputs.build, t, inputs.build / "quantize" / t) for t in targets},
         code=code_digest("export_onnx", "selector"),
         java=[sha256(file) for file in sorted((Path(__file__).parent / "sdk").rglob("*.java"))],

@@ -1,0 +1,114 @@
+"""What the page says, read from the steps' reports: nothing is measured here, and what is missing stays missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from export_onnx.contracts import BUCKETS, STAGES, Bucket
+from export_onnx.provenance import completed, read_report
+from selector.coverage import NPU_STAGES, REPORT_FOLDER, processor, read_coverage
+
+BLOCKLIST: Final = "blocklist.json"
+RANGES: Final = "ranges.json"
+BENCH: Final = Path("android_test", "bench")
+STAGE_NAMES: Final = tuple(stage.name for stage in STAGES)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target's folder in `build/quantize/`.
+
+    Attributes:
+        report: what quantization measured.
+        blocklist: group -> decision, reason, and `snr_db` where it was listened to alone.
+        ranges: value -> range and share used, before and after equalization.
+        coverage: as `read_coverage` gives it; None where nothing was measured for these files.
+        runs_on: stage -> "npu" or "cpu", as the package says.
+        work: bucket -> stage -> multiply-adds; empty where coverage did not count them.
+        sizes: file -> bytes.
+    """
+
+    name: str
+    report: Mapping[str, Any]
+    blocklist: Mapping[str, Any]
+    ranges: Mapping[str, Mapping[str, Any]]
+    coverage: Mapping[str, Any] | None
+    runs_on: Mapping[str, str]
+    work: Mapping[str, Mapping[str, int]]
+    sizes: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One build.
+
+    Attributes:
+        exported, calibrated: reports of the first two steps.
+        buckets: those exported, smallest first.
+        targets: those that were made, in the order asked for; `missing` are the others.
+        bench: `android_test/bench`'s report, where there is one.
+    """
+
+    exported: Mapping[str, Any]
+    calibrated: Mapping[str, Any]
+    buckets: tuple[Bucket, ...]
+    targets: tuple[Target, ...]
+    missing: tuple[str, ...]
+    bench: Mapping[str, Any] | None
+
+    @property
+    def steps(self) -> dict[str, Mapping[str, Any]]:
+        """Every step's report, by its folder in the build."""
+        quantized = {f"quantize/{target.name}": target.report for target in self.targets}
+        return {"export_onnx": self.exported, "calibrate": self.calibrated, **quantized}
+
+
+def read_facts(build: Path, targets: Sequence[str]) -> Facts:
+    """The reports of a build.
+
+    Raises:
+        ContractError: the export or the calibration has not completed, or a step was restricted to some stages.
+        PackageError: coverage was.
+    """
+    exported = completed(build / "export_onnx", "export_onnx", STAGE_NAMES)
+    made = exported.get("buckets") or sorted({name.rpartition("_")[2] for name in exported["nodes"]})
+    buckets = tuple(bucket for bucket in BUCKETS if bucket.name in made)
+    calibrated = completed(build / "calibrate", "calibrate", NPU_STAGES)
+    here = [name for name in targets if read_report(build / "quantize" / name) is not None]
+    return Facts(
+        exported,
+        calibrated,
+        buckets,
+        tuple(_target(build, name, [bucket.name for bucket in buckets]) for name in here),
+        tuple(name for name in targets if name not in here),
+        read_report(build / BENCH),
+    )
+
+
+def _target(build: Path, name: str, buckets: list[str]) -> Target:
+    folder = build / "quantize" / name
+    report = completed(folder, "quantize", NPU_STAGES, buckets)
+    coverage = read_coverage(build, name, folder)
+    counted = (read_report(build / REPORT_FOLDER) or {}).get("multiply_adds", {}) if coverage else {}
+    return Target(
+        name,
+        report,
+        _json(folder / BLOCKLIST),
+        _json(folder / RANGES),
+        coverage,
+        {stage.name: processor(stage, name, coverage) for stage in STAGES},
+        counted.get(name, {}),
+        {file: (folder / file).stat().st_size for file in report["files"] if file.endswith((".onnx", ".bin"))},
+    )
+
+
+def _json(file: Path) -> dict[str, Any]:
+    """The file, or nothing where an older build has none."""
+    if not file.is_file():
+        return {}
+    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return content

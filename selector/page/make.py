@@ -1,0 +1,101 @@
+"""`python -m selector report`: `build/report.html`, and without this computer's times the copy that packages carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+from export_onnx import console
+from export_onnx.errors import PackageError
+from export_onnx.provenance import (
+    Report,
+    code_digest,
+    completed,
+    is_up_to_date,
+    read_report,
+    sha256,
+    signature,
+    start,
+    versions,
+)
+from selector.coverage import read_coverage
+from selector.page.facts import Facts, read_facts
+from selector.page.listen import listen
+from selector.page.render import render
+
+PAGE: Final = "report.html"
+FOLDER: Final = Path("selector", "page")  # in the build; holds the packages' copy
+SHAPED_BY: Final = ("jinja2", "matplotlib", "pillow", "soundfile")
+TEMPLATES: Final = ("page.html.j2", "page.css", "page.js")
+
+
+def make_page(build: Path, targets: Sequence[str], out: Path | None = None) -> Path:
+    """Writes both pages, or finds them up to date.
+
+    Args:
+        targets: those that are not made are named on the page as missing.
+        out: default: `build/report.html`.
+
+    Raises:
+        ContractError: a step has not completed, or was restricted.
+    """
+    facts, folder, out = read_facts(build, targets), build / FOLDER, out or build / PAGE
+    wanted = page_signature(facts)
+    report = read_report(folder)
+    if report and is_up_to_date(folder, wanted) and out.is_file() and sha256(out) == report["page_sha256"]:
+        console.say(f"{out} is up to date")
+        return out
+    start(folder)
+    written = Report(folder, wanted)
+    held_out = facts.calibrated["split"]["held_out"]
+    names = [target.name for target in facts.targets]
+    heard = listen(build, facts.buckets[0], held_out, names) if names else []
+    (folder / PAGE).write_text(render(facts, heard, here=False), encoding="utf-8")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(render(facts, heard, here=True), encoding="utf-8")
+    made_from = {name: report.get("signature") for name, report in facts.steps.items()}
+    made_from |= {f"coverage/{target.name}": signature(coverage=target.coverage) for target in facts.targets}
+    written.write({"made_from": made_from, "sentences": len(heard), "page_sha256": sha256(out)})
+    console.say(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {len(heard)} sentences")
+    return out
+
+
+def page_signature(facts: Facts) -> str:
+    """One digest of everything that the page follows from."""
+    return signature(
+        steps=facts.steps,
+        coverage={target.name: [target.coverage, target.work] for target in facts.targets},
+        missing=facts.missing,
+        bench=facts.bench,
+        code=code_digest("export_onnx", "calibrate", "quantize", "selector"),
+        templates=[files("selector.page").joinpath(name).read_text(encoding="utf-8") for name in TEMPLATES],
+        versions={**versions(), **{name: version(name) for name in SHAPED_BY}},
+    )
+
+
+def packaged_page(build: Path, target: str) -> Path | None:
+    """The page that goes into a target's package; None where no page was made.
+
+    Raises:
+        PackageError: it speaks of other models than those in the build.
+    """
+    folder = build / FOLDER
+    report = read_report(folder)
+    if report is None:
+        return None
+    made_from: Mapping[str, Any] = report["made_from"]
+    steps = ("export_onnx", "calibrate", f"quantize/{target}")
+    now = {step: completed(build / step, step.partition("/")[0]).get("signature") for step in steps}
+    now[f"coverage/{target}"] = signature(coverage=read_coverage(build, target, build / "quantize" / target))
+    stale = [name for name, made in now.items() if made_from.get(name, "nothing") != made]
+    if stale or not (folder / PAGE).is_file():
+        raise PackageError(
+            str(folder / PAGE),
+            expected=f"a page about this build's {target}",
+            got=f"one about another {', '.join(stale) or 'build'}",
+            todo="Run `python -m selector report`.",
+        )
+    return folder / PAGE

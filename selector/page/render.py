@@ -1,0 +1,120 @@
+"""Facts and sounds -> the page. The same facts give the same bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
+
+from export_onnx.contracts import STAGES
+from quantize.gates import FLOORS
+from quantize.recipes import recipe
+from selector.page import pictures
+from selector.page.drawings import draw_ranges, draw_stages
+from selector.page.facts import Facts, Target
+from selector.page.listen import Heard
+
+TEMPLATE: Final = "page.html.j2"
+FULL_BAR_DB: Final = 70.0  # of the sensitivity bars
+FEWEST_USED: Final = 8  # rows of the table of ranges
+
+
+def render(facts: Facts, heard: Sequence[Heard], here: bool) -> str:
+    """The page as HTML.
+
+    Args:
+        heard: sentences with a sound for every target of `facts`.
+        here: also times, memory and the bench: what this computer measured, and another one would not repeat.
+    """
+    environment = Environment(
+        loader=PackageLoader("selector.page", "."),
+        autoescape=select_autoescape(default=True, default_for_string=True),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals.update(len=len, min=min, max=max)
+    environment.filters["signed"] = lambda value: f"{round(value, 2) + 0.0:+.2f}"
+    return environment.get_template(TEMPLATE).render(
+        facts=facts,
+        here=here,
+        command=command(facts),
+        stages=STAGES,
+        stage_pictures=[Markup(svg) for svg in stage_pictures(facts)],
+        heard=[_spoken(one) for one in heard],
+        targets=[_target(target) for target in facts.targets],
+        bench=bench(facts.bench) if here else None,
+        difference_db=pictures.DIFFERENCE_DB,
+        range_db=pictures.RANGE_DB,
+        full_bar_db=FULL_BAR_DB,
+    )
+
+
+def command(facts: Facts) -> str:
+    """What makes this build again."""
+    weights, targets = facts.exported["weights"], " ".join(target.name for target in facts.targets)
+    before = {"folder": "<path>/", "hub": "<owner>/"}.get(weights["source"], "")
+    buckets = " ".join(f"{bucket.seconds:g}" for bucket in facts.buckets)
+    return f'make export-int8 WEIGHTS={before}{weights["name"]} TARGETS="{targets}" BUCKETS="{buckets}"'
+
+
+def stage_pictures(facts: Facts) -> list[str]:
+    """The chain, once where all targets run it alike, else once a target; at the first bucket."""
+    first = facts.buckets[0].name
+    counted = next((target.work[first] for target in facts.targets if first in target.work), {})
+    ways = {tuple(target.runs_on.values()): target.runs_on for target in facts.targets if target.name != "cpu"}
+    contract = {stage.name: stage.runs_on for stage in STAGES}
+    return [draw_stages(counted, runs_on) for runs_on in (ways.values() or [contract])]
+
+
+def _spoken(one: Heard) -> dict[str, Any]:
+    sounds = {
+        name: {
+            "spectrogram": pictures.spectrogram(sound, one.reference),
+            "difference": pictures.difference(sound, one.reference),
+            "player": pictures.player(sound),
+            "mel_db": one.mel_db[name],
+        }
+        for name, sound in one.sounds.items()
+    }
+    return {
+        "utterance": one.utterance,
+        "spectrogram": pictures.spectrogram(one.reference, one.reference),
+        "player": pictures.player(one.reference),
+        "sounds": sounds,
+    }
+
+
+def _target(target: Target) -> dict[str, Any]:
+    groups = target.blocklist.get("groups", {})
+    heard = {name: row for name, row in groups.items() if row.get("snr_db") is not None}
+    wide = {name: row for name, row in target.ranges.items() if row["channels"] > 1}
+    return {
+        "name": target.name,
+        "facts": target,
+        "recipe": recipe(target.name),
+        "floor": FLOORS[recipe(target.name).activation_bits],
+        "listened": dict(sorted(heard.items(), key=lambda item: (item[1]["snr_db"], item[0]))),
+        "unheard": [name for name, row in groups.items() if row.get("snr_db") is None],
+        "ranges": Markup(draw_ranges(target.ranges)) if wide else "",
+        "fewest": sorted(wide.items(), key=lambda item: (item[1]["used_before"], item[0]))[:FEWEST_USED],
+    }
+
+
+def bench(report: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The bench's rows as a table, or None where there are none. Written by another step: read with care."""
+    rows = [row for row in (report or {}).get("rows", []) if isinstance(row, dict)]
+    if not rows or report is None:
+        return None
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+    said = {key: report[key] for key in ("machine", "versions") if report.get(key)}
+    return {"columns": [column.replace("_", " ") for column in columns], "cells": cells, "said": said}
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,.4g}" if isinstance(value, float) else str(value)
