@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from export_onnx import console
-from selector.page.make import make_page
 from selector.providers import TARGETS
 from selector.release import release
 from selector.speak import read_text, speak
@@ -40,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             shlex.join(["python", "-m", "selector", "package"]),
         )
     elif options.command == "report":
+        from selector.page.make import make_page  # pictures and templates, which speaking does not need
+
         make_page(options.build, options.targets, options.out)
     elif options.command == "vectors":
         write_vectors(options.out)

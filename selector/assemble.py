@@ -24,7 +24,7 @@ from selector.durations import QUANTILE, Fit, summary
 from selector.manifest import BucketContract
 from selector.notice import notice
 from selector.package import Package
-from selector.page.make import PAGE, packaged_page
+from selector.page.packaged import PAGE, packaged_page
 from selector.tokenizer import INPUT, OUTPUT, build_tokenizer
 from selector.write import copy_all, listed, whole_folder, write_manifest
 

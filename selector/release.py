@@ -15,7 +15,7 @@ from selector.corpus import HELD_OUT_SHARE, fit, texts_per_voice
 from selector.coverage import read_coverage
 from selector.durations import Fit, check_worth, read_tables, summary
 from selector.manifest import MANIFEST, dumps
-from selector.page.make import packaged_page
+from selector.page.packaged import packaged_page
 from selector.synth import Stages
 from selector.write import whole_file
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from export_onnx import console
-from export_onnx.errors import PackageError
 from export_onnx.provenance import (
     Report,
     code_digest,
-    completed,
     is_up_to_date,
     read_report,
     sha256,
@@ -21,13 +19,11 @@ from export_onnx.provenance import (
     start,
     versions,
 )
-from selector.coverage import read_coverage
 from selector.page.facts import Facts, read_facts
 from selector.page.listen import listen
+from selector.page.packaged import FOLDER, PAGE
 from selector.page.render import render
 
-PAGE: Final = "report.html"
-FOLDER: Final = Path("selector", "page")  # in the build; holds the packages' copy
 SHAPED_BY: Final = ("jinja2", "matplotlib", "pillow", "soundfile")
 TEMPLATES: Final = ("page.html.j2", "page.css", "page.js")
 
@@ -74,28 +70,3 @@ def page_signature(facts: Facts) -> str:
         templates=[files("selector.page").joinpath(name).read_text(encoding="utf-8") for name in TEMPLATES],
         versions={**versions(), **{name: version(name) for name in SHAPED_BY}},
     )
-
-
-def packaged_page(build: Path, target: str) -> Path | None:
-    """The page that goes into a target's package; None where no page was made.
-
-    Raises:
-        PackageError: it speaks of other models than those in the build.
-    """
-    folder = build / FOLDER
-    report = read_report(folder)
-    if report is None:
-        return None
-    made_from: Mapping[str, Any] = report["made_from"]
-    steps = ("export_onnx", "calibrate", f"quantize/{target}")
-    now = {step: completed(build / step, step.partition("/")[0]).get("signature") for step in steps}
-    now[f"coverage/{target}"] = signature(coverage=read_coverage(build, target, build / "quantize" / target))
-    stale = [name for name, made in now.items() if made_from.get(name, "nothing") != made]
-    if stale or not (folder / PAGE).is_file():
-        raise PackageError(
-            str(folder / PAGE),
-            expected=f"a page about this build's {target}",
-            got=f"one about another {', '.join(stale) or 'build'}",
-            todo="Run `python -m selector report`.",
-        )
-    return folder / PAGE

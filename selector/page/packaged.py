@@ -1,0 +1,39 @@
+"""The page that a package carries, if it speaks of the models that the package holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from export_onnx.errors import PackageError
+from export_onnx.provenance import completed, read_report, signature
+from selector.coverage import read_coverage
+
+PAGE: Final = "report.html"
+FOLDER: Final = Path("selector", "page")  # in the build; holds the packages' copy
+
+
+def packaged_page(build: Path, target: str) -> Path | None:
+    """The page that goes into a target's package; None where no page was made.
+
+    Raises:
+        PackageError: it speaks of other models than those in the build.
+    """
+    folder = build / FOLDER
+    report = read_report(folder)
+    if report is None:
+        return None
+    made_from: Mapping[str, Any] = report["made_from"]
+    steps = ("export_onnx", "calibrate", f"quantize/{target}")
+    now = {step: completed(build / step, step.partition("/")[0]).get("signature") for step in steps}
+    now[f"coverage/{target}"] = signature(coverage=read_coverage(build, target, build / "quantize" / target))
+    stale = [name for name, made in now.items() if made_from.get(name, "nothing") != made]
+    if stale or not (folder / PAGE).is_file():
+        raise PackageError(
+            str(folder / PAGE),
+            expected=f"a page about this build's {target}",
+            got=f"one about another {', '.join(stale) or 'build'}",
+            todo="Run `python -m selector report`.",
+        )
+    return folder / PAGE
