@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.targets,
             options.release,
             shlex.join(["python", "-m", "selector", "package"]),
+            options.receipts,
         )
     elif options.command == "report":
         from selector.page.make import make_page  # pictures and templates, which speaking does not need
@@ -59,6 +60,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     package.add_argument("--dist", type=Path, default=Path("dist"), help="where packages go (default: dist)")
     package.add_names("--targets", TARGETS, "a package each")
     package.add_argument("--release", default=_version(), help="version in names (default: this project's)")
+    package.add_argument("--receipts", type=Path, nargs="+", default=[], help="receipt.json files of phones")
     page = commands.add_parser("report", help="build/ -> build/report.html, and the packages' copy of it")
     page.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     page.add_argument("--out", type=Path, help="another place for the page")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -15,16 +16,18 @@ from numpy.typing import NDArray
 
 from export_onnx import contracts, geometry
 from export_onnx.errors import ContractError, PackageError, WeightsError
-from export_onnx.provenance import completed, versions
+from export_onnx.provenance import completed, sha256, versions
 from export_onnx.storage import WEIGHTS_FILE
 from selector import manifest as schema
 from selector import providers
 from selector.coverage import NPU_STAGES, processor, read_coverage
 from selector.durations import QUANTILE, Fit, summary
+from selector.golden import golden_section
 from selector.manifest import BucketContract
 from selector.notice import notice
 from selector.package import Package
 from selector.page.packaged import PAGE, packaged_page
+from selector.receipts import digest
 from selector.tokenizer import INPUT, OUTPUT, build_tokenizer
 from selector.write import copy_all, listed, whole_folder, write_manifest
 
@@ -146,9 +149,18 @@ def quantized(inputs: Inputs, target: str) -> dict[str, Any]:
 
 
 def make_package(
-    inputs: Inputs, fits: Mapping[str, Fit], target: str, dist: Path, version: str, command: str
+    inputs: Inputs,
+    fits: Mapping[str, Fit],
+    target: str,
+    dist: Path,
+    version: str,
+    command: str,
+    devices: dict[str, Any] | None = None,
 ) -> Package:
     """Writes `dist/kokoro-npu-<weights>-<version>-<target>/` and opens it, which checks every hash.
+
+    Args:
+        devices: what receipts from phones say, see `receipts.devices_section`.
 
     Raises:
         PackageError: a model is missing or damaged, or the folder cannot be written.
@@ -158,8 +170,7 @@ def make_package(
     report = quantized(inputs, target)
     buckets = bucket_contracts(inputs, MODELS)
     files = {f"{MODELS}/{WEIGHTS_FILE}": source / WEIGHTS_FILE, "LICENSE": LICENSE}
-    names = [path for bucket in buckets for path in bucket.models.values()]
-    models = {path: read_model(source / Path(path).name, source / WEIGHTS_FILE) for path in names}
+    models = read_models(inputs, target)
     if page := packaged_page(inputs.build, target):
         files[PAGE] = page
     with whole_folder(final) as folder:
@@ -203,10 +214,32 @@ def make_package(
             },
             "coverage": coverage,
             "quality": report.get("quality"),
+            "golden": golden_section(
+                {s.name: {b.name: models[b.models[s.name]] for b in buckets} for s in contracts.STAGES},
+                min(inputs.voices),
+            ),
+            "devices": devices,
             "files": {name: file.model_dump() for name, file in listed(folder).items()},
         }
         write_manifest(folder, schema.parse(schema.dumps(manifest), final.name))
     return Package.open(final)
+
+
+def read_models(inputs: Inputs, target: str) -> dict[str, bytes]:
+    """Every model of a target as it is packaged, by its path there.
+
+    Raises:
+        PackageError: as `read_model`.
+    """
+    source = inputs.build / "quantize" / target
+    names = [path for bucket in bucket_contracts(inputs, MODELS) for path in bucket.models.values()]
+    return {path: read_model(source / Path(path).name, source / WEIGHTS_FILE) for path in names}
+
+
+def digest_of_models(inputs: Inputs, target: str) -> str:
+    """`receipts.models_digest` of the package that these inputs make."""
+    hashes = {path: hashlib.sha256(content).hexdigest() for path, content in read_models(inputs, target).items()}
+    return digest(hashes | {f"{MODELS}/{WEIGHTS_FILE}": sha256(inputs.build / "quantize" / target / WEIGHTS_FILE)})
 
 
 def selector_section(fits: Mapping[str, Fit]) -> dict[str, Any]:

@@ -145,6 +145,30 @@ class Tokenizer(_Strict):
     output: str
 
 
+class Golden(_Strict):
+    """The sentence that `android_test verify` compares on a device; floors in dB by stage. See `golden`."""
+
+    phonemes: str
+    voice: str
+    speed: Annotated[float, Field(gt=0)]
+    seed: int
+    floors: dict[str, Annotated[float, Field(gt=0)]]
+
+
+class Soc(_Strict):
+    """The targets whose receipts from this chip verify every NPU stage, and the fastest: `cpu` where none does."""
+
+    verified: list[Literal["nnapi", "qnn"]]
+    use: Literal["nnapi", "qnn", "cpu"]
+
+
+class Devices(_Strict):
+    """What receipts say, by `ro.soc.model`; on every other device the CPU is to be used."""
+
+    socs: dict[str, Soc]
+    elsewhere: Literal["cpu"]
+
+
 class Manifest(_Strict):
     """One package."""
 
@@ -165,6 +189,8 @@ class Manifest(_Strict):
     voices: Voices
     coverage: dict[str, JsonValue] | None
     quality: dict[str, JsonValue] | None
+    golden: Golden | None = None  # packages made before there was one
+    devices: Devices | None = None  # no receipts
     files: dict[RelativePath, File]
 
     @model_validator(mode="after")

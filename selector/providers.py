@@ -41,9 +41,9 @@ HTP: Final = {
 }
 
 NPU: Final = {
-    # Optimizers run before partitioning and fuse legal nodes into illegal ones: off.
+    # Optimizers run before partitioning and fuse legal nodes into illegal ones: off, as in the proofs.
     "nnapi": Provider("NnapiExecutionProvider", {"NNAPI_FLAG_CPU_DISABLED": "1"}, NO_FALLBACK, "disable_all"),
-    "qnn": Provider("QNNExecutionProvider", {"backend_type": "htp", **HTP}, NO_FALLBACK),
+    "qnn": Provider("QNNExecutionProvider", {"backend_type": "htp", **HTP}, NO_FALLBACK, "disable_all"),
     "cpu": CPU,
 }
 TARGETS: Final = tuple(NPU)

@@ -10,29 +10,44 @@ from typing import Any, Final
 from export_onnx import console
 from export_onnx.provenance import Report, code_digest, read_report, sha256, signature, start, versions
 from selector.archive import write_aar, write_zip
-from selector.assemble import LICENSE, Inputs, bucket_contracts, make_package, quantized, read_inputs
+from selector.assemble import (
+    LICENSE,
+    Inputs,
+    bucket_contracts,
+    digest_of_models,
+    make_package,
+    quantized,
+    read_inputs,
+)
 from selector.corpus import HELD_OUT_SHARE, fit, texts_per_voice
 from selector.coverage import read_coverage
 from selector.durations import Fit, check_worth, read_tables, summary
 from selector.manifest import MANIFEST, dumps
 from selector.page.packaged import packaged_page
+from selector.receipts import devices_section, read_receipts
 from selector.synth import Stages
 from selector.write import whole_file
 
 MOST_BYTES: Final = 110_000_000  # of a target's package at full size
 
 
-def release(build: Path, dist: Path, targets: Sequence[str], version: str, command: str) -> dict[str, Any]:
+def release(
+    build: Path, dist: Path, targets: Sequence[str], version: str, command: str, receipts: Sequence[Path] = ()
+) -> dict[str, Any]:
     """Every target's package; returns the report that is also in `build/selector/report.json`.
 
     Does nothing where the same inputs were packaged before and what was written is still there.
 
+    Args:
+        receipts: JSON files of `android_test verify`, for the manifests.
+
     Raises:
-        PackageError: a step before is missing or damaged, or `dist` cannot be written.
+        PackageError: a step before is missing or damaged, a receipt is of other models, or `dist` cannot be written.
         ParityError: the selector's table does not hold on texts that it was not fitted on.
     """
     inputs = read_inputs(build)
-    wanted = inputs_signature(inputs, targets, version)
+    devices = devices_of(inputs, targets, receipts)
+    wanted = inputs_signature(inputs, targets, version, devices)
     made_before = read_report(build / "selector")
     if made_before and made_before.get("signature") == wanted and is_there(dist, made_before):
         console.say(f"{dist} is up to date")
@@ -45,15 +60,21 @@ def release(build: Path, dist: Path, targets: Sequence[str], version: str, comma
     check_worth(fits)
     worth = summary(fits)
     console.say(f"selector table: covers {worth['mean']:.1%} of held-out texts, worst voice {worth['worst']:.1%}")
-    made = {target: package_target(inputs, fits, target, dist, version, command) for target in targets}
+    made = {target: package_target(inputs, fits, target, dist, version, command, devices) for target in targets}
     return report.write({"weights": inputs.weights, "selector": worth, "targets": made})
 
 
 def package_target(
-    inputs: Inputs, fits: dict[str, Fit], target: str, dist: Path, version: str, command: str
+    inputs: Inputs,
+    fits: dict[str, Fit],
+    target: str,
+    dist: Path,
+    version: str,
+    command: str,
+    devices: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """One target's folder, zip and AAR; what the report says of them."""
-    package = make_package(inputs, fits, target, dist, version, command)
+    package = make_package(inputs, fits, target, dist, version, command, devices)
     size = sum(file.size for file in package.manifest.files.values())
     zipped = write_zip(package.folder)
     aar, why_not = write_aar(package.folder)
@@ -69,11 +90,26 @@ def package_target(
     }
 
 
-def inputs_signature(inputs: Inputs, targets: Sequence[str], version: str) -> str:
+def devices_of(inputs: Inputs, targets: Sequence[str], receipts: Sequence[Path]) -> dict[str, Any] | None:
+    """The manifests' `devices`, from receipts of the very models that are packaged now.
+
+    Raises:
+        PackageError: as `read_receipts` and `devices_section`.
+    """
+    if not receipts:
+        return None
+    made = {target: digest_of_models(inputs, target) for target in targets}
+    return devices_section(read_receipts(receipts), made, [bucket.name for bucket in inputs.buckets])
+
+
+def inputs_signature(
+    inputs: Inputs, targets: Sequence[str], version: str, devices: dict[str, Any] | None = None
+) -> str:
     """One digest of everything that a package is made from."""
     steps = {step: read_report(inputs.build / step) for step in ("export_onnx", *(f"quantize/{t}" for t in targets))}
     return signature(
         steps=steps,
+        devices=devices,
         pages={t: sha256(page) for t in targets if (page := packaged_page(inputs.build, t))},
         coverage={t: read_coverage(inputs.build, t, inputs.build / "quantize" / t) for t in targets},
         code=code_digest("export_onnx", "selector"),
