@@ -15,6 +15,7 @@ from export_onnx import contracts, geometry
 from export_onnx.errors import CoverageError
 
 CROP_FRAMES = 16  # 0.4 s; sizes stay multiples of 8
+CHANNELS = 1  # the axis on which time is not
 
 
 def crop_model(model: onnx.ModelProto, stage: str, frames: int, to: int = CROP_FRAMES) -> onnx.ModelProto:
@@ -32,13 +33,17 @@ def crop_model(model: onnx.ModelProto, stage: str, frames: int, to: int = CROP_F
             if size in ("frames", "f0", "columns", "samples"):
                 dim.dim_value = _scaled(dim.dim_value, frames, to)
     shapes = {node.input[1] for node in graph.node if node.op_type == "Reshape"}
-    ends = {name for node in graph.node if node.op_type == "Slice" for name in node.input[1:3]}
-    for tensor in graph.initializer:
-        if tensor.name in shapes | ends:
-            sizes = [int(size) for size in numpy_helper.to_array(tensor).reshape(-1)]
-            changed = _scaled_shape(sizes, frames, to) if tensor.name in shapes else _scaled_all(sizes, frames, to)
-            array = np.array(changed, np.int64).reshape(tensor.dims)
-            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+    constants = {tensor.name: tensor for tensor in graph.initializer}
+    for name in shapes:
+        sizes = [int(size) for size in numpy_helper.to_array(constants[name]).reshape(-1)]
+        array = np.array(_scaled_shape(sizes, frames, to), np.int64)
+        constants[name].CopyFrom(numpy_helper.from_array(array, name))
+    for node in graph.node:
+        if node.op_type == "Slice" and CHANNELS not in numpy_helper.to_array(constants[node.input[3]]):
+            for i in (1, 2):  # constants of their own: a slice of channels may share the numbers
+                ends = _scaled_all([int(n) for n in numpy_helper.to_array(constants[node.input[i]])], frames, to)
+                node.input[i] = f"{node.name}:{i}"
+                graph.initializer.append(numpy_helper.from_array(np.array(ends, np.int64), node.input[i]))
     del graph.value_info[:]
     for info in graph.output:
         info.type.tensor_type.ClearField("shape")

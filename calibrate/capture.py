@@ -18,9 +18,10 @@ from export_onnx import text
 from export_onnx.chain import Chain, Tensors, noise, text_inputs
 from export_onnx.contracts import STAGES, Bucket
 from export_onnx.errors import ContractError, TextError
+from export_onnx.geometry import STAGE1_PER_FRAME, spectral_columns
 from export_onnx.storage import load
 
-BEFORE_SOUND: Final = ("bert", "duration", "prosody", "source")
+BEFORE_SOUND: Final = ("bert", "duration", "prosody", "source", "style")
 SPEAKING: Final = "en-us"
 
 
@@ -120,7 +121,8 @@ def real_steps(array: NDArray[np.generic], stage: str, bucket: Bucket, sample: S
     whole, real = (bucket.tokens, sample.tokens) if stage == "bert" else (bucket.frames, sample.frames)
     length = array.shape[-1]
     rows = np.asarray(array, np.float32).reshape(-1, length)
-    return rows[:, : real * (length // whole) + (1 if length % whole else 0)]
+    spectral = stage != "bert" and length > whole * STAGE1_PER_FRAME  # a column at each end, and what pads them
+    return rows[:, : spectral_columns(real) if spectral else real * (length // whole)]
 
 
 NPU_STAGES: Final = tuple(stage.name for stage in STAGES if stage.runs_on == "npu")

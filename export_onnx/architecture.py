@@ -22,11 +22,11 @@ from torch.nn.utils import weight_norm
 from transformers import AlbertConfig
 
 from export_onnx import geometry
+from export_onnx.contracts import ORIGINAL_DECODER
 from export_onnx.errors import WeightsError
 
 Config = dict[str, Any]
 
-ORIGINAL_DECODER: Final = {"hidden": 1024, "residual": 64, "blocks": 4}
 STYLE_HALF: Final = 128  # KModel.forward splits the voice row here: timbre before, prosody behind
 
 # What the rest of the pipeline relies on, by config path.

@@ -40,7 +40,7 @@ def session(path: Path, threads: int = 0) -> ort.InferenceSession:
 
 @dataclass
 class Chain:
-    """The six stages at one bucket. Sessions are made at first use."""
+    """The stages at one bucket. Sessions are made at first use."""
 
     folder: Path
     bucket: Bucket
@@ -65,7 +65,7 @@ class Chain:
         seed: int = 0,
         noise_values: NDArray[np.float32] | None = None,
     ) -> Tensors:
-        """All six stages for one text.
+        """All stages for one text.
 
         Args:
             ids: [n], pads included; n at most the bucket's tokens.

@@ -13,6 +13,10 @@ from typing import Any, Final, Literal
 from export_onnx import geometry
 from export_onnx.errors import ContractError
 
+# Widths of the original's decoder, which its code has as numbers; a narrower checkpoint's config names its own.
+ORIGINAL_DECODER: Final = {"hidden": 1024, "residual": 64, "blocks": 4}
+NORMS_PER_BLOCK: Final = 6  # AdaINResBlock1: three pairs
+
 Dtype = Literal["float32", "int32"]
 Processor = Literal["npu", "cpu"]
 
@@ -79,6 +83,8 @@ N_FRAMES = Port("n_frames", (1,), "real frames; more than the bucket's means tha
 FRAME_MASK = Port("frame_mask", (1, "frames"), "1 on real frames")
 NOISE = Port("noise", (1, "samples"), "unit Gaussian, one draw a sample")
 HAR = Port("har", (1, "rows", "columns"), "harmonic source: 11 magnitudes, 11 phases in radians")
+GAINS = Port("gains", (1, "norms"), "of every channel of the vocoder's norms, from the voice")
+SHIFTS = Port("shifts", (1, "norms"), "of the same channels")
 SPECTRUM = Port("spectrum", (1, "rows", "columns"), "11 log magnitudes, 11 phase angles before their sine")
 WAVEFORM = Port("waveform", (1, "samples"), "24 kHz, 600 samples a frame")
 
@@ -89,11 +95,12 @@ STAGES: Final = (
     Stage("duration", "cpu", (IDS, D_EN, N_TOKENS, PROSODY_STYLE, SPEED), (FRAMES_PER_TOKEN, D, T_EN)),
     Stage("prosody", "cpu", (FRAMES_PER_TOKEN, D, T_EN, PROSODY_STYLE), (ASR, F0, ENERGY, N_FRAMES, FRAME_MASK)),
     Stage("source", "cpu", (F0, NOISE, N_FRAMES), (HAR,)),
-    Stage("vocoder", "npu", (ASR, F0, ENERGY, HAR, TIMBRE_STYLE, FRAME_MASK), (SPECTRUM,)),
+    Stage("style", "cpu", (TIMBRE_STYLE,), (GAINS, SHIFTS)),
+    Stage("vocoder", "npu", (ASR, F0, ENERGY, HAR, GAINS, SHIFTS, FRAME_MASK), (SPECTRUM,)),
     Stage("tail", "cpu", (SPECTRUM, N_FRAMES), (WAVEFORM,)),
 )
 
-# The same six stages as one graph, for people who want a single session.
+# The same stages as one graph, for people who want a single session.
 MERGED = Stage(
     "kokoro",
     "cpu",
@@ -132,4 +139,16 @@ def sizes(config: Mapping[str, Any], bucket: Bucket) -> dict[str, int]:
         "rows": geometry.SPECTRAL_ROWS,
         "columns": frames * geometry.STAGE1_PER_FRAME + geometry.COLUMNS_EXTRA,
         "samples": geometry.frames_to_samples(frames),
+        "norms": norm_channels(config),
     }
+
+
+def norm_channels(config: Mapping[str, Any]) -> int:
+    """Channels of all norms of the decoder: the style gives each a gain and a shift."""
+    widths, generator = {**ORIGINAL_DECODER, **config.get("decoder", {})}, config["istftnet"]
+    hidden, last = widths["hidden"], generator["upsample_initial_channel"]
+    joined = hidden + 2 + widths["residual"]  # features, F0 and energy, the text's shortcut
+    front = (config["hidden_dim"] + 2 + hidden) + (widths["blocks"] - 1) * (joined + hidden) + (joined + last)
+    blocks = len(generator["resblock_kernel_sizes"]) + 1  # a stage of the generator; one is the source's
+    channels = sum(last // 2**stage for stage in range(1, len(generator["upsample_rates"]) + 1))
+    return front + NORMS_PER_BLOCK * blocks * channels

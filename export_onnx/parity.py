@@ -23,6 +23,7 @@ from export_onnx.architecture import STYLE_HALF
 from export_onnx.chain import Chain
 from export_onnx.contracts import Bucket
 from export_onnx.decibels import require, snr, snr_polar
+from export_onnx.surgery.style import norms_of
 
 # Floors in dB for ONNX on the CPU. `source` is compared as complex numbers, on the original's own F0.
 FLOORS: Final = {
@@ -30,13 +31,14 @@ FLOORS: Final = {
     "duration": 80.0,
     "prosody": 70.0,
     "source": 60.0,
+    "style": 100.0,
     "vocoder": 80.0,
     "tail": 80.0,
 }
 
 
 TEXT_STAGES: Final = ("bert", "duration", "prosody", "source")
-SOUND_STAGES: Final = ("vocoder", "tail")
+SOUND_STAGES: Final = ("style", "vocoder", "tail")
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def sound_parity(
     style: Tensor,
     only: Collection[str] = SOUND_STAGES,
 ) -> dict[str, float]:
-    """`vocoder` and `tail` as ONNX against the original at `frames` frames, on the same source; `only` those named.
+    """The sound's stages as ONNX against the original at `frames` frames, on the same source; `only` those named.
 
     Raises:
         ParityError: below its floor.
@@ -107,6 +109,11 @@ def sound_parity(
     chain, where = Chain(folder, bucket), f"{bucket.name}, {frames} frames"
     columns, samples = geometry.spectral_columns(frames), geometry.frames_to_samples(frames)
     result: dict[str, float] = {}
+    if {"style", "vocoder"} & set(only):
+        values |= chain.run("style", values)
+    if "style" in only:
+        gains, shifts = gains_and_shifts(model, style[:, :STYLE_HALF])
+        result["style"] = min(snr(gains, values["gains"]), snr(shifts, values["shifts"]))
     if "vocoder" in only:
         values |= chain.run("vocoder", values)
         result["vocoder"] = snr(sound.spectrum, values["spectrum"][:, :, :columns])
@@ -120,6 +127,26 @@ def sound_parity(
         both = chain.run("tail", values)["waveform"]
         result["vocoder + tail"] = snr(sound.waveform, both[:, :samples])
     return result
+
+
+def gains_and_shifts(model: KModel, timbre: Tensor) -> tuple[Tensor, Tensor]:
+    """What the original's norms multiply with and add, [1, norms] each, seen by two inputs: 0 and 1 after the norm.
+
+    Args:
+        timbre: [1, 128].
+    """
+    gains, shifts = [], []
+    with torch.no_grad():
+        for norm in norms_of(model.decoder):
+            channels = norm.norm.num_features
+            scale, shift = norm.norm.weight, norm.norm.bias
+            gamma, beta = norm.fc(timbre).reshape(2, channels)
+            weight = torch.ones(channels) if scale is None else scale
+            bias = torch.zeros(channels) if shift is None else shift
+            at_zero = (1 + gamma) * bias + beta
+            gains.append((1 + gamma) * (weight + bias) + beta - at_zero)
+            shifts.append(at_zero)
+    return torch.cat(gains)[None], torch.cat(shifts)[None]
 
 
 def text_parity(

@@ -23,6 +23,7 @@ from export_onnx.surgery.polyphase import PolyphaseUpsample
 from export_onnx.surgery.reflect_pad import reflect_left
 from export_onnx.surgery.resblocks import LeakyResBlock, SnakeResBlock
 from export_onnx.surgery.stft import InverseStft, Stft
+from export_onnx.surgery.style import AllStyleLayers, StyleParts
 
 
 class Bert(nn.Module):
@@ -138,8 +139,21 @@ class Source(nn.Module):
         return nn.functional.pad(har, (0, geometry.COLUMNS_EXTRA - 1))  # [1, rows, columns]
 
 
+class Style(nn.Module):
+    """timbre_style -> gains, shifts."""
+
+    def __init__(self, model: KModel, bucket: Bucket) -> None:
+        super().__init__()
+        self.layers = AllStyleLayers(model.decoder)
+
+    def forward(self, timbre_style: Tensor) -> tuple[Tensor, Tensor]:
+        """What the voice does to every norm of the vocoder."""
+        gains, shifts = self.layers(timbre_style)
+        return gains, shifts  # [1, norms]
+
+
 class Vocoder(nn.Module):
-    """asr, f0, energy, har, timbre_style, frame_mask -> spectrum."""
+    """asr, f0, energy, har, gains, shifts, frame_mask -> spectrum."""
 
     def __init__(self, model: KModel, bucket: Bucket) -> None:
         super().__init__()
@@ -148,20 +162,21 @@ class Vocoder(nn.Module):
         self.f0_conv = conv2d_from_conv1d(decoder.F0_conv)
         self.energy_conv = conv2d_from_conv1d(decoder.N_conv)
         self.asr_res = conv2d_from_conv1d(decoder.asr_res[0])
-        self.encode = LeakyResBlock(decoder.encode)
-        self.decode = nn.ModuleList(LeakyResBlock(block) for block in decoder.decode)
+        part = StyleParts(decoder)
+        self.encode = LeakyResBlock(decoder.encode, style=part)
+        self.decode = nn.ModuleList(LeakyResBlock(block, style=part) for block in decoder.decode)
         self.ups = nn.ModuleList(PolyphaseUpsample(up) for up in generator.ups)
         self.noise_convs = nn.ModuleList(conv2d_from_conv1d(conv) for conv in generator.noise_convs)
         # The first one is strided: without right padding the columns behind the STFT's last give no step more.
         self.noise_convs[0].padding = (0, 0)  # type: ignore[assignment]
         self.noise_left = int(generator.noise_convs[0].padding[0])
-        self.noise_res = nn.ModuleList(SnakeResBlock(block) for block in generator.noise_res)
-        self.resblocks = nn.ModuleList(SnakeResBlock(block) for block in generator.resblocks)
+        self.noise_res = nn.ModuleList(SnakeResBlock(block, part) for block in generator.noise_res)
+        self.resblocks = nn.ModuleList(SnakeResBlock(block, part) for block in generator.resblocks)
         self.kernels = int(generator.num_kernels)
         self.conv_post = conv2d_from_conv1d(generator.conv_post)
 
     def forward(
-        self, asr: Tensor, f0: Tensor, energy: Tensor, har: Tensor, timbre_style: Tensor, frame_mask: Tensor
+        self, asr: Tensor, f0: Tensor, energy: Tensor, har: Tensor, gains: Tensor, shifts: Tensor, frame_mask: Tensor
     ) -> Tensor:
         """Dense convolutions, 98 % of the work: everything between text features and the inverse STFT."""
         at_frames = make_mask(frame_mask.reshape(1, 1, 1, -1))
@@ -172,13 +187,14 @@ class Vocoder(nn.Module):
         inner = columns + geometry.STAGE1_PER_FRAME - geometry.COLUMNS_EXTRA
         at_stage1 = make_mask(spectral_mask(at_frames.real, geometry.STAGE1_PER_FRAME, inner))
 
+        style = (gains.reshape(1, -1, 1, 1), shifts.reshape(1, -1, 1, 1))
         asr = asr.unsqueeze(2)  # [1, hidden, 1, frames]
         curves = [self.f0_conv(f0.reshape(1, 1, 1, -1)), self.energy_conv(energy.reshape(1, 1, 1, -1))]
-        x = self.encode(torch.cat([asr, *curves], 1), timbre_style, at_frames, at_frames)
+        x = self.encode(torch.cat([asr, *curves], 1), style, at_frames, at_frames)
         shortcut = [self.asr_res(asr), *curves]
         for block in self.decode:
             after = at_f0 if block.doubles else at_frames
-            x = block(torch.cat([x, *shortcut], 1), timbre_style, at_frames, after)
+            x = block(torch.cat([x, *shortcut], 1), style, at_frames, after)
 
         har = har.unsqueeze(2)  # [1, rows, 1, columns]
         sources = [
@@ -189,9 +205,9 @@ class Vocoder(nn.Module):
             x = self.ups[i](nn.functional.leaky_relu(x * before.real, 0.1))
             if i == 1:
                 x = reflect_left(x, inner)
-            x = x + self.noise_res[i](sources[i], timbre_style, mask)
+            x = x + self.noise_res[i](sources[i], style, mask)
             blocks = self.resblocks[i * self.kernels : (i + 1) * self.kernels]
-            x = sum(block(x, timbre_style, mask) for block in blocks) * (1 / self.kernels)
+            x = sum(block(x, style, mask) for block in blocks) * (1 / self.kernels)
         x = nn.functional.leaky_relu(x * at_stage1.real, 0.01)
         return self.conv_post(x)[:, :, :, :columns].squeeze(2)  # [1, rows, columns]
 
@@ -217,6 +233,7 @@ BUILDERS = {
     "duration": Duration,
     "prosody": Prosody,
     "source": Source,
+    "style": Style,
     "vocoder": Vocoder,
     "tail": Tail,
 }

@@ -4,7 +4,7 @@ Before   channels of one tensor 10 to 1,000 times apart share one u8 step: the s
 After    every site of `sites.py` has a scale s a channel: what is quantized becomes s * x (plus a shift where a norm
          takes it out again), and the nodes around it undo it
 Why      per-channel ranges are what 8 bits need, and no NPU takes them on activations
-Price    exact in exact arithmetic; >= 100 dB in float32. Two Muls on graph inputs, [1, 22, 1, L] and [1, 512, 1, F]
+Price    exact in exact arithmetic; >= 100 dB in float32. Muls on four graph inputs: har, asr, gains and shifts
 """
 
 from __future__ import annotations
@@ -103,6 +103,20 @@ class _Graph:
         position = next(i for i, tensor in enumerate(self.node(name).input) if tensor in self.stored)
         return self.constant(name, position)
 
+    def factor_of_all_readers(self, value: str, scale: NDArray[np.float64]) -> None:
+        """A Mul behind the node that makes `value`; its constant is `<value>/scale`."""
+        graph, before, name = self.model.graph, f"{value}/unscaled", f"{value}/scale"
+        if name in self.stored:  # of an earlier pass
+            known = self.arrays.get(name, numpy_helper.to_array(self.stored[name]).astype(np.float64))
+            self.arrays[name] = known * scale
+            return
+        place = next(i for i, node in enumerate(graph.node) if value in node.output)
+        graph.node[place].output[list(graph.node[place].output).index(value)] = before
+        graph.node.insert(place + 1, helper.make_node("Mul", [before, name], [value], f"{value}/Mul"))
+        graph.value_info.append(helper.make_tensor_value_info(before, onnx.TensorProto.FLOAT, self.shapes[value]))
+        self.stored[name] = graph.initializer.add()
+        self.arrays[name] = scale
+
     def write(self) -> None:
         for name, array in self.arrays.items():
             self.stored[name].CopyFrom(numpy_helper.from_array(array.astype(np.float32), name))
@@ -128,9 +142,15 @@ def _depthwise_in(graph: _Graph, touch: Touch, affine: Affine) -> None:
 
 
 def _style(graph: _Graph, touch: Touch, affine: Affine) -> None:
-    for layer in ("gain", "shift"):
-        graph.arrays[graph.constant(f"{touch.node}/{layer}/Gemm", 1)] *= affine.scale[:, None]
-        graph.arrays[graph.constant(f"{touch.node}/{layer}/Gemm", 2)] *= affine.scale
+    """One factor for all gains and one for all shifts, where they enter; norms read slices of them."""
+    for slicing in ("Slice", "Slice_1"):
+        node = graph.node(f"{touch.node}/style/{slicing}")
+        factor = f"{node.input[0]}/scale"
+        if factor not in graph.arrays:
+            channels = graph.shapes[node.input[0]][1]
+            graph.factor_of_all_readers(node.input[0], np.ones((1, channels, 1, 1)))
+        start, stop = (int(numpy_helper.to_array(graph.stored[name])[0]) for name in node.input[1:3])
+        graph.arrays[factor][0, start:stop, 0, 0] *= affine.scale
 
 
 def _norm_in(graph: _Graph, touch: Touch, affine: Affine) -> None:
@@ -156,18 +176,8 @@ def _constant_end(graph: _Graph, touch: Touch, affine: Affine) -> None:
 
 
 def _new_factor(graph: _Graph, touch: Touch, affine: Affine) -> None:
-    """All readers of the value now read it times s. The value keeps its name, so that ranges find it."""
-    value, before = touch.node, f"{touch.node}/unscaled"
-    nodes = graph.model.graph.node
-    place = next(i for i, node in enumerate(nodes) if value in node.output)
-    nodes[place].output[list(nodes[place].output).index(value)] = before
-    name = f"{value}/scale"
-    graph.model.graph.initializer.append(
-        numpy_helper.from_array(affine.scale.reshape(1, -1, 1, 1).astype(np.float32), name)
-    )
-    nodes.insert(place + 1, helper.make_node("Mul", [before, name], [value], f"{value}/Mul"))
-    known = next(v for v in graph.model.graph.value_info if v.name == value)
-    graph.model.graph.value_info.append(helper.make_tensor_value_info(before, onnx.TensorProto.FLOAT, _shape(known)))
+    """All readers of the value read it times s. It keeps its name, so that ranges find it."""
+    graph.factor_of_all_readers(touch.node, affine.scale.reshape(1, -1, 1, 1))
 
 
 def _shape(value: onnx.ValueInfoProto) -> list[int]:

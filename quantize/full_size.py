@@ -10,7 +10,8 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from export_onnx import geometry
-from export_onnx.architecture import ORIGINAL_DECODER, load_architecture
+from export_onnx.architecture import load_architecture
+from export_onnx.contracts import ORIGINAL_DECODER
 
 FULL_SIZE: Final = "kokoro-82m"
 FRONT_KERNEL: Final = 3

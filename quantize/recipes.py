@@ -29,7 +29,7 @@ class Recipe:
 
 WEIGHT_BITS: Final = 8  # signed, around zero, one scale an output channel: 4 bits are at 16 dB in published ports
 
-ON_CPU: Final = ("duration", "prosody")  # for every target; source and tail have no weights
+ON_CPU: Final = ("duration", "prosody", "style")  # for every target; source and tail have no weights
 
 RECIPES: Final = (
     Recipe(

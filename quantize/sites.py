@@ -1,7 +1,7 @@
 """Where the vocoder's channels may be rescaled for nothing: each site is one scale a channel, and all it touches.
 
     conv -> norm            the norm divides the scale out again, and takes a shift out too (only epsilon must follow)
-    norm -> Snake -> conv   style layers grow by s; snake_a(x) * s = snake_(a/s)(s * x); the conv's inputs shrink by s
+    norm -> Snake -> conv   gain and shift grow by s; snake_a(x) * s = snake_(a/s)(s * x); the conv's inputs shrink by s
     norm -> LeakyRelu ->    a positive scale passes; through the depthwise upsampling too
     residual stream         all that is added to it grows by s; norms that read it divide; the mean's constant ends it
     shortcut features       F0 in Hz beside features of order one: each part of the concatenation has its own scale
@@ -21,7 +21,7 @@ Follow = Literal[
     "conv out",  # weights and bias of an output channel times s (plus shift)
     "conv in",  # weights of an input channel over s
     "depthwise in",  # the same where every channel has filters of its own
-    "style",  # the two style layers of a norm times s
+    "style",  # gain and shift of a norm times s
     "norm in",  # epsilon times s squared
     "snake",  # alpha over s, 1 / alpha times s
     "constant",  # a factor times s; a scalar becomes one a channel
@@ -35,7 +35,7 @@ class Touch:
     """One node that follows a site's scale.
 
     Attributes:
-        node: a node's name, or the path of a norm's style layers or of a Snake; for "new factor" the value's name.
+        node: a node's name, or the path of a norm or of a Snake; for "new factor" the value's name.
         start: first channel in the node's own channels.
         repeat: times that each channel stands side by side (polyphase outputs).
     """
@@ -117,7 +117,7 @@ class _View:
         return str(self.nodes[node].output[0])
 
     def width(self, conv: str) -> int:
-        """Output channels, also of a Gemm."""
+        """Output channels."""
         return int(self.sizes[self.nodes[conv].input[1]][0])
 
     def inputs(self, conv: str) -> int:
@@ -126,8 +126,8 @@ class _View:
 
     def epsilon(self, norm: str) -> str:
         """The Add of a norm's epsilon; norms that read the same value share one."""
-        reshaped = next(n for n in self.nodes.values() if self.output_of(f"{norm}/gain/Gemm") in n.input)
-        scaled = next(n for n in self.nodes.values() if reshaped.output[0] in n.input and n.op_type == "Div")
+        gain = self.output_of(f"{norm}/style/Slice")
+        scaled = next(n for n in self.nodes.values() if gain in n.input and n.op_type == "Div")
         root = self.made_by[scaled.input[1]]
         return str(self.made_by[root.input[0]].name)
 

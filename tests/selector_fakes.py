@@ -18,7 +18,7 @@ from export_onnx import contracts, geometry
 from export_onnx.architecture import load_architecture
 from export_onnx.storage import ModelFolder
 
-CONFIG = {"hidden_dim": 4, "style_dim": 128, "vocab": load_architecture("small")["vocab"]}
+CONFIG = {**load_architecture("small"), "hidden_dim": 4}
 WEIGHTS = {"source": "random", "name": "fake", "revision": "none", "sha256": {"fake.pth": "0" * 64}}
 STRETCH = {"af_short": 0.0, "bf_long": 0.5}
 GAIN = np.float32(1 / 256)
@@ -113,6 +113,10 @@ def graphs(bucket: contracts.Bucket) -> dict[str, onnx.ModelProto]:
         "source": (
             [node("Identity", ["nothing"], ["har"])],
             {"nothing": np.zeros((1, sizes["rows"], columns), np.float32)},
+        ),
+        "style": (
+            [node("Identity", ["level"], ["gains"]), node("Identity", ["level"], ["shifts"])],
+            {"level": np.ones((1, sizes["norms"]), np.float32)},
         ),
         "vocoder": (
             [

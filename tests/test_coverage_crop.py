@@ -12,6 +12,7 @@ from android_test.graph_view import GraphView
 from android_test.simulate import floor_for, on_cpu
 from android_test.time_crop import CROP_FRAMES, crop_model, crop_values
 from export_onnx import contracts
+from export_onnx.architecture import load_architecture
 from export_onnx.contracts import Bucket
 from export_onnx.errors import CoverageError
 from export_onnx.export import export_stage
@@ -60,7 +61,7 @@ def test_values_are_cut_at_the_frame() -> None:
 
 
 def values_at(bucket: Bucket) -> dict[str, np.ndarray]:
-    sizes = contracts.sizes({"hidden_dim": 8, "style_dim": 4}, bucket)
+    sizes = contracts.sizes(load_architecture("small"), bucket)
     draw = np.random.default_rng(1)
     ports = contracts.stage("vocoder").inputs
     return {port.name: draw.standard_normal(port.resolve(sizes)).astype(np.float32) for port in ports}

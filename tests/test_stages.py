@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from export_onnx import geometry, parity, reference, text
-from export_onnx.architecture import STYLE_HALF
+from export_onnx import contracts, geometry, parity, reference, text
+from export_onnx.architecture import STYLE_HALF, build_decoder, load_architecture
 from export_onnx.chain import Chain, waveform
 from export_onnx.contracts import Bucket
 from export_onnx.decibels import require, snr, snr_polar
@@ -16,6 +16,7 @@ from export_onnx.errors import ContractError, ParityError
 from export_onnx.mel import log_mel_distance
 from export_onnx.parity import make_sound, pad_to, padded_sound
 from export_onnx.stages import build_stage
+from export_onnx.surgery.style import norms_of
 from export_onnx.weights import voice_row
 from tests.conftest import Small, export_all
 
@@ -30,9 +31,14 @@ SENTENCES = (
 
 def vocoder(small: Small, values: dict[str, Tensor]) -> Tensor:
     stage = build_stage("vocoder", small.weights.model, small.bucket)
-    names = ("asr", "f0", "energy", "har", "timbre_style", "frame_mask")
-    with torch.no_grad():
-        return stage(*(values[name] for name in names))
+    return stage(*vocoder_inputs(small, values))
+
+
+def vocoder_inputs(small: Small, values: dict[str, Tensor]) -> list[Tensor]:
+    """In the contract's order, gains and shifts from the style stage."""
+    gains, shifts = build_stage("style", small.weights.model, small.bucket)(values["timbre_style"])
+    values = {**values, "gains": gains, "shifts": shifts}
+    return [values[port.name] for port in contracts.stage("vocoder").inputs]
 
 
 def spoken(small: Small, sentence: str) -> tuple[text.Encoded, Tensor]:
@@ -87,14 +93,12 @@ def test_the_second_upsampling_needs_its_mask(small: Small) -> None:
     columns = geometry.spectral_columns(37)
     seen: list[Tensor] = []
     stage.ups[1].register_forward_pre_hook(lambda _m, inputs: seen.append(inputs[0]))
-    names = ("asr", "f0", "energy", "har", "timbre_style", "frame_mask")
-    with torch.no_grad():
-        stage(*(values[name] for name in names))
+    inputs = vocoder_inputs(small, values)
+    stage(*inputs)
     real = 37 * geometry.STAGE0_PER_FRAME
     assert not seen[0][..., real:].any()
     stage.ups[1].register_forward_pre_hook(lambda _m, inputs: (inputs[0] + 0.1 * (seen[0] == 0),))
-    with torch.no_grad():
-        spoiled = stage(*(values[name] for name in names))[:, :, :columns]
+    spoiled = stage(*inputs)[:, :, :columns]
     assert snr(sound.spectrum, spoiled) < 80
 
 
@@ -196,3 +200,10 @@ def test_what_does_not_fit_is_refused(small: Small) -> None:
     encoded, style = spoken(small, "A sentence at half of its speed.")
     with pytest.raises(ContractError, match="frames"):
         Chain(small.folder, small.bucket).speak(encoded.ids, style.numpy(), speed=0.25)
+
+
+@pytest.mark.parametrize("name", ["kokoro-82m", "small"])
+def test_the_contract_counts_the_channels_of_the_norms(name: str) -> None:
+    config = load_architecture(name)
+    counted = sum(norm.norm.num_features for norm in norms_of(build_decoder(config)))
+    assert contracts.norm_channels(config) == counted

@@ -26,6 +26,7 @@ from export_onnx.surgery.polyphase import DepthwiseUpsample, PolyphaseUpsample
 from export_onnx.surgery.reflect_pad import reflect_left
 from export_onnx.surgery.resblocks import LeakyResBlock, SnakeResBlock
 from export_onnx.surgery.snake import Snake
+from export_onnx.surgery.style import AllStyleLayers, StylePart, StyleParts
 from export_onnx.surgery.weight_norm import folded_weight
 from tests.conftest import Small
 
@@ -101,6 +102,20 @@ def test_masked_adain() -> None:
     assert y[..., REAL:].abs().max() == 0
     unmasked = MaskedAdaIN(norm)(padded(x), style, real_mask(L))
     assert snr(four(norm(x, style)), unmasked[..., :REAL]) < 30, "statistics over padding must show"
+
+
+def test_style_of_all_norms() -> None:
+    """Two norms beside each other: each must find its own part."""
+    module = torch.nn.ModuleList(randomized(AdaIN1d(STYLE, channels)) for channels in (C, C + 3))
+    part, style = StyleParts(module), torch.randn(1, STYLE)
+    styles = tuple(x.reshape(1, -1, 1, 1) for x in AllStyleLayers(module)(style))
+    x = torch.randn(1, C + 3, REAL)
+    for norm in module:
+        channels = norm.norm.num_features
+        y = MaskedAdaIN(norm, style=part)(padded(x[:, :channels]), styles, real_mask())
+        assert snr(four(norm(x[:, :channels], style)), y[..., :REAL]) >= FLOOR
+    shifted = MaskedAdaIN(module[1], style=lambda _: StylePart(C - 1, C + 3))(padded(x), styles, real_mask())
+    assert snr(four(module[1](x, style)), shifted[..., :REAL]) < 20, "a part that begins a channel early must show"
 
 
 def test_snake() -> None:

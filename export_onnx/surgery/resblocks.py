@@ -10,9 +10,10 @@ Price    exact: >= 100 dB in float32. A block's output is not masked: each consu
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
-from kokoro.istftnet import AdainResBlk1d, AdaINResBlock1
+from kokoro.istftnet import AdaIN1d, AdainResBlk1d, AdaINResBlock1
 from torch import Tensor, nn
 
 from export_onnx.surgery.conv2d import conv2d_from_conv1d
@@ -20,21 +21,24 @@ from export_onnx.surgery.mask import Mask, repeat_steps
 from export_onnx.surgery.masked_adain import MaskedAdaIN
 from export_onnx.surgery.polyphase import DepthwiseUpsample
 from export_onnx.surgery.snake import Snake
+from export_onnx.surgery.style import Style, StyleLayers
+
+StyleOf = Callable[[AdaIN1d], nn.Module]
 
 
 class SnakeResBlock(nn.Module):
     """AdaINResBlock1: three dilated pairs of norm, Snake, convolution."""
 
-    def __init__(self, original: AdaINResBlock1) -> None:
+    def __init__(self, original: AdaINResBlock1, style: StyleOf = StyleLayers) -> None:
         super().__init__()
-        self.norms1 = nn.ModuleList(MaskedAdaIN(norm) for norm in original.adain1)
-        self.norms2 = nn.ModuleList(MaskedAdaIN(norm) for norm in original.adain2)
+        self.norms1 = nn.ModuleList(MaskedAdaIN(norm, style=style) for norm in original.adain1)
+        self.norms2 = nn.ModuleList(MaskedAdaIN(norm, style=style) for norm in original.adain2)
         self.snakes1 = nn.ModuleList(Snake(alpha) for alpha in original.alpha1)
         self.snakes2 = nn.ModuleList(Snake(alpha) for alpha in original.alpha2)
         self.convs1 = nn.ModuleList(conv2d_from_conv1d(conv) for conv in original.convs1)
         self.convs2 = nn.ModuleList(conv2d_from_conv1d(conv) for conv in original.convs2)
 
-    def forward(self, x: Tensor, style: Tensor, mask: Mask) -> Tensor:
+    def forward(self, x: Tensor, style: Style, mask: Mask) -> Tensor:
         """[1, C, 1, L] -> [1, C, 1, L]."""
         for norm1, snake1, conv1, norm2, snake2, conv2 in zip(
             self.norms1, self.snakes1, self.convs1, self.norms2, self.snakes2, self.convs2, strict=True
@@ -47,18 +51,20 @@ class SnakeResBlock(nn.Module):
 class LeakyResBlock(nn.Module):
     """AdainResBlk1d: norm, LeakyReLU, convolution, twice, beside a shortcut; doubles the time axis where asked."""
 
-    def __init__(self, original: AdainResBlk1d, statistics: torch.dtype = torch.float32) -> None:
+    def __init__(
+        self, original: AdainResBlk1d, statistics: torch.dtype = torch.float32, style: StyleOf = StyleLayers
+    ) -> None:
         super().__init__()
         self.doubles = original.upsample_type != "none"
         self.slope = original.actv.negative_slope
-        self.norm1 = MaskedAdaIN(original.norm1, statistics)
-        self.norm2 = MaskedAdaIN(original.norm2, statistics)
+        self.norm1 = MaskedAdaIN(original.norm1, statistics, style)
+        self.norm2 = MaskedAdaIN(original.norm2, statistics, style)
         self.conv1 = conv2d_from_conv1d(original.conv1)
         self.conv2 = conv2d_from_conv1d(original.conv2)
         self.conv1x1 = conv2d_from_conv1d(original.conv1x1) if original.learned_sc else None
         self.pool = DepthwiseUpsample(original.pool) if self.doubles else None
 
-    def forward(self, x: Tensor, style: Tensor, mask: Mask, after: Mask) -> Tensor:
+    def forward(self, x: Tensor, style: Style, mask: Mask, after: Mask) -> Tensor:
         """x [1, C, 1, L] -> [1, D, 1, L or 2L]; `mask` is the input's, `after` the output's (the same at L)."""
         y = nn.functional.leaky_relu(self.norm1(x, style, mask), self.slope)
         if self.conv1x1 is not None:
