@@ -1,0 +1,122 @@
+"""A build folder as the page reads it: fake stages, a report of every step, targets whose sound differs a little."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from PIL import Image
+
+from export_onnx.contracts import BUCKETS, STAGES
+from export_onnx.storage import ModelFolder
+from tests.selector_fakes import WEIGHTS, graphs, make_build
+
+HELD_OUT = [
+    {"text": "The boat was late.", "voice": "bf_long", "speed": 1.0, "seed": 1},
+    {"text": "Nothing moved.", "voice": "af_short", "speed": 1.0, "seed": 2},
+]
+STEP = {"weights": WEIGHTS, "seconds": 12.5, "peak_memory_mb": 345, "versions": {"onnx": "1"}, "signature": "s"}
+QUALITY = {
+    "held_out": {"snr_db": 36.912, "mel_db": 0.284, "gain_db": -0.021, "quiet_db": 0.004},
+    "held_out_voice": {"snr_db": 36.4},
+    "meets_goal": True,
+    "sentences": 15,
+    "frames_per_token": {"sentences": 15, "unchanged": 15},
+}
+BLOCKLIST = {
+    "source": "searched",
+    "groups": {
+        "conv_post": {"snr_db": 22.5, "decision": "float", "reason": "a veil of noise"},
+        "ups.0": {"snr_db": 51.25, "decision": "quantized", "reason": "the whole meets the goal"},
+    },
+    "curve": [{"excluded": ["conv_post"], "share": 0.978, "snr_db": 36.9, "mel_db": 0.28}],
+}
+RANGES = {
+    f"/x{i}_output_0": {
+        "channels": 8,
+        "before": [-1.0, 2.0],
+        "after": [-0.5, 1.0],
+        "used_before": 0.05 * i,
+        "used_after": 0.9,
+    }
+    for i in range(12)
+}
+EVERY_LEVEL = ("rules", "compiled", "simulated")
+
+
+def write(file: Path, content: Any) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(content), encoding="utf-8")
+
+
+def page_build(build: Path, targets: tuple[str, ...] = ("nnapi", "cpu"), gain: float = 0.9) -> Path:
+    """Every step completed; the targets' sound is `gain` times the float sound."""
+    make_build(build, targets)
+    exported = json.loads((build / "export_onnx" / "report.json").read_text())
+    write(build / "export_onnx" / "report.json", {**STEP, "nodes": exported["nodes"]})
+    split = {"corpus": "ours", "held_out": HELD_OUT}
+    write(build / "calibrate" / "report.json", {**STEP, "samples": 3, "method": "mse", "split": split})
+    for target in targets:
+        folder = build / "quantize" / target
+        with ModelFolder(folder) as models:
+            for bucket in BUCKETS:
+                for name, model in graphs(bucket).items():
+                    if name == "tail":
+                        constant = next(t for t in model.graph.initializer if t.name == "gain")
+                        constant.CopyFrom(_times(constant, gain))
+                    models.save(model, f"{name}_{bucket.name}")
+        files = {file.name: "" for file in folder.iterdir() if file.name != "report.json"}
+        facts = {"quality": QUALITY, "convolution_share": 0.954, "convolution_share_full_size": 0.978}
+        write(folder / "report.json", {**STEP, **facts, "files": files})
+        write(folder / "blocklist.json", BLOCKLIST)
+        write(folder / "ranges.json", RANGES)
+    return build
+
+
+def cover(build: Path, proven: dict[str, list[str]], required: str = "rules") -> Path:
+    """A coverage report for nnapi: the levels of `vocoder` by bucket; `bert` is always at the rules."""
+    variants = [
+        {"target": "nnapi", "stage": stage, "bucket": bucket, "file": f"{stage}_{bucket}.onnx", "proven": levels}
+        for bucket, of_vocoder in proven.items()
+        for stage, levels in (("bert", ["rules"]), ("vocoder", of_vocoder))
+    ]
+    work = {stage.name: 10 * (1 + i) for i, stage in enumerate(STAGES)}
+    file = build / "android_test" / "coverage" / "report.json"
+    report = {"required": required, "variants": variants, "conditions": ["it rains"]}
+    report |= {"multiply_adds": {"nnapi": dict.fromkeys(proven, work)}}
+    write(file, {**report, "share_of_multiply_adds_on_npu": {"nnapi": dict.fromkeys(proven, 0.899)}})
+    os.utime(file)
+    return file
+
+
+def _times(constant: Any, gain: float) -> Any:
+    from onnx import numpy_helper
+
+    return numpy_helper.from_array(np.float32(numpy_helper.to_array(constant) * gain), constant.name)
+
+
+def players(html: str) -> list[np.ndarray]:
+    """What every player of a page would play."""
+    found = re.findall(r'<audio[^>]* src="data:audio/flac;base64,([^"]*)"', html)
+    return [soundfile.read(io.BytesIO(base64.b64decode(content)))[0] for content in found]
+
+
+def images(html: str) -> list[np.ndarray]:
+    """The pixels of every picture of a page."""
+    found = re.findall(r'<img src="data:image/png;base64,([^"]*)"', html)
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(content))).convert("L"), float) for content in found]
+
+
+def faults(html: str) -> list[str]:
+    """What is wrong with a page's sounds and pictures, without a browser."""
+    wrong = [f"silent player {i}" for i, sound in enumerate(players(html)) if np.sqrt(np.mean(sound**2)) < 0.003]
+    wrong += [f"empty picture {i}" for i, picture in enumerate(images(html)) if picture.var() < 1]
+    wrong += [f"refers to {url}" for url in re.findall(r'(?:src|href)="(?!data:|#)([^"]*)"', html)]
+    return wrong
