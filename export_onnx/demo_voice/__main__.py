@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Final
 
+from export_onnx import console
 from export_onnx.demo_voice import evaluate, teacher
 from export_onnx.demo_voice.student import load_config
 from export_onnx.demo_voice.train import Recipe, train
@@ -43,14 +44,14 @@ def publish(build: Path, target: Path) -> None:
     print(f"{target}: {(target / 'demo.pth').stat().st_size} bytes")
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> int:
     """Parse the command line and run the steps asked for."""
-    parser = argparse.ArgumentParser(prog="python -m export_onnx.demo_voice", description=__doc__)
+    parser = console.Parser(prog="python -m export_onnx.demo_voice", description=__doc__)
     parser.add_argument("steps_of_work", nargs="*", metavar="step", help="teacher, train, publish, evaluate")
     parser.add_argument("--steps", type=int, default=STEPS, help="training steps in all; a resumed run goes on to it")
     parser.add_argument("--compile", action="store_true", help="compile the residual blocks; needs a C++ compiler")
     parser.add_argument("--build", type=Path, default=BUILD, help="where intermediates go")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     work = options.steps_of_work or ["teacher", "train", "publish", "evaluate"]
     unknown = sorted(set(work) - {"teacher", "train", "publish", "evaluate"})
     if unknown:
@@ -64,7 +65,8 @@ def main() -> None:
         publish(options.build, HERE / "checkpoint")
     if "evaluate" in work:
         evaluate.main(HERE / "checkpoint", HERE / "README.md")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(console.guarded(main))
