@@ -12,19 +12,24 @@ VOICE   ?=
 SPEED   ?= 1
 TARGET  ?= cpu
 OUT     ?= out.wav
+SERIAL  ?=
+RUNNER  ?= $(BUILD)/android_test/runner/android
+ABI     ?= arm64-v8a
 TEXT    ?= Hello. This is a neural network that fits a phone.
 
 PYTHON  := .venv/bin/python
 READY   := .venv/ready
 NPU     := $(filter nnapi qnn,$(TARGETS))
 
-.PHONY: help export-int8 export_onnx calibrate quantize coverage report package speak test lint full-size demo-voice clean
+.PHONY: help export-int8 export_onnx calibrate quantize coverage report package speak runner-android runner-linux verify-device test lint full-size demo-voice clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make export-int8   checkpoint -> INT8 packages in $(DIST)/   [WEIGHTS= TARGETS= BUCKETS=]'
 	@echo 'make report        as far as $(BUILD)/report.html: what was made and proven, and how it sounds'
 	@echo 'make speak         TEXT="…" [VOICE= SPEED= TARGET=cpu OUT=out.wav]: the package speaks'
+	@echo 'make runner-android NDK=… ORT_ANDROID=…   what runs on a phone; see android_test/runner/README.md'
+	@echo 'make verify-device TARGET=nnapi|qnn|cpu [SERIAL=]: the package on a phone over adb -> a receipt'
 	@echo 'make test          every quick test, format, lint and types'
 	@echo 'make full-size     the slower tests at the size of Kokoro-82M'
 	@echo 'make demo-voice    trains the demo voice again (hours on two cores; it resumes)'
@@ -57,6 +62,19 @@ package: report
 
 speak: $(READY)
 	$(PYTHON) -m selector speak --text '$(subst ','\'',$(TEXT))' --voice '$(VOICE)' --speed $(SPEED) --target $(TARGET) --dist $(DIST) --out $(OUT)
+
+# ORT_ANDROID is the unpacked onnxruntime-android archive: headers/ and jni/<abi>/libonnxruntime.so.
+runner-android:
+	@test -f '$(NDK)/build/cmake/android.toolchain.cmake' || { echo 'NDK=… names no NDK; see android_test/runner/README.md'; exit 1; }
+	@test -f '$(ORT_ANDROID)/headers/onnxruntime_cxx_api.h' || { echo 'ORT_ANDROID=… has no headers/; see android_test/runner/README.md'; exit 1; }
+	cmake -S android_test/runner -B $(BUILD)/android_test/runner/cmake-$(ABI) -DCMAKE_TOOLCHAIN_FILE='$(abspath $(NDK))/build/cmake/android.toolchain.cmake' -DANDROID_ABI=$(ABI) -DANDROID_PLATFORM=android-27 -DORT_INCLUDE='$(abspath $(ORT_ANDROID))/headers' -DORT_LIBRARY='$(abspath $(ORT_ANDROID))/jni/$(ABI)/libonnxruntime.so'
+	cmake --build $(BUILD)/android_test/runner/cmake-$(ABI)
+	mkdir -p $(BUILD)/android_test/runner/android
+	cp $(BUILD)/android_test/runner/cmake-$(ABI)/runner '$(ORT_ANDROID)/jni/$(ABI)/libonnxruntime.so' $(BUILD)/android_test/runner/android/
+runner-linux: $(READY)
+	$(PYTHON) -m android_test runner-linux --build $(BUILD)
+verify-device: $(READY)
+	$(PYTHON) -m android_test verify --target $(TARGET) --dist $(DIST) --serial '$(SERIAL)' --runner '$(RUNNER)' --build $(BUILD)
 
 lint: $(READY)
 	$(PYTHON) -m ruff format --check .

@@ -1,4 +1,6 @@
-"""`python -m android_test coverage build/quantize/nnapi build/quantize/qnn`: what the NPU takes, and the proof."""
+"""`python -m android_test coverage build/quantize/nnapi build/quantize/qnn`: what the NPU takes, and the proof.
+`python -m android_test verify --target nnapi`: the package in dist/ on a phone over adb, and a receipt.
+`python -m android_test runner-linux`: what `verify` runs, for this computer."""
 
 from __future__ import annotations
 
@@ -6,19 +8,31 @@ import argparse
 import sys
 from pathlib import Path
 
+from android_test.adb import Phone
 from android_test.coverage import LEVELS, NPU_STAGES, Settings, check, find_variants
 from android_test.coverage_report import report_of, show, write_report
+from android_test.linux_runner import build_runner
 from android_test.nnapi_rules import NnapiOptions
 from android_test.nnapi_tables import DEFAULT_LEVEL, FEATURE_LEVELS
+from android_test.probe import Settings as RunSettings
 from android_test.qnn_host import DEFAULT_SOCS, GIB, SOCS, Limits
+from android_test.verify import Plan, verify
 from export_onnx import console
 from export_onnx.contracts import BUCKETS
+from selector.package import Package
+from selector.providers import TARGETS
+from selector.speak import find_package
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 every variant proves the level asked for, 1 not."""
+    """Exit status: 0 all that was asked for is proven, 1 not."""
     options = parse(arguments)
-    return coverage(options)
+    if options.step == "coverage":
+        return coverage(options)
+    if options.step == "verify":
+        return verify_package(options)
+    build_runner(options.build / "android_test" / "runner")
+    return 0
 
 
 def coverage(options: argparse.Namespace) -> int:
@@ -48,6 +62,18 @@ def coverage(options: argparse.Namespace) -> int:
     return 0 if report["passed"] else 1
 
 
+def verify_package(options: argparse.Namespace) -> int:
+    """0 where no probe failed and every NPU stage is verified; a package of CPU stages alone has none to verify."""
+    phone = Phone.find(options.serial)
+    package = Package.open(find_package(options.dist, options.target))
+    work = options.build / "android_test" / "verify"
+    settings = RunSettings(options.warmup, options.runs, options.time_limit)
+    runner = options.runner or options.build / "android_test" / "runner" / "android"
+    plan = Plan(package, runner, work, settings, options.buckets, options.stages, options.again)
+    receipt = verify(phone, plan)
+    return 0 if all(one.verdict in ("verified", "not an NPU") for one in receipt.stages) else 1
+
+
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line: paths and names."""
     parser = console.Parser(prog="python -m android_test", description=__doc__)
@@ -64,6 +90,22 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     step.add_argument("--time-limit", type=float, default=900, help="seconds a compilation (default: 900)")
     step.add_argument("--memory-limit", type=float, default=18, help="GiB a compilation (default: 18)")
     step.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
+    device = steps.add_parser("verify", help="a package on a device over adb: every stage and bucket, and a receipt")
+    device.add_argument("--target", choices=TARGETS, default="nnapi", help="which package (default: nnapi)")
+    device.add_argument("--dist", type=Path, default=Path("dist"), help="a package, or the folder that holds them")
+    device.add_argument(
+        "--serial", default="", help="device, as `adb devices` names it; needed where there are several"
+    )
+    device.add_argument("--runner", type=Path, help="its folder (default: android_test/runner/android below --build)")
+    device.add_argument("--buckets", nargs="+", default=[], metavar="BUCKET", help="names such as 5s (default: all)")
+    device.add_argument("--stages", nargs="+", default=[], metavar="STAGE", help="names (default: all)")
+    device.add_argument("--runs", type=int, default=20, help="timed runs (default: 20)")
+    device.add_argument("--warmup", type=int, default=2, help="runs before those (default: 2)")
+    device.add_argument("--time-limit", type=float, default=300, help="seconds a stage (default: 300)")
+    device.add_argument("--again", action="store_true", help="measure again what an earlier run has found")
+    device.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
+    linux = steps.add_parser("runner-linux", help="the runner for this computer, with all that it needs")
+    linux.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     return parser.parse_args(arguments)
 
 

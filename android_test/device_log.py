@@ -1,0 +1,37 @@
+"""What the NNAPI provider logs about its devices: lines with `[Name: [qti-dsp], Type [4]]`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+PATTERN: Final = re.compile(r"\[Name: \[([^\]]*)\], Type \[(\d+)\]\]")
+# NeuralNetworks.h: ANEURALNETWORKS_DEVICE_*
+TYPES: Final = {0: "unknown", 1: "other", 2: "CPU", 3: "GPU", 4: "accelerator"}
+REFERENCE: Final = "nnapi-reference"  # NNAPI's own CPU implementation
+
+
+@dataclass(frozen=True)
+class NnapiDevice:
+    """One device that NNAPI offered to the session."""
+
+    name: str
+    type: str
+
+    @property
+    def is_cpu(self) -> bool:
+        """A CPU by its type or by its name."""
+        return self.type == "CPU" or self.name == REFERENCE
+
+
+def nnapi_devices(log: str) -> tuple[NnapiDevice, ...]:
+    """The devices of the last block of such lines: earlier blocks list what was there, the last what was used."""
+    block: list[NnapiDevice] = []
+    inside = False
+    for line in log.splitlines():
+        found = [NnapiDevice(name, TYPES.get(int(kind), "unknown")) for name, kind in PATTERN.findall(line)]
+        if found:
+            block = [*(block if inside else []), *found]
+        inside = bool(found)
+    return tuple(dict.fromkeys(block))
