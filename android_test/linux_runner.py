@@ -134,7 +134,8 @@ def qnn_libraries() -> list[Path]:
     if spec is None or spec.origin is None:
         return []
     folder = Path(spec.origin).parent
-    return [file for name in (QNN_PLUGIN, QNN_BACKEND, "libQnnSystem.so") if (file := folder / name).is_file()]
+    needed = [folder / name for name in (QNN_PLUGIN, QNN_BACKEND, "libQnnSystem.so")]
+    return [*needed, *sorted(folder.with_name(f"{folder.name}.libs").glob("*.so*"))]  # the wheel's own libc++
 
 
 def _do(command: Sequence[str], todo: str, where: Path | None = None) -> str:

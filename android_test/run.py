@@ -122,6 +122,8 @@ def ended(status: int, stdout: str, stderr: str, log: str, seconds: float, limit
     if result["outcome"] == "finished":
         return Run("finished", "", status, phase, seconds, result, log)
     outcome = "disk full" if "o space left" in reason else "refused"
+    if said := [line[2:] for line in log.splitlines() if line[:2] in ("3 ", "4 ") and line[2:] != reason]:
+        reason += f" The log's first error: {said[0]}"
     return Run(outcome, reason, status, str(result["phase"]), seconds, result, log, printed)
 
 
