@@ -21,12 +21,13 @@ PYTHON  := .venv/bin/python
 READY   := .venv/ready
 NPU     := $(filter nnapi qnn,$(TARGETS))
 
-.PHONY: help export-int8 export_onnx calibrate quantize coverage report package speak runner-android runner-linux verify-device test lint full-size demo-voice clean
+.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak runner-android runner-linux verify-device test lint full-size demo-voice clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo 'make export-int8   checkpoint -> INT8 packages in $(DIST)/   [WEIGHTS= TARGETS= BUCKETS=]'
 	@echo 'make report        as far as $(BUILD)/report.html: what was made and proven, and how it sounds'
+	@echo 'make readme        … and the tables in README.md'
 	@echo 'make speak         TEXT="…" [VOICE= SPEED= TARGET=cpu OUT=out.wav]: the package speaks'
 	@echo 'make runner-android NDK=… ORT_ANDROID=…   what runs on a phone; see android_test/runner/README.md'
 	@echo 'make verify-device TARGET=nnapi|qnn|cpu [SERIAL=]: the package on a phone over adb -> a receipt'
@@ -57,6 +58,8 @@ ifneq ($(NPU),)
 endif
 report: coverage
 	$(PYTHON) -m selector report --targets $(TARGETS) --build $(BUILD)
+readme: report
+	$(PYTHON) -m selector report --targets $(TARGETS) --build $(BUILD) --readme
 package: report
 	$(PYTHON) -m selector package --targets $(TARGETS) --build $(BUILD) --dist $(DIST)
 

@@ -40,9 +40,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.receipts,
         )
     elif options.command == "report":
-        from selector.page.make import make_page  # pictures and templates, which speaking does not need
+        # Pictures and templates, which speaking does not need.
+        from selector.page.facts import read_facts
+        from selector.page.figures import rewrite_readme
+        from selector.page.make import make_page
 
         make_page(options.build, options.targets, options.out)
+        if options.readme:
+            rewrite_readme(read_facts(options.build, options.targets))
     elif options.command == "vectors":
         write_vectors(options.out)
     else:
@@ -65,6 +70,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     page.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     page.add_argument("--out", type=Path, help="another place for the page")
     page.add_names("--targets", TARGETS, "on the page")
+    page.add_argument("--readme", action="store_true", help="also the README's tables, from the same figures")
     vectors = commands.add_parser("vectors", help="the test vectors that C++ and Java are compared with")
     vectors.add_argument("--out", type=Path, default=Path("tests/vectors"), help="folder (default: tests/vectors)")
     talk = commands.add_parser("speak", help="text -> WAV, through the package in dist/")

@@ -15,6 +15,7 @@ import soundfile
 from PIL import Image
 
 from export_onnx.contracts import BUCKETS, STAGES
+from export_onnx.provenance import sha256
 from export_onnx.storage import ModelFolder
 from tests.selector_fakes import WEIGHTS, graphs, make_build
 
@@ -28,6 +29,7 @@ QUALITY = {
     "held_out_voice": {"snr_db": 36.4},
     "meets_goal": True,
     "sentences": 15,
+    "bucket": "5s",
     "frames_per_token": {"sentences": 15, "unchanged": 15},
 }
 BLOCKLIST = {
@@ -82,10 +84,13 @@ def page_build(build: Path, targets: tuple[str, ...] = ("nnapi", "cpu"), gain: f
 
 def cover(build: Path, proven: dict[str, list[str]], required: str = "rules") -> Path:
     """A coverage report for nnapi: the levels of `vocoder` by bucket; `bert` is always at the rules."""
+    models = build / "quantize" / "nnapi"
     variants = [
-        {"target": "nnapi", "stage": stage, "bucket": bucket, "file": f"{stage}_{bucket}.onnx", "proven": levels}
+        {"target": "nnapi", "stage": stage, "bucket": bucket, "file": file, "sha256": sha256(models / file)}
+        | {"proven": levels}
         for bucket, of_vocoder in proven.items()
         for stage, levels in (("bert", ["rules"]), ("vocoder", of_vocoder))
+        for file in [f"{stage}_{bucket}.onnx"]
     ]
     work = {stage.name: 10 * (1 + i) for i, stage in enumerate(STAGES)}
     file = build / "android_test" / "coverage" / "report.json"

@@ -1,0 +1,166 @@
+"""The README's tables: a build's figures, kept in `figures.json` beside this file, and their Markdown.
+
+The README names the weights that were measured, so that nobody takes one voice's figures for another's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from export_onnx import console
+from export_onnx.contracts import BUCKETS
+from export_onnx.errors import ContractError
+from quantize.gates import FLOORS
+from quantize.recipes import recipe
+from selector.page.facts import Facts
+
+FIGURES: Final = Path(__file__).parent / "figures.json"
+README: Final = Path(__file__).parent.parent.parent / "README.md"
+BLOCKS: Final = ("quality", "coverage", "steps")
+
+
+def figures_of(facts: Facts) -> dict[str, Any]:
+    """What the README shows of a build.
+
+    Raises:
+        ContractError: a target was not made, or an NPU target's coverage not measured: a README has no gaps.
+    """
+    for target in facts.targets:
+        if target.name != "cpu" and not target.coverage:
+            raise _incomplete(f"coverage of {target.name}", "python -m android_test coverage")
+    if facts.missing:
+        raise _incomplete(f"targets {', '.join(facts.missing)}", "python -m quantize")
+    weights = facts.exported["weights"]
+    return {
+        "weights": {**weights, "sha256": {f: d for f, d in weights["sha256"].items() if not f.startswith("voices/")}},
+        "versions": facts.exported["versions"],
+        "targets": {
+            target.name: {
+                "quality": target.report["quality"],
+                "share_full_size": target.report["convolution_share_full_size"],
+                "bytes": sum(target.sizes.values()),
+                "coverage": target.coverage and {k: v for k, v in target.coverage.items() if k != "versions"},
+            }
+            for target in facts.targets
+        },
+        "steps": {name: [report["seconds"], report["peak_memory_mb"]] for name, report in facts.steps.items()},
+    }
+
+
+def _incomplete(what: str, command: str) -> ContractError:
+    return ContractError("the README's tables", expected=what, got="nothing measured", todo=f"Run `{command}`.")
+
+
+def blocks(figures: Mapping[str, Any]) -> dict[str, str]:
+    """Name -> Markdown between its two marks."""
+    made = {"quality": quality_table(figures), "coverage": coverage_table(figures), "steps": steps_table(figures)}
+    return {name: f"<!-- {name}: made by `make readme` -->\n{made[name]}\n<!-- end of {name} -->" for name in BLOCKS}
+
+
+def quality_table(figures: Mapping[str, Any]) -> str:
+    """One row a target: how its vocoder sounds against the float one."""
+    columns = (
+        "target",
+        "activations",
+        "waveform SNR",
+        "log-mel",
+        "a voice not calibrated on",
+        "goal",
+        "integers at full size",
+        "all models",
+    )
+    rows = [columns, ("---",) * len(columns)]
+    for name, target in figures["targets"].items():
+        bits, quality = recipe(name).activation_bits, target["quality"]
+        goal = f"{FLOORS[bits].goal_snr_db:g} dB, {FLOORS[bits].goal_mel_db:g} dB"
+        rows.append(
+            (
+                f"`{name}`",
+                f"{bits} bits",
+                f"{quality['held_out']['snr_db']:.1f} dB",
+                f"{quality['held_out']['mel_db']:.2f} dB",
+                f"{quality['held_out_voice']['snr_db']:.1f} dB",
+                goal + (": reached" if quality["meets_goal"] else ": missed"),
+                f"{100 * target['share_full_size']:.1f} %",
+                f"{target['bytes'] / 1e6:.1f} MB",
+            )
+        )
+    return _markdown(rows) + f"\n\n{measured_on(figures)}"
+
+
+def measured_on(figures: Mapping[str, Any]) -> str:
+    """One line that names the weights and the sentences."""
+    weights = figures["weights"]
+    checkpoint = next((digest for file, digest in weights["sha256"].items() if file.endswith(".pth")), "none")
+    first = next(iter(figures["targets"].values()))["quality"]
+    return (
+        f"Weights `{weights['name']}` ({weights['source']}, checkpoint sha256 {checkpoint[:12]}…), "
+        f"{first['sentences']} held-out sentences at {first['bucket']}, same durations, pitch and noise. Integers: "
+        "the share of the vocoder's convolutions' multiply-adds, at the size of Kokoro-82M."
+    )
+
+
+def coverage_table(figures: Mapping[str, Any]) -> str:
+    """One row an NPU stage: the levels proven in each bucket."""
+    names = [bucket.name for bucket in BUCKETS]
+    columns = ("target", "stage", *names, "share of the chain's multiply-adds on the NPU")
+    rows, conditions = [columns, ("---",) * len(columns)], []
+    for name, target in figures["targets"].items():
+        coverage = target["coverage"]
+        if not coverage:
+            continue
+        conditions += [line for line in coverage["conditions"] if line not in conditions]
+        shares = [100 * share for share in coverage["share_of_multiply_adds_on_npu"].values()]
+        for stage, proven in coverage["proven"].items():
+            levels = [", ".join(proven[b]) or "nothing" if b in proven else "not looked at" for b in names]
+            rows.append((f"`{name}`", f"`{stage}`", *levels, f"{min(shares):.1f} to {max(shares):.1f} %"))
+    weights = figures["weights"]["name"]
+    held = "".join(f" Holds where {condition}." for condition in conditions)
+    return _markdown(rows) + f"\n\nWeights `{weights}`: another size has other shares.{held}"
+
+
+def steps_table(figures: Mapping[str, Any]) -> str:
+    """One row a step: what it took on the computer that made the figures."""
+    rows: list[tuple[str, ...]] = [("step", "seconds", "peak memory"), ("---", "---", "---")]
+    rows += [(f"`{name}`", f"{seconds:.0f}", f"{memory} MB") for name, (seconds, memory) in figures["steps"].items()]
+    return _markdown(rows)
+
+
+def _markdown(rows: list[tuple[str, ...]]) -> str:
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def rewritten(text: str, figures: Mapping[str, Any]) -> str:
+    """The README with its blocks made new.
+
+    Raises:
+        ContractError: a block's marks are missing.
+    """
+    for block in blocks(figures).values():
+        begin, end = block.split("\n", 1)[0], block.rsplit("\n", 1)[1]
+        if text.count(begin) != 1 or text.count(end) != 1:
+            raise ContractError("README.md", expected=f"{begin} … {end}", got="not both, once", todo="Put them back.")
+        text = text[: text.index(begin)] + block + text[text.index(end) + len(end) :]
+    return text
+
+
+def read_figures() -> dict[str, Any]:
+    """The figures that the README was made from."""
+    figures: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8"))
+    return figures
+
+
+def rewrite_readme(facts: Facts) -> None:
+    """Keeps a build's figures and makes the README's tables from them.
+
+    Raises:
+        ContractError: see `figures_of` and `rewritten`; nothing is written then.
+    """
+    figures = figures_of(facts)
+    text = rewritten(README.read_text(encoding="utf-8"), figures)
+    FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    README.write_text(text, encoding="utf-8")
+    console.say(f"{README.name}: {', '.join(BLOCKS)} from {figures['weights']['name']}")
