@@ -35,6 +35,7 @@ from quantize.groups import conv_groups, quantized_nodes
 from quantize.multiply_adds import conv_multiply_adds
 from quantize.prepare import apply, prepare
 from quantize.qdq import Plan, quantize_convolutions
+from quantize.range_table import range_table, summary
 from quantize.recipes import recipe
 from quantize.sites import vocoder_sites
 from quantize.text_stages import choose_text_side
@@ -148,6 +149,19 @@ def test_equalization_gains_at_8_bits(bench: Bench, tmp_path: Path) -> None:
 
     with_it, without = decibels(True), decibels(False)
     assert with_it > without + 6, (with_it, without)
+
+
+def test_the_table_of_ranges_says_what_equalization_did(bench: Bench) -> None:
+    seen, nodes = bench.statistics["vocoder"], bench.without("conv_post")
+    prepared = prepare(bench.model, seen, nodes, 8)
+    table = range_table(bench.model, seen, prepared)
+    assert set(table) == set(prepared.plan.ranges)
+    for value, row in table.items():
+        assert row["after"] == pytest.approx([prepared.plan.ranges[value].low, prepared.plan.ranges[value].high], 1e-4)
+        assert 0 < row["used_after"] <= 1
+    assert summary(table)["used_after"] > summary(table)["used_before"] + 0.1
+    plain = range_table(bench.model, seen, prepare(bench.model, seen, nodes, 8, rescale=False))
+    assert summary(plain)["used_after"] == summary(plain)["used_before"] == summary(table)["used_before"]
 
 
 def test_units_are_whole_and_both_providers_take_every_node(bench: Bench) -> None:
