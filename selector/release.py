@@ -60,7 +60,11 @@ def release(
     check_worth(fits)
     worth = summary(fits)
     console.say(f"selector table: covers {worth['mean']:.1%} of held-out texts, worst voice {worth['worst']:.1%}")
-    made = {target: package_target(inputs, fits, target, dist, version, command, devices) for target in targets}
+    made = {}
+    with console.progress("package", len(targets)) as advance:
+        for target in targets:
+            advance(target)
+            made[target] = package_target(inputs, fits, target, dist, version, command, devices)
     return report.write({"weights": inputs.weights, "selector": worth, "targets": made})
 
 
