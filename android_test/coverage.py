@@ -11,7 +11,7 @@ A level is proven only together with those above it in this list, and a report n
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -24,13 +24,14 @@ from android_test.nnapi_rules import NnapiOptions, check_nnapi
 from android_test.optimized import newly_refused
 from android_test.qnn_host import DEFAULT_SOCS, Compilation, Job, Limits, compile_for
 from android_test.qnn_rules import check_qnn
-from android_test.simulate import Agreement, simulate
+from android_test.simulate import Agreement, simulate, simulate_blocks
 from android_test.speech_inputs import loudest, speech_values
 from android_test.time_crop import crop_model, crop_values
 from android_test.verdict import Refusal, Verdict
 from export_onnx.chain import Tensors
 from export_onnx.contracts import BUCKETS, STAGES, Bucket
 from export_onnx.errors import CoverageError
+from export_onnx.provenance import sha256
 
 Level = Literal["rules", "compiled", "simulated"]
 LEVELS: Final[tuple[Level, ...]] = ("rules", "compiled", "simulated")
@@ -90,6 +91,7 @@ class Result:
             "stage": self.variant.stage,
             "bucket": self.variant.bucket.name,
             "file": self.variant.path.name,
+            "sha256": sha256(self.variant.path),
             "multiply_adds": self.multiply_adds,
             "proven": list(self.proven),
             "rules": self.rules.as_dict(),
@@ -147,7 +149,9 @@ def run_simulation(variant: Variant, settings: Settings) -> Agreement:
     if variant.stage != "vocoder":
         return simulate(variant.path, {name: values[name] for name in _inputs(variant)}, job)
     crop = crop_model(onnx.load(variant.path), variant.stage, variant.bucket.frames)
-    return simulate(crop, crop_values(values, variant.stage, loudest(values)), job)
+    feed = crop_values(values, variant.stage, loudest(values))
+    whole = simulate(crop, feed, job)
+    return replace(whole, blocks=simulate_blocks(crop, feed, job)) if whole.decibels else whole
 
 
 def share_on_npu(results: Iterable[Result], settings: Settings, target: str, bucket: Bucket) -> float:

@@ -111,7 +111,9 @@ def complaints(variant: dict[str, Any]) -> list[str]:
     simulated = variant["simulated"]
     if simulated and not simulated["agrees"]:
         reason = simulated["compilation"]["reason"] or simulated["decibels"]
-        found.append(f"simulation: {reason}, floor {simulated['floor']:g} dB")
+        low = {name: decibels for name, decibels in simulated["blocks"].items() if decibels < simulated["floor"]}
+        where = f"; alone, {low}" if low else ""
+        found.append(f"simulation: {reason}, floor {simulated['floor']:g} dB{where}")
     return found
 
 

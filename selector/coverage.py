@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 from export_onnx.contracts import STAGES, Stage
 from export_onnx.errors import PackageError
-from export_onnx.provenance import REPORT, read_report
+from export_onnx.provenance import read_report, sha256
 
 REPORT_FOLDER = Path("android_test", "coverage")
 NPU_STAGES: Final = tuple(stage.name for stage in STAGES if stage.runs_on == "npu")
@@ -18,7 +18,7 @@ def read_coverage(build: Path, target: str, models: Path) -> dict[str, Any] | No
 
     Args:
         build: holds `android_test/coverage/report.json`.
-        models: the folder of the target's models; a report older than one of them speaks of others.
+        models: the folder of the target's models; a report of other bytes speaks of others.
 
     Raises:
         PackageError: the step looked at some of the NPU stages only.
@@ -36,8 +36,7 @@ def read_coverage(build: Path, target: str, models: Path) -> dict[str, Any] | No
             got=f"a run restricted to {', '.join(report['stages'])}",
             todo="Run `python -m android_test coverage` without --stages.",
         )
-    written = (folder / REPORT).stat().st_mtime_ns
-    if any(not (models / v["file"]).is_file() or (models / v["file"]).stat().st_mtime_ns > written for v in variants):
+    if any(not (models / v["file"]).is_file() or sha256(models / v["file"]) != v["sha256"] for v in variants):
         return None
     proven: dict[str, dict[str, list[str]]] = {}
     for variant in variants:

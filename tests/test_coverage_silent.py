@@ -107,6 +107,21 @@ def masked_sum(mask: str) -> onnx.ModelProto:
     return build(body, (1, 48, 1, 16), constants)
 
 
+def tiny_channel(least: float) -> onnx.ModelProto:
+    """A u16 convolution, one channel's weights in steps of `least`, the others' of 0.01."""
+    weight = np.random.default_rng(5).integers(-127, 127, (32, 16, 1, 3)).astype(np.int8)
+    steps = np.full(32, 0.01, F)
+    steps[3] = least
+    body = """xq = QuantizeLinear(x, s, z)
+        xd = DequantizeLinear(xq, s, z)
+        wd = DequantizeLinear<axis=0>(w, ws, wz)
+        c = Conv<kernel_shape=[1,3], pads=[0,1,0,1]>(xd, wd)
+        cq = QuantizeLinear(c, so, z)
+        y = DequantizeLinear(cq, so, z)"""
+    constants = {"s": F(1.2e-4), "so": F(9.6e-4), "z": np.uint16(32768), "w": weight}
+    return build(body, (1, 16, 1, 64), {**constants, "ws": steps, "wz": np.zeros(32, np.int8)})
+
+
 @pytest.mark.parametrize(
     ("wrong", "right"),
     [
@@ -114,8 +129,9 @@ def masked_sum(mask: str) -> onnx.ModelProto:
         (pool("padded"), pool("zero tap")),
         (two_convolutions("behind"), two_convolutions("before")),
         (masked_sum("shift"), masked_sum("sum")),
+        (tiny_channel(1e-8), tiny_channel(1e-5)),
     ],
-    ids=["pow in snake", "depthwise output padding", "mask after snake", "mask on a shift"],
+    ids=["pow in snake", "depthwise output padding", "mask after snake", "mask on a shift", "a channel of tiny steps"],
 )
 def test_found_by_rule_and_by_number(wrong: onnx.ModelProto, right: onnx.ModelProto) -> None:
     assert not check_qnn(GraphView.of(wrong)).covered

@@ -1,0 +1,90 @@
+"""The residual blocks of a vocoder, each as a model of its own: where the whole disagrees, they say where.
+
+A block is everything that its module's name stands in front of, with the integers at its doors: a convolution is a
+unit only together with the Q and DQ before it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import onnx
+from onnx import helper
+
+BLOCK: Final = re.compile(r"/?(encode|(?:decode|noise_res|resblocks)\.\d+)[./]")
+ROUNDING: Final = ("QuantizeLinear", "DequantizeLinear")
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block, and the values that enter it."""
+
+    name: str
+    model: onnx.ModelProto
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of values in the whole graph."""
+        return tuple(value.name for value in self.model.graph.input)
+
+
+def blocks_of(model: onnx.ModelProto) -> list[Block]:
+    """Every residual block of `model`, in the graph's order. `model` holds its weights and knows all shapes."""
+    graph = model.graph
+    made_by = {output: i for i, node in enumerate(graph.node) for output in node.output}
+    members: dict[str, set[int]] = {}
+    for i, node in enumerate(graph.node):
+        found = BLOCK.match(node.name)
+        if found:
+            members.setdefault(found[1], set()).add(i)
+    return [Block(name, _cut(model, _with_rounding(graph, kept, made_by))) for name, kept in members.items()]
+
+
+def open_at(model: onnx.ModelProto, names: Mapping[str, None]) -> onnx.ModelProto:
+    """A copy of `model` that also gives the values `names`."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    given = {value.name for value in (*copy.graph.output, *copy.graph.input)}
+    known = {value.name: value for value in copy.graph.value_info}
+    copy.graph.output.extend(known[name] for name in names if name not in given)
+    return copy
+
+
+def _with_rounding(graph: onnx.GraphProto, kept: set[int], made_by: Mapping[str, int]) -> set[int]:
+    """The Q and DQ before a block's nodes and behind its last convolution, and the DQ of its weights."""
+    whole, edge = set(kept), list(kept)
+    readers: dict[str, list[int]] = {}
+    for i, node in enumerate(graph.node):
+        for name in node.input:
+            readers.setdefault(name, []).append(i)
+    while edge:
+        node = graph.node[edge.pop()]
+        before = [made_by[name] for name in node.input if name in made_by]
+        behind = (
+            [i for name in node.output for i in readers.get(name, [])] if node.op_type != "DequantizeLinear" else []
+        )
+        for i in (*before, *(b for b in behind if node.op_type in ("Conv", "QuantizeLinear"))):
+            if i not in whole and graph.node[i].op_type in ROUNDING:
+                whole.add(i)
+                edge.append(i)
+    return whole
+
+
+def _cut(model: onnx.ModelProto, kept: set[int]) -> onnx.ModelProto:
+    graph = model.graph
+    nodes = [graph.node[i] for i in sorted(kept)]
+    others = [node for i, node in enumerate(graph.node) if i not in kept]
+    made = {name for node in nodes for name in node.output}
+    needed = dict.fromkeys(name for node in nodes for name in node.input if name and name not in made)
+    constants = [tensor for tensor in graph.initializer if tensor.name in needed]
+    stored = {tensor.name for tensor in constants}
+    wanted = {name for node in others for name in node.input} | {value.name for value in graph.output}
+    known = {value.name: value for value in (*graph.value_info, *graph.input, *graph.output)}
+    inputs = [known[name] for name in needed if name not in stored]
+    outputs = [known[name] for node in nodes for name in node.output if name in wanted]
+    inside = [known[name] for name in made if name in known and name not in wanted]
+    cut = helper.make_graph(nodes, "block", inputs, outputs, constants, value_info=sorted(inside, key=lambda v: v.name))
+    return helper.make_model(cut, opset_imports=model.opset_import, ir_version=model.ir_version)

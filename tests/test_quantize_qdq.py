@@ -1,0 +1,45 @@
+"""Steps of weights that a chip's integer arithmetic can multiply with."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from onnx import helper, numpy_helper, shape_inference
+
+from calibrate.ranges import Range
+from quantize.qdq import SMALLEST_FACTOR, Plan, quantize_convolutions
+
+
+def convolution(least: float) -> onnx.ModelProto:
+    """One channel's weights at most `least`, the others' at most 1."""
+    weight = np.random.default_rng(0).uniform(-1, 1, (4, 2, 1, 3)).astype(np.float32)
+    weight[1] *= least
+    node = helper.make_node("Conv", ["x", "w"], ["y"], "c", kernel_shape=[1, 3], pads=[0, 1, 0, 1])
+    x, y = (helper.make_tensor_value_info(n, 1, [1, c, 1, 8]) for n, c in (("x", 2), ("y", 4)))
+    graph = helper.make_graph([node], "g", [x], [y], [numpy_helper.from_array(weight, "w")])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return shape_inference.infer_shapes(model)
+
+
+def factors(model: onnx.ModelProto) -> np.ndarray:
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+    made_by = {output: node for node in model.graph.node for output in node.output}
+    conv = next(node for node in model.graph.node if node.op_type == "Conv")
+    source, weight = (stored[made_by[name].input[1]] for name in conv.input[:2])
+    target = next(n for n in model.graph.node if n.op_type == "QuantizeLinear" and n.input[0] == conv.output[0])
+    return source * weight / stored[target.input[1]]
+
+
+@pytest.mark.parametrize("least", [1.0, 1e-3, 1e-9, 0.0])
+def test_no_channel_underflows_at_16_bits(least: float) -> None:
+    plan = Plan(("c",), {"x": Range(-1, 1), "y": Range(-4, 4)}, 16, {})
+    found = factors(quantize_convolutions(convolution(least), plan))
+    assert found.min() >= SMALLEST_FACTOR * 0.999
+    usual = factors(quantize_convolutions(convolution(1.0), plan))
+    np.testing.assert_array_equal(np.delete(found, 1), np.delete(usual, 1))  # the other channels keep their steps
+
+
+def test_at_8_bits_steps_are_the_quantizers_own() -> None:
+    plan = Plan(("c",), {"x": Range(-1, 1), "y": Range(-4, 4)}, 8, {})
+    assert factors(quantize_convolutions(convolution(1e-9), plan)).min() < SMALLEST_FACTOR
