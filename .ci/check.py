@@ -17,6 +17,7 @@ def main(dist: Path, wav: Path) -> None:
     for target in ("nnapi", "qnn", "cpu"):
         (folder,) = [p for p in dist.glob(f"kokoro-npu-demo-*-{target}") if p.is_dir()]
         package = Package.open(folder)
+        assert "report.html" in package.manifest.files
         print(f"{folder.name}: {len(package.manifest.files)} files, every hash right")
     sound, rate = soundfile.read(wav)
     loudness = float(np.sqrt(np.mean(sound**2)))
