@@ -126,7 +126,7 @@ class Phone:
         Raises:
             DeviceLostError: the line broke, or nothing came back within the limit.
         """
-        done = self._call("shell", f"{{ {command}\n}}; echo; echo EXIT-$?-", limit=limit)
+        done = self._call("shell", f"( {command}\n); status=$?; echo; echo EXIT-$status-", limit=limit)
         head, mark, tail = done.stdout.rpartition("\nEXIT-")
         status = tail.split("-")[0]
         if not mark or not status.isdigit():

@@ -20,6 +20,7 @@ from selector.manifest import BucketContract, StageContract
 Outcome = Literal["finished", "refused", "disk full", "crashed", "timeout", "garbage", "lost", "not run"]
 KILLED: Final = 137  # 128 + SIGKILL
 SIGNALS: Final = {132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL", 139: "SIGSEGV"}
+LOG_MARK: Final = "LOG-OF-THE-RUNTIME"
 LOG_LINES: Final = 400  # of the runtime's log that are kept
 # Where a phone's DSP looks for the skel library: semicolons, ours first.
 ADSP_FOLDERS: Final = ("/vendor/lib/rfsa/adsp", "/vendor/dsp/cdsp", "/vendor/dsp", "/dsp")
@@ -89,14 +90,15 @@ def run(phone: Phone, job: Job, folder: str, limit: float) -> Run:
     adsp = ";".join((folder, *ADSP_FOLDERS))
     command = (
         f"cd {folder} && mkdir -p {parents} && rm -f log.txt {written} && printf %s {text} > job.txt && "
-        f"LD_LIBRARY_PATH={folder} ADSP_LIBRARY_PATH='{adsp}' timeout -s KILL {limit:.0f} ./runner job.txt"
+        f"LD_LIBRARY_PATH={folder} ADSP_LIBRARY_PATH='{adsp}' timeout -s KILL {limit:.0f} ./runner job.txt; "
+        f"status=$?; echo; echo {LOG_MARK}; tail -n {LOG_LINES} log.txt 2>/dev/null; exit $status"
     )
     try:
         done = phone.shell(command, limit + QUICK)
-        log = phone.shell(f"tail -n {LOG_LINES} {folder}/log.txt 2>/dev/null").stdout
     except DeviceLostError as error:
         return Run("lost", str(error), seconds=round(time.monotonic() - started, 2))
-    return ended(done.status, done.stdout, done.stderr, log, time.monotonic() - started, limit)
+    printed, _, log = done.stdout.rpartition(f"\n{LOG_MARK}\n")
+    return ended(done.status, printed or done.stdout, done.stderr, log, time.monotonic() - started, limit)
 
 
 def ended(status: int, stdout: str, stderr: str, log: str, seconds: float, limit: float) -> Run:

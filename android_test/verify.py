@@ -73,7 +73,11 @@ def verify(phone: Phone, plan: Plan) -> Receipt:
     except DeviceError as error:
         console.say(f"nothing can be run: {error}")
         broken = Found(Run("not run", str(error)), None, {})
-    found = [broken or look(phone, probe, plan, place) for probe in probes]
+    found: list[Found] = []
+    for probe in probes:
+        away = bool(found) and found[-1].run.outcome == "lost" and not phone.wait(COMES_BACK)
+        gone = Found(Run("lost", f"{phone.serial} did not come back in {COMES_BACK:.0f} s"), None, {})
+        found.append(broken or (gone if away else look(phone, probe, plan, place)))
     rows = [judged(probe, one, reason)[1] for probe, one in zip(probes, found, strict=True)]
     chain, after = None, ""
     if not broken and phone.is_there():
@@ -150,8 +154,6 @@ def look(phone: Phone, probe: Probe, plan: Plan, place: Path) -> Found:
     earlier = kept(file)
     if earlier is not None and earlier.conclusive:
         return earlier
-    if not phone.wait(COMES_BACK):
-        return Found(Run("lost", f"device {phone.serial} did not come back in {COMES_BACK:.0f} s"), None, {})
     found = measure(phone, probe, plan.folder, plan.settings, place)
     keep(found, file)
     console.say(f"  {probe.name} {probe.session.provider}: {found.run.outcome} {found.run.reason}".rstrip())
