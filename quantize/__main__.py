@@ -18,7 +18,7 @@ from export_onnx.contracts import BUCKETS, STAGES, Bucket
 from export_onnx.provenance import Report, code_digest, completed, is_up_to_date, signature, start, versions
 from export_onnx.storage import ModelFolder, load
 from quantize.baselines import compare_with_baselines
-from quantize.decide import default_blocklist, excluded_groups, searched_blocklist, write_blocklist
+from quantize.decide import default_blocklist, excluded_groups, searched_blocklist, split_for_search, write_blocklist
 from quantize.fold_time import fold_time
 from quantize.full_size import full_size_share
 from quantize.gates import FLOORS, check_durations, check_forbidden, check_sound
@@ -37,7 +37,8 @@ class Inputs:
 
     source: Path  # the export step's folder
     statistics: store.Statistics
-    judge: Judge  # on the first bucket
+    judge: Judge  # on the first bucket; nothing is chosen by what it hears
+    searcher: Judge  # other held-out sentences, by which a block-list is chosen
     buckets: Sequence[Bucket]
 
 
@@ -85,7 +86,9 @@ def gather(source: Path, calibrated: Path, held_out: list[dict[str, Any]], bucke
             advance(spoken.utterance.voice)
             if isinstance(spoken, Sample):
                 samples.append(spoken)
-    return Inputs(source, store.read(calibrated), make_judge(source, buckets[0], samples), buckets)
+    searched, judged = split_for_search(samples)
+    judge, searcher = (make_judge(source, buckets[0], part) for part in (judged, searched))
+    return Inputs(source, store.read(calibrated), judge, searcher, buckets)
 
 
 def make_target(
@@ -99,7 +102,9 @@ def make_target(
     judge, bits, first = inputs.judge, chosen.activation_bits, inputs.buckets[0]
     model, seen = load(inputs.source / f"vocoder_{first.name}.onnx"), inputs.statistics["vocoder"]
     groups = conv_groups(model)
-    blocklist = searched_blocklist(chosen, model, seen, judge) if search else default_blocklist(chosen, groups)
+    blocklist = (
+        searched_blocklist(chosen, model, seen, inputs.searcher) if search else default_blocklist(chosen, groups)
+    )
     excluded = excluded_groups(blocklist) if "vocoder" in stages else tuple(groups)
     check_forbidden(chosen.name, excluded)
     nodes = quantized_nodes(groups, excluded)

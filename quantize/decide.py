@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import onnx
 
+from calibrate.capture import Sample
 from calibrate.store import Channels
 from export_onnx import console
+from export_onnx.errors import ParityError
 from quantize.blocklists import DEFAULTS, NEVER
 from quantize.gates import FLOORS
 from quantize.groups import conv_groups, quantized_nodes
@@ -43,7 +45,11 @@ def default_blocklist(chosen: Recipe, groups: Mapping[str, tuple[str, ...]]) -> 
 def searched_blocklist(
     chosen: Recipe, model: onnx.ModelProto, seen: Mapping[str, Channels], judge: Judge
 ) -> dict[str, Any]:
-    """Listens to each group alone, then to wholes; see `sensitivity.py`."""
+    """Listens to each group alone, then to wholes; see `sensitivity.py`.
+
+    Args:
+        judge: of sentences that the result is not judged on.
+    """
     groups = conv_groups(model)
     counted = conv_multiply_adds(model)
     whole = sum(counted.values())
@@ -59,7 +65,7 @@ def searched_blocklist(
             advance(names[0] if len(names) == 1 else f"{len(names)} groups")
             nodes = quantized_nodes(groups, set(groups) - set(names))
             graph = apply(model, prepare(model, seen, nodes, chosen.activation_bits))
-            return average(judge.score_graph(graph, SEARCH_SENTENCES))
+            return average(judge.score_graph(graph))
 
         found = search(candidates, NEVER, listen, floor)
     return _as_blocklist(chosen, found)
@@ -74,6 +80,28 @@ def _as_blocklist(chosen: Recipe, found: Found) -> dict[str, Any]:
         rows[name] = {**rounded(quality), "decision": "float" if out else "quantized", "reason": reason}
     curve = [{"excluded": p.excluded, "share": round(p.share, 4), **rounded(p.quality)} for p in found.curve]
     return {"target": chosen.name, "source": "searched", "groups": rows, "curve": curve}
+
+
+def split_for_search(samples: Sequence[Sample]) -> tuple[Sequence[Sample], Sequence[Sample]]:
+    """Held-out sentences to choose by, and others to judge by.
+
+    Raises:
+        ParityError: too few for two parts.
+    """
+    if len(samples) < 2:
+        raise ParityError(
+            "held-out sentences",
+            expected="two that fit the bucket: one to choose by, one to judge by",
+            got=str(len(samples)),
+            todo="Take more or shorter sentences.",
+        )
+    last = max(sample.utterance.voice for sample in samples)  # as `corpus.make_split` holds one out
+    ordered = sorted(range(len(samples)), key=lambda i: samples[i].utterance.voice == last)
+    count = min(SEARCH_SENTENCES, len(samples) // 2)
+    # From both ends of the order: the first ones speak with trained voices, the last one with the held-out voice.
+    chosen = {*ordered[: count - count // 4], *(ordered[-(count // 4) :] if count // 4 else ())}
+    parts = [[s for i, s in enumerate(samples) if (i in chosen) is wanted] for wanted in (True, False)]
+    return parts[0], parts[1]
 
 
 def excluded_groups(blocklist: Mapping[str, Any]) -> tuple[str, ...]:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from export_onnx.architecture import load_architecture
-from export_onnx.errors import ContractError
+from export_onnx.errors import ContractError, ParityError
 from quantize.blocklists import DEFAULTS, NEVER
-from quantize.decide import BLOCKLIST, PLOT, default_blocklist, excluded_groups, write_blocklist
+from quantize.decide import BLOCKLIST, PLOT, default_blocklist, excluded_groups, split_for_search, write_blocklist
 from quantize.full_size import full_size_share, multiply_adds_a_frame
 from quantize.gates import FLOORS
 from quantize.recipes import RECIPES, recipe
@@ -75,3 +76,17 @@ def test_the_block_list_is_written_with_its_picture(tmp_path: Path) -> None:
 def test_an_unknown_target_is_refused() -> None:
     with pytest.raises(ContractError, match="nnapi"):
         recipe("tpu")
+
+
+def test_what_is_chosen_by_is_not_judged_by() -> None:
+    samples = [
+        SimpleNamespace(utterance=SimpleNamespace(voice=voice, text=str(i))) for i, voice in enumerate("aabbaabbaz")
+    ]
+    searched, judged = split_for_search(samples)
+    texts = [{sample.utterance.text for sample in part} for part in (searched, judged)]
+    assert len(searched) == 4
+    assert not texts[0] & texts[1]
+    assert texts[0] | texts[1] == {sample.utterance.text for sample in samples}
+    assert "z" in {sample.utterance.voice for sample in searched}
+    with pytest.raises(ParityError, match="one to judge by"):
+        split_for_search(samples[:1])
