@@ -184,7 +184,7 @@ def make_package(
             (folder / "voices" / f"{name}.f32").write_bytes(voice.astype("<f4").tobytes())
         (folder / "NOTICE").write_text(notice(inputs.weights), encoding="utf-8")
         (folder / schema.SCHEMA).write_text(schema.json_schema(), encoding="utf-8")
-        coverage = read_coverage(inputs.build, target, source)
+        coverage = read_coverage(inputs.build, target, source, [bucket.name for bucket in buckets])
         manifest = {
             "schema_version": schema.SCHEMA_VERSION,
             "package": final.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -13,30 +14,35 @@ REPORT_FOLDER = Path("android_test", "coverage")
 NPU_STAGES: Final = tuple(stage.name for stage in STAGES if stage.runs_on == "npu")
 
 
-def read_coverage(build: Path, target: str, models: Path) -> dict[str, Any] | None:
+def read_coverage(build: Path, target: str, models: Path, buckets: Sequence[str] = ()) -> dict[str, Any] | None:
     """Levels proven, by stage and bucket; None where nothing was measured for these very files.
 
     Args:
         build: holds `android_test/coverage/report.json`.
         models: the folder of the target's models; a report of other bytes speaks of others.
+        buckets: names that a report must speak of, if it speaks at all.
 
     Raises:
-        PackageError: the step looked at some of the NPU stages only.
+        PackageError: the step looked at some of the NPU stages or buckets only.
     """
     folder = build / REPORT_FOLDER
     report = read_report(folder)
     variants = [v for v in (report or {}).get("variants", []) if v.get("target") == target]
     if report is None or not variants:
         return None
-    missing = [stage for stage in NPU_STAGES if stage not in report.get("stages", NPU_STAGES)]
-    if missing:
-        raise PackageError(
-            str(folder),
-            expected=f"stages {', '.join(missing)}",
-            got=f"a run restricted to {', '.join(report['stages'])}",
-            todo="Run `python -m android_test coverage` without --stages.",
-        )
-    if any(not (models / v["file"]).is_file() or sha256(models / v["file"]) != v["sha256"] for v in variants):
+    looked_at = dict.fromkeys(v["bucket"] for v in variants)
+    for kind, wanted, there in (
+        ("stages", NPU_STAGES, report.get("stages", NPU_STAGES)),
+        ("buckets", buckets, looked_at),
+    ):
+        if missing := [name for name in wanted if name not in there]:
+            raise PackageError(
+                str(folder),
+                expected=f"{kind} {', '.join(missing)}",
+                got=f"a run restricted to {', '.join(there)}",
+                todo=f"Run `python -m android_test coverage` with more --{kind}.",
+            )
+    if any(not (models / v["file"]).is_file() or sha256(models / v["file"]) != v.get("sha256") for v in variants):
         return None
     proven: dict[str, dict[str, list[str]]] = {}
     for variant in variants:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import json
-import os
 import re
 from pathlib import Path
 from typing import Any
@@ -97,7 +96,6 @@ def cover(build: Path, proven: dict[str, list[str]], required: str = "rules") ->
     report = {"required": required, "variants": variants, "conditions": ["it rains"]}
     report |= {"multiply_adds": {"nnapi": dict.fromkeys(proven, work)}}
     write(file, {**report, "share_of_multiply_adds_on_npu": {"nnapi": dict.fromkeys(proven, 0.899)}})
-    os.utime(file)
     return file
 
 

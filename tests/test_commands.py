@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import io
 import json
-import os
 import re
 import subprocess
 import sys
@@ -191,9 +190,12 @@ def test_restricted_coverage_is_not_packaged(tmp_path: Path) -> None:
     write(file, {**whole, "stages": list(NPU_STAGES)})
     assert read_coverage(build, "nnapi", models) is not None
     write(file, {**whole, "stages": ["vocoder"]})
-    os.utime(file)
-    with pytest.raises(PackageError, match="stages bert"):
+    with pytest.raises(PackageError, match="stages bert, got a run restricted to vocoder"):
         read_coverage(build, "nnapi", models)
+    write(file, whole)
+    assert read_coverage(build, "nnapi", models, ["5s"]) is not None
+    with pytest.raises(PackageError, match="buckets 10s, got a run restricted to 5s"):
+        read_coverage(build, "nnapi", models, ["5s", "10s"])
 
 
 def test_a_restricted_export_has_no_merged_file_and_is_refused(
