@@ -1,5 +1,6 @@
 """`python -m android_test coverage build/quantize/nnapi build/quantize/qnn`: what the NPU takes, and the proof.
 `python -m android_test verify --target nnapi`: the package in dist/ on a phone over adb, and a receipt.
+`python -m android_test bench`: builds against other ways to run Kokoro, in one run on this computer.
 `python -m android_test runner-linux`: what `verify` runs, for this computer."""
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 from android_test.adb import Phone
+from android_test.bench.command import add_options, bench
 from android_test.coverage import LEVELS, NPU_STAGES, Settings, check, find_variants
 from android_test.coverage_report import report_of, show, write_report
 from android_test.linux_runner import build_runner
@@ -31,6 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
         return coverage(options)
     if options.step == "verify":
         return verify_package(options)
+    if options.step == "bench":
+        return bench(options)
     build_runner(options.build / "android_test" / "runner")
     return 0
 
@@ -45,6 +49,8 @@ def coverage(options: argparse.Namespace) -> int:
         socs=tuple(options.socs),
         nnapi=NnapiOptions(options.feature_level, options.weights_from_memory),
         limits=Limits(options.time_limit, int(options.memory_limit * GIB)),
+        contexts=options.contexts,
+        one_context=options.one_context,
     )
     variants = [
         variant for folder in options.folders for variant in find_variants(folder, settings.buckets, settings.stages)
@@ -89,6 +95,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     step.add_argument("--weights-from-memory", action="store_true", help="the runner loads weights.bin itself")
     step.add_argument("--time-limit", type=float, default=900, help="seconds a compilation (default: 900)")
     step.add_argument("--memory-limit", type=float, default=18, help="GiB a compilation (default: 18)")
+    step.add_argument("--contexts", type=Path, help="folder for Qualcomm's context binaries, one a chip")
+    step.add_argument("--one-context", action="store_true", help="one for all chips instead")
     step.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     device = steps.add_parser("verify", help="a package on a device over adb: every stage and bucket, and a receipt")
     device.add_argument("--target", choices=TARGETS, default="nnapi", help="which package (default: nnapi)")
@@ -104,6 +112,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     device.add_argument("--time-limit", type=float, default=300, help="seconds a stage (default: 300)")
     device.add_argument("--again", action="store_true", help="measure again what an earlier run has found")
     device.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
+    add_options(steps.add_parser("bench", help="PyTorch, the usual exports and our packages, measured in one run"))
     linux = steps.add_parser("runner-linux", help="the runner for this computer, with all that it needs")
     linux.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     return parser.parse_args(arguments)

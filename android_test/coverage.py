@@ -49,6 +49,8 @@ class Settings:
     nnapi: NnapiOptions = field(default_factory=NnapiOptions)
     limits: Limits = field(default_factory=Limits)
     stages: tuple[str, ...] = NPU_STAGES
+    contexts: Path | None = None  # where context binaries go, one a variant and chip
+    one_context: bool = False  # one a variant, for all chips; it cannot be loaded here
 
 
 @dataclass(frozen=True)
@@ -135,11 +137,23 @@ def check(variant: Variant, settings: Settings) -> Result:
     result = Result(variant, work, rules, lost)
     if settings.require == "rules" or "rules" not in result.proven:
         return result
-    compiled = tuple(compile_for(variant.path, Job((soc,), limits=settings.limits))[0] for soc in settings.socs)
+    compiled = tuple(compile_for(variant.path, job)[0] for job in jobs(variant, settings))
     result = Result(variant, work, rules, lost, compiled)
     if settings.require == "compiled" or "compiled" not in result.proven:
         return result
     return Result(variant, work, rules, lost, compiled, run_simulation(variant, settings))
+
+
+def jobs(variant: Variant, settings: Settings) -> list[Job]:
+    """One compilation a chip; with one context binary for all, one more for all together."""
+    sets = [(soc,) for soc in settings.socs]
+    if settings.contexts is None:
+        return [Job(socs, limits=settings.limits) for socs in sets]
+    folder = settings.contexts / variant.target
+    if settings.one_context:
+        whole = Job(settings.socs, folder / f"{variant.path.stem}.onnx", limits=settings.limits)
+        return [*(Job(socs, limits=settings.limits) for socs in sets), whole]
+    return [Job(socs, folder / f"{variant.path.stem}_{socs[0]}.onnx", limits=settings.limits) for socs in sets]
 
 
 def run_simulation(variant: Variant, settings: Settings) -> Agreement:

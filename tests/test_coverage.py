@@ -220,3 +220,17 @@ def test_compiled_is_proven_by_the_compiler(folders: Path) -> None:
     assert result.proven == ("rules", "compiled")
     assert [one.soc for one in result.compiled] == ["SM8550", "SM8650"]
     assert all(one.peak > 0 and one.seconds > 0 for one in result.compiled)
+
+
+@pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "-")
+@pytest.mark.parametrize("together", [False, True])
+def test_context_binaries_on_request(folders: Path, together: bool) -> None:
+    socs = ("SM8550", "SM8650")
+    where = folders / "contexts"
+    settings = Settings("compiled", folders / "floats", (FIVE,), socs=socs, contexts=where, one_context=together)
+    result = check(find_variants(folders / "qnn", [FIVE])[1], settings)
+    written = {one.soc: one.context for one in result.compiled if one.context}
+    assert set(written) == ({"SM8550+SM8650"} if together else set(socs))
+    names = ["vocoder_5s"] if together else [f"vocoder_5s_{soc}" for soc in socs]
+    assert all(any((where / "qnn").glob(f"{name}*.bin")) for name in names)
+    assert result.proven == ("rules", "compiled")

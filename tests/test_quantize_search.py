@@ -79,9 +79,8 @@ def test_an_unknown_target_is_refused() -> None:
 
 
 def test_what_is_chosen_by_is_not_judged_by() -> None:
-    samples = [
-        SimpleNamespace(utterance=SimpleNamespace(voice=voice, text=str(i))) for i, voice in enumerate("aabbaabbaz")
-    ]
+    spoken = [SimpleNamespace(voice=voice, text=str(i)) for i, voice in enumerate("aabbaabbaz")]
+    samples = [SimpleNamespace(utterance=utterance) for utterance in spoken]
     searched, judged = split_for_search(samples)
     texts = [{sample.utterance.text for sample in part} for part in (searched, judged)]
     assert len(searched) == 4
