@@ -162,11 +162,12 @@ def test_a_restricted_step_is_refused(tmp_path: Path, step: str) -> None:
 
 def test_the_bench_is_shown_as_it_is_and_its_absence_is_none(build: Path, tmp_path: Path, html: str) -> None:
     assert 'id="bench"' not in html
-    rows = [{"way": "PyTorch <fp32>", "real_time_factor": 0.51234}, {"way": "ours", "ratio": 4}]
+    rows = [{"way": "PyTorch <fp32>", "real_time_factor": 0.51234}, {"way": "ours", "ratio": 4, "stages": {"bert": 1}}]
     write(build / "android_test" / "bench" / "report.json", {"rows": rows, "machine": {"cores": 2}, "more": 1})
     text = make_page(build, TARGETS, tmp_path / "page.html").read_text(encoding="utf-8")
     for said in ("PyTorch &lt;fp32&gt;", "real time factor", "0.5123", "<td>4</td>", "cores 2"):
         assert said in text, said
+    assert "<th>stages</th>" not in text, "a table has flat cells"
     assert "PyTorch" not in (build / FOLDER / "report.html").read_text(encoding="utf-8")
     write(build / "android_test" / "bench" / "report.json", {"rows": "none"})
     assert 'id="bench"' not in make_page(build, TARGETS, tmp_path / "page.html").read_text(encoding="utf-8")

@@ -108,10 +108,14 @@ def bench(report: Mapping[str, Any] | None) -> dict[str, Any] | None:
     rows = [row for row in (report or {}).get("rows", []) if isinstance(row, dict)]
     if not rows or report is None:
         return None
-    columns = list(dict.fromkeys(key for row in rows for key in row))
+    columns = [key for key in dict.fromkeys(key for row in rows for key in row) if _flat(key, rows)]
     cells = [[_cell(row.get(column)) for column in columns] for row in rows]
     said = {key: report[key] for key in ("machine", "versions") if report.get(key)}
     return {"columns": [column.replace("_", " ") for column in columns], "cells": cells, "said": said}
+
+
+def _flat(column: str, rows: Sequence[Mapping[str, Any]]) -> bool:
+    return not any(isinstance(row.get(column), dict | list) for row in rows)
 
 
 def _cell(value: Any) -> str:
