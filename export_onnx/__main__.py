@@ -20,7 +20,8 @@ from export_onnx.merge import merge
 from export_onnx.provenance import Report, code_digest, completed, is_up_to_date, signature, start, versions
 from export_onnx.storage import ModelFolder
 from export_onnx.table import stages_table
-from export_onnx.weights import HUB_NAME, Weights, load_weights, voice_row
+from export_onnx.voices import voice_row
+from export_onnx.weights import HUB_NAME, Weights, load_weights
 
 PROOF_TEXT = "The quick brown fox jumps over the lazy dog."  # short enough for every bucket
 PROOF_FILL = 0.93  # of the bucket's frames, for the sound stages

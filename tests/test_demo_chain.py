@@ -15,7 +15,8 @@ from export_onnx.decibels import snr
 from export_onnx.geometry import frames_to_samples
 from export_onnx.mel import log_mel_distance
 from export_onnx.parity import exact_source, pad_to, sound_parity
-from export_onnx.weights import Weights, load_weights, voice_row
+from export_onnx.voices import voice_row
+from export_onnx.weights import Weights, load_weights
 from tests.conftest import export_all
 
 BUCKET = Bucket(3, 64)

@@ -26,7 +26,8 @@ from export_onnx.demo_voice.train import Recipe, learning_rate, prosody_losses, 
 from export_onnx.demo_voice.voices import HELD_OUT, LANGUAGE, TRAINED, VOICES
 from export_onnx.errors import PipelineError
 from export_onnx.mel import log_mel_distance
-from export_onnx.weights import DEMO, Weights, load_weights, voice_row
+from export_onnx.voices import voice_row
+from export_onnx.weights import DEMO, Weights, load_weights
 
 LARGEST_FILE = 8_000_000  # bytes
 # Held-out sentences, by a voice each; floors a little above what the checkpoint in the repository reaches.

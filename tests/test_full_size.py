@@ -12,7 +12,8 @@ from export_onnx.contracts import BUCKETS, STAGES, sizes
 from export_onnx.export import export_stage
 from export_onnx.merge import merge
 from export_onnx.storage import ModelFolder
-from export_onnx.weights import Weights, load_weights, voice_row
+from export_onnx.voices import voice_row
+from export_onnx.weights import Weights, load_weights
 
 pytestmark = pytest.mark.full_size
 FIVE, _, FIFTEEN = BUCKETS

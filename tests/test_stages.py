@@ -17,7 +17,7 @@ from export_onnx.mel import log_mel_distance
 from export_onnx.parity import make_sound, pad_to, padded_sound
 from export_onnx.stages import build_stage
 from export_onnx.surgery.style import norms_of
-from export_onnx.weights import voice_row
+from export_onnx.voices import voice_row
 from tests.conftest import Small, export_all
 
 FILLS = (0.05, 0.37, 0.555, 0.93, 1.0)

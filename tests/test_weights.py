@@ -17,7 +17,8 @@ from kokoro.model import KModel
 from export_onnx import weights as module
 from export_onnx.architecture import build, load_architecture
 from export_onnx.errors import WeightsError
-from export_onnx.weights import load_folder, load_voice, load_weights, voice_row
+from export_onnx.voices import load_voice, voice_row
+from export_onnx.weights import load_folder, load_weights
 from tests.conftest import Small
 
 

@@ -22,7 +22,8 @@ from export_onnx.demo_voice.signal_features import f0_curve
 from export_onnx.demo_voice.student import Student, load_config
 from export_onnx.demo_voice.teacher import Utterance
 from export_onnx.demo_voice.voices import HELD_OUT, TRAINED
-from export_onnx.weights import load_folder, load_weights, voice_row
+from export_onnx.voices import voice_row
+from export_onnx.weights import load_folder, load_weights
 
 FIGURE_SENTENCE: Final = "Where did I put my reading glasses?"
 UNTRAINED_SEED: Final = 1
