@@ -22,6 +22,10 @@ from selector.receipts import Verdict
 
 PROVIDERS: Final = {"nnapi": "NnapiExecutionProvider", "qnn": "QNNExecutionProvider"}
 CPU_DISABLED, CPU_ONLY = 4, 8  # nnapi_provider_factory.h
+NO_DEVICE: Final = {
+    "nnapi": "the provider listed no device: NNAPI then checks nothing and runs its CPU reference",
+    "qnn": "the provider listed no device: only a QNN that is a plugin names its hardware",
+}
 LEAST_RUNS: Final = 5  # timed, of each provider
 
 
@@ -114,7 +118,7 @@ def missing_hardware(provider: str, run: Run) -> list[str]:
         given = run.result.get("hardware", [])
         listed = [(device["name"], device["type"], device["type"] == "CPU") for device in given]
     if not listed:
-        return ["the provider listed no device: NNAPI then checks nothing and runs its CPU reference"]
+        return [NO_DEVICE[provider]]
     found = [f"{name} is a CPU" for name, _, is_cpu in listed if is_cpu]
     if not found and all(kind == "GPU" for _, kind, _ in listed):
         found.append("only a GPU")

@@ -129,6 +129,7 @@ int main(int argc, char** argv) {
     sink = job.log.empty() ? stderr : std::fopen(job.log.c_str(), "w");
     if (!sink) throw std::runtime_error(job.log + ": cannot be written");
     Ort::Env env(ORT_LOGGING_LEVEL_INFO, "runner", log_line, sink);
+    env.DisableTelemetryEvents();
     work(job, env, result);
   } catch (const std::exception& error) {
     result.reason = error.what();
