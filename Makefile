@@ -15,6 +15,7 @@ OUT     ?= out.wav
 SERIAL  ?=
 RUNNER  ?= $(BUILD)/android_test/runner/android
 ABI     ?= arm64-v8a
+RUNS    ?= 20
 TEXT    ?= Hello. This is a neural network that fits a phone.
 
 PYTHON  := .venv/bin/python
@@ -77,7 +78,7 @@ runner-android:
 runner-linux: $(READY)
 	$(PYTHON) -m android_test runner-linux --build $(BUILD)
 verify-device: $(READY)
-	$(PYTHON) -m android_test verify --target $(TARGET) --dist $(DIST) --serial '$(SERIAL)' --runner '$(RUNNER)' --build $(BUILD)
+	$(PYTHON) -m android_test verify --target $(TARGET) --dist $(DIST) --serial '$(SERIAL)' --runner '$(RUNNER)' --runs $(RUNS) --build $(BUILD)
 
 lint: $(READY)
 	$(PYTHON) -m ruff format --check .
