@@ -6,6 +6,8 @@ The README names the weights that were measured, so that nobody takes one voice'
 from __future__ import annotations
 
 import json
+import os
+import platform
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +48,7 @@ def figures_of(facts: Facts) -> dict[str, Any]:
             }
             for target in facts.targets
         },
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         "steps": {name: [report["seconds"], report["peak_memory_mb"]] for name, report in facts.steps.items()},
     }
 
@@ -126,7 +129,8 @@ def steps_table(figures: Mapping[str, Any]) -> str:
     """One row a step: what it took on the computer that made the figures."""
     rows: list[tuple[str, ...]] = [("step", "seconds", "peak memory"), ("---", "---", "---")]
     rows += [(f"`{name}`", f"{seconds:.0f}", f"{memory} MB") for name, (seconds, memory) in figures["steps"].items()]
-    return _markdown(rows)
+    where = f"On {figures['machine']}, with whatever else the computer did; memory is the process's peak so far."
+    return _markdown(rows) + f"\n\n{where}"
 
 
 def _markdown(rows: list[tuple[str, ...]]) -> str:
