@@ -16,13 +16,14 @@ SERIAL  ?=
 RUNNER  ?= $(BUILD)/android_test/runner/android
 ABI     ?= arm64-v8a
 RUNS    ?= 20
+RECEIPTS ?=
 TEXT    ?= Hello. This is a neural network that fits a phone.
 
 PYTHON  := .venv/bin/python
 READY   := .venv/ready
 NPU     := $(filter nnapi qnn,$(TARGETS))
 
-.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak runner-android runner-linux verify-device test lint full-size demo-voice clean
+.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak runner-android runner-linux verify-device bench test lint full-size demo-voice clean
 .DEFAULT_GOAL := help
 
 help:
@@ -32,6 +33,7 @@ help:
 	@echo 'make speak         TEXT="…" [VOICE= SPEED= TARGET=cpu OUT=out.wav]: the package speaks'
 	@echo 'make runner-android NDK=… ORT_ANDROID=…   what runs on a phone; see android_test/runner/README.md'
 	@echo 'make verify-device TARGET=nnapi|qnn|cpu [SERIAL=]: the package on a phone over adb -> a receipt'
+	@echo 'make bench         demo voice and full-size random weights against PyTorch and the usual exports [BENCH="--readme"]'
 	@echo 'make test          every quick test, format, lint and types'
 	@echo 'make full-size     the slower tests at the size of Kokoro-82M'
 	@echo 'make demo-voice    trains the demo voice again (hours on two cores; it resumes)'
@@ -62,7 +64,7 @@ report: coverage
 readme: report
 	$(PYTHON) -m selector report --targets $(TARGETS) --build $(BUILD) --readme
 package: report
-	$(PYTHON) -m selector package --targets $(TARGETS) --build $(BUILD) --dist $(DIST)
+	$(PYTHON) -m selector package --targets $(TARGETS) --build $(BUILD) --dist $(DIST) $(if $(RECEIPTS),--receipts $(RECEIPTS))
 
 speak: $(READY)
 	$(PYTHON) -m selector speak --text '$(subst ','\'',$(TEXT))' --voice '$(VOICE)' --speed $(SPEED) --target $(TARGET) --dist $(DIST) --out $(OUT)
@@ -79,6 +81,12 @@ runner-linux: $(READY)
 	$(PYTHON) -m android_test runner-linux --build $(BUILD)
 verify-device: $(READY)
 	$(PYTHON) -m android_test verify --target $(TARGET) --dist $(DIST) --serial '$(SERIAL)' --runner '$(RUNNER)' --runs $(RUNS) --build $(BUILD)
+
+# Full-size weights for speed, the demo voice for a trained one; each built with its cpu package first.
+BENCHED := random demo
+bench: $(READY)
+	$(foreach weights,$(BENCHED),$(MAKE) package WEIGHTS=$(weights) TARGETS=cpu BUILD=$(BUILD)/bench/$(weights) DIST=$(BUILD)/bench/$(weights)/dist &&) true
+	$(PYTHON) -m android_test bench --weights-builds $(BENCHED:%=$(BUILD)/bench/%) --build $(BUILD) $(BENCH)
 
 lint: $(READY)
 	$(PYTHON) -m ruff format --check .

@@ -18,7 +18,7 @@ from selector.manifest import BucketContract, StageContract
 # crashed: the process died.     timeout: it was ended at the limit.        garbage: it ended well and said no result.
 # lost: the line to the device broke.   not run: something before it failed.
 Outcome = Literal["finished", "refused", "disk full", "crashed", "timeout", "garbage", "lost", "not run"]
-KILLED: Final = 137  # 128 + SIGKILL
+KILLED: Final = (137, 124)  # 128 + SIGKILL; what some `timeout` programs say instead
 SIGNALS: Final = {132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL", 139: "SIGSEGV"}
 LOG_MARK: Final = "LOG-OF-THE-RUNTIME"
 LOG_LINES: Final = 400  # of the runtime's log that are kept
@@ -107,7 +107,7 @@ def ended(status: int, stdout: str, stderr: str, log: str, seconds: float, limit
     phase = next((line[6:].strip() for line in reversed(lines) if line.startswith("PHASE ")), "")
     printed = "\n".join([*lines[-8:], *stderr.splitlines()[-8:]])[-2000:]
     seconds = round(seconds, 2)
-    if status == KILLED and seconds >= limit:
+    if status in KILLED and seconds >= limit:
         return Run(
             "timeout", f"ended after {limit:.0f} s in phase {phase or 'none'}", status, phase, seconds, {}, log, printed
         )

@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
@@ -95,7 +96,11 @@ def verify(phone: Phone, plan: Plan) -> Receipt:
 def probes_of(plan: Plan, facts: Facts, names: frozenset[str]) -> list[Probe]:
     """Every stage at every bucket, with the sessions that the manifest asks for."""
     manifest = plan.package.manifest
-    floors, cache = golden_of(plan.package).floors, plan.work / "goldens" / models_digest(manifest)[:16]
+    golden = golden_of(plan.package)
+    made_from = signature(
+        models=models_digest(manifest), golden=golden.model_dump(), onnxruntime=version("onnxruntime")
+    )
+    cache = plan.work / "goldens" / made_from[:16]
     buckets = [b for b in manifest.buckets if not plan.buckets or b.name in plan.buckets]
     stages = [s for s in manifest.stages if not plan.stages or s.name in plan.stages]
     if not buckets or not stages:
@@ -111,7 +116,7 @@ def probes_of(plan: Plan, facts: Facts, names: frozenset[str]) -> list[Probe]:
                 session = session_of(provider_of(manifest, stage), names, plan.folder, facts.machine)
                 beside = None if session.provider == "cpu" else cpu
                 weights = bucket.models[stage.name].rpartition("/")[0] + "/weights.bin"
-                probes.append(Probe(stage, goldens, session, beside, floors[stage.name], weights))
+                probes.append(Probe(stage, goldens, session, beside, golden.floors[stage.name], weights))
     return probes
 
 
@@ -130,6 +135,7 @@ def key_of(plan: Plan, facts: Facts, parts: dict[str, Path]) -> str:
     """What an earlier run's findings must have been made with to count now."""
     return signature(
         models=models_digest(plan.package.manifest),
+        golden=golden_of(plan.package).model_dump(),
         providers=plan.package.manifest.model_dump(mode="json")["providers"],
         parts={name: sha256(file) for name, file in parts.items()},
         device=[facts.properties, facts.kernel, facts.machine],

@@ -120,6 +120,7 @@ RESULT = {"outcome": "finished", "phase": "done", "reason": "", "runs_ms": [1.0]
         (134, "PHASE load\nRESULT " + json.dumps(RESULT), "crashed"),
         (139, "PHASE run", "crashed"),
         (137, "PHASE run", "timeout"),
+        (124, "PHASE run", "timeout"),
         (0, "", "garbage"),
         (0, "RESULT [1]", "garbage"),
         (0, 'RESULT {"outcome": "finished"}', "garbage"),
