@@ -73,22 +73,26 @@ def loosened(word: str) -> str:
 
 @dataclass
 class Stages:
-    """Runs the stages of a folder, on this computer's CPU."""
+    """Runs the stages of a folder, on this computer's CPU.
+
+    Attributes:
+        threads: of ONNX Runtime; 0 is one a core.
+    """
 
     folder: Path
+    threads: int = 0
     _sessions: dict[str, onnxruntime.InferenceSession] = field(default_factory=dict)
 
-    def run(self, stage: str, bucket: BucketContract, tensors: Tensors) -> Tensors:
-        """Adds the outputs of `stage` at `bucket` to `tensors`, whose names are the contract's.
+    def session(self, file: str) -> onnxruntime.InferenceSession:
+        """The file's session, made at first use and kept.
 
         Raises:
             PackageError: the model cannot be loaded.
-            ContractError: the runtime refuses the tensors.
         """
-        file = bucket.models[stage]
         if file not in self._sessions:
             options = onnxruntime.SessionOptions()
             options.log_severity_level = 3
+            options.intra_op_num_threads = self.threads
             try:
                 self._sessions[file] = onnxruntime.InferenceSession(
                     str(self.folder / file), options, providers=["CPUExecutionProvider"]
@@ -100,13 +104,23 @@ class Stages:
                     got=str(error)[:160],
                     todo="Get the package again.",
                 ) from error
+        return self._sessions[file]
+
+    def run(self, stage: str, bucket: BucketContract, tensors: Tensors) -> Tensors:
+        """Adds the outputs of `stage` at `bucket` to `tensors`, whose names are the contract's.
+
+        Raises:
+            PackageError: the model cannot be loaded.
+            ContractError: the runtime refuses the tensors.
+        """
+        session = self.session(bucket.models[stage])
         contract = contracts.stage(stage)
         outputs = [port.name for port in contract.outputs]
         try:
-            results = self._sessions[file].run(outputs, {p.name: tensors[p.name] for p in contract.inputs})
+            results = session.run(outputs, {p.name: tensors[p.name] for p in contract.inputs})
         except Exception as error:
             raise ContractError(
-                f"stage {file}",
+                f"stage {bucket.models[stage]}",
                 expected="inputs as in contracts.py",
                 got=str(error)[:160],
                 todo="Make the package again.",

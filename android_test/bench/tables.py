@@ -1,0 +1,133 @@
+"""The figures as tables: on the screen, and in the README from the committed `measured.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from android_test.bench.contenders import CONTENDERS, REFERENCE
+from export_onnx.errors import ContractError
+
+MEASURED: Final = Path(__file__).parent / "measured.json"
+README: Final = Path(__file__).parent.parent.parent / "README.md"
+BEGIN: Final = "<!-- bench: made by `python -m android_test bench --readme` -->"
+END: Final = "<!-- end of bench -->"
+BUSY: Final = 0.5  # load average before a run from which on the times are said to be disturbed
+
+SHOWN: Final = (
+    ("weights", "text", "threads", "contender"),
+    ("audio_seconds", "ms", "real_time_factor", "ratio", "first_audio_ms", "load_ms", "peak_memory_mb", "disk_mb"),
+)
+
+
+def screen_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Head and cells for a terminal."""
+    columns = (*SHOWN[0], *SHOWN[1])
+    cells = [
+        (*(str(row[c]) for c in SHOWN[0]), *((str(row.get(c, "")) if "error" not in row else "–") for c in SHOWN[1]))
+        for row in rows
+    ]
+    return tuple(column.replace("_", " ") for column in columns), cells
+
+
+def bench_block(measured: Mapping[str, Any]) -> str:
+    """The README's block: for each weights and number of threads the times, then load, memory and disk."""
+    rows = measured["rows"]
+    parts = [BEGIN, conditions(measured)]
+    for weights in _in_order(rows, "weights"):
+        for threads in _in_order(rows, "threads"):
+            chosen = [row for row in rows if (row["weights"], row["threads"]) == (weights, threads)]
+            if chosen:
+                many = "thread" if threads == 1 else "threads"
+                parts += ["", f"Weights `{weights}`, {threads} {many}:", "", _times(chosen)]
+        parts += ["", f"Weights `{weights}`, the longest text:", "", _costs(rows, weights)]
+    return "\n".join([*parts, END])
+
+
+def conditions(measured: Mapping[str, Any]) -> str:
+    """What the numbers mean and where they were measured."""
+    machine, versions = measured["machine"], measured["versions"]
+    load = measured["load_average"]
+    others = (
+        f" The machine was busy with other work (load average {load['before']:g} before, {load['after']:g} after): "
+        "read the ratios, not the milliseconds."
+        if load["before"] > BUSY
+        else ""
+    )
+    ways = "; ".join(f"`{one.name}` {one.what}" for one in CONTENDERS)
+    return (
+        f"Milliseconds for the whole text, median of {measured['repetitions']} repetitions taken in turn, and in "
+        f"brackets how many times faster than PyTorch (median of the pairs). {machine['processor']} "
+        f"({machine['has']}), {machine['cores']} cores; onnxruntime {versions['onnxruntime']}, torch "
+        f"{versions['torch']}.{others} Contenders: {ways}."
+    )
+
+
+def _times(rows: Sequence[Mapping[str, Any]]) -> str:
+    names = _in_order(rows, "contender")
+    lines = [("text", "tokens", "audio", *(f"`{name}`" for name in names)), ("---",) * (3 + len(names))]
+    for text in _in_order(rows, "text"):
+        of_text = {row["contender"]: row for row in rows if row["text"] == text}
+        any_row = next(iter(of_text.values()))
+        audio = next((f"{row['audio_seconds']:.1f} s" for row in of_text.values() if "error" not in row), "–")
+        lines.append((text, str(any_row["tokens"]), audio, *(_time(of_text.get(name)) for name in names)))
+    return _markdown(lines)
+
+
+def _time(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return "–"
+    if "error" in row:
+        return "failed"
+    ratio = f" ({row['ratio']:.2f}x)" if "ratio" in row and row["contender"] != REFERENCE else ""
+    return f"{row['ms']:,.0f}{ratio}"
+
+
+def _costs(rows: Sequence[Mapping[str, Any]], weights: str) -> str:
+    """Of the text with the most tokens, at the most threads."""
+    mine = [row for row in rows if row["weights"] == weights]
+    threads, tokens = max(row["threads"] for row in mine), max(row["tokens"] for row in mine)
+    lines = [("contender", "loads in", "first audio after", "peak memory", "on disk"), ("---",) * 5]
+    for row in mine:
+        if (row["threads"], row["tokens"]) == (threads, tokens) and "error" not in row:
+            cells = (f"{row['load_ms']:,.0f} ms", f"{row['first_audio_ms']:,.0f} ms")
+            lines.append(
+                (f"`{row['contender']}`", *cells, f"{row['peak_memory_mb']:,.0f} MB", f"{row['disk_mb']:,.1f} MB")
+            )
+    return _markdown(lines)
+
+
+def _in_order(rows: Sequence[Mapping[str, Any]], key: str) -> list[Any]:
+    return list(dict.fromkeys(row[key] for row in rows))
+
+
+def _markdown(lines: Sequence[Sequence[str]]) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def rewritten(text: str, measured: Mapping[str, Any]) -> str:
+    """The README with its block made new.
+
+    Raises:
+        ContractError: the marks are missing.
+    """
+    if text.count(BEGIN) != 1 or text.count(END) != 1:
+        raise ContractError("README.md", expected=f"{BEGIN} … {END}", got="not both, once", todo="Put them back.")
+    return text[: text.index(BEGIN)] + bench_block(measured) + text[text.index(END) + len(END) :]
+
+
+def read_measured() -> dict[str, Any]:
+    """The figures that the README was made from."""
+    measured: dict[str, Any] = json.loads(MEASURED.read_text(encoding="utf-8"))
+    return measured
+
+
+def keep(measured: Mapping[str, Any]) -> None:
+    """`measured.json` and the README's block, both or neither."""
+    text = rewritten(README.read_text(encoding="utf-8"), measured)
+    facts = {**measured, "rows": "ROWS"}
+    rows = ",\n  ".join(json.dumps(row) for row in measured["rows"])
+    MEASURED.write_text(json.dumps(facts, indent=1).replace('"ROWS"', f"[\n  {rows}\n ]") + "\n", encoding="utf-8")
+    README.write_text(text, encoding="utf-8")
