@@ -1,4 +1,4 @@
-"""What coverage writes: a table for people, `report.json` for programs, a few lines for the README."""
+"""What coverage writes: a table for people, `report.json` for programs."""
 
 from __future__ import annotations
 
@@ -68,14 +68,6 @@ def rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
             )
         )
     return table
-
-
-def markdown(report: dict[str, Any]) -> str:
-    """The table for the README, with the conditions under which it holds."""
-    lines = ["| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
-    lines += ["| " + " | ".join(row) + " |" for row in rows(report)]
-    lines += [f"\nHolds where {condition}." for condition in report["conditions"]]
-    return "\n".join(lines) + "\n"
 
 
 def show(report: dict[str, Any], console: Console | None = None) -> None:

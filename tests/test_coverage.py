@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from android_test.__main__ import main
 from android_test.coverage import Result, Settings, Variant, check, find_variants
-from android_test.coverage_report import complaints, markdown
+from android_test.coverage_report import complaints, rows
 from android_test.graph_view import GraphView
 from android_test.multiply_adds import multiply_adds
 from android_test.qnn_host import Compilation, unavailable
@@ -157,7 +157,7 @@ def test_a_legal_chain_passes(folders: Path) -> None:
     assert [one["proven"] for one in report["variants"]] == [["rules"]] * 4
     # two of seven equal stages
     assert report["share_of_multiply_adds_on_npu"]["nnapi"]["5s"] == pytest.approx(2 / 7, abs=1e-4)
-    assert "100" not in markdown(report)
+    assert "100" not in str(rows(report))
 
 
 @pytest.mark.parametrize("name", PLANTED)
