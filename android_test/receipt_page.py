@@ -30,7 +30,8 @@ STYLE: Final = """
 padding: 0 1rem } table { border-collapse: collapse; display: block; overflow-x: auto } th, td { padding: .3rem .6rem;
 border-bottom: 1px solid #8886; text-align: left; vertical-align: top } td.number { text-align: right;
 font-variant-numeric: tabular-nums } .verdict { color: #fff; border-radius: .3rem; padding: .1rem .4rem;
-white-space: nowrap } dt { font-weight: 600 } dd { margin: 0 0 .4rem 0; overflow-wrap: anywhere }
+white-space: nowrap } dl { display: grid; grid-template-columns: max-content 1fr;
+gap: .1rem 1.5rem } dt { font-weight: 600 } dd { margin: 0; overflow-wrap: anywhere }
 """
 
 
