@@ -20,6 +20,7 @@ from selector.package import Package
 from selector.page.make import make_page
 from selector.page.packaged import FOLDER, packaged_page
 from selector.page.pictures import difference, spectrogram
+from selector.page.render import told
 from tests.page_build import BUCKETS, EVERY_LEVEL, HELD_OUT, cover, faults, images, page_build, players, write
 from tests.selector_fakes import tone
 
@@ -204,3 +205,10 @@ def test_a_page_about_other_models_is_not_packaged(tmp_path: Path) -> None:
     write(file, {**json.loads(file.read_text()), "signature": "another"})
     with pytest.raises(PackageError, match="python -m selector report"):
         packaged_page(build, "nnapi")
+
+
+def test_a_fact_is_told_in_words_whatever_its_form() -> None:
+    assert told({"decision": "float", "reason": "one changes", "parts": {"x": 1}}) == "float (one changes)"
+    assert told({"decision": [], "reason": "all do"}) == "none (all do)"
+    assert told({"bits": 16, "snr_db": 51.23456, "parts": {"x": 1}}) == "bits 16, snr db 51.23"
+    assert told(["a", "b"]) == "a, b"

@@ -36,6 +36,7 @@ def render(facts: Facts, heard: Sequence[Heard], here: bool) -> str:
         lstrip_blocks=True,
     )
     environment.globals.update(len=len, min=min, max=max)
+    environment.filters["told"] = told
     environment.filters["signed"] = lambda value: f"{round(value, 2) + 0.0:+.2f}"
     return environment.get_template(TEMPLATE).render(
         facts=facts,
@@ -50,6 +51,16 @@ def render(facts: Facts, heard: Sequence[Heard], here: bool) -> str:
         range_db=pictures.RANGE_DB,
         full_bar_db=FULL_BAR_DB,
     )
+
+
+def told(fact: Any) -> str:
+    """A fact of a report in words: the decision and its reason where it has them, else its plain values by name."""
+    if not isinstance(fact, Mapping):
+        return ", ".join(map(str, fact)) if isinstance(fact, list) else str(fact)
+    if {"decision", "reason"} <= fact.keys():
+        return f"{told(fact['decision']) or 'none'} ({fact['reason']})"
+    plain = {name: value for name, value in fact.items() if not isinstance(value, Mapping | list)}
+    return ", ".join(f"{name.replace('_', ' ')} {_cell(value)}" for name, value in plain.items())
 
 
 def command(facts: Facts) -> str:
