@@ -88,6 +88,14 @@ def open_questions(stage: Stage) -> list[str]:
     return [reason for reason in stage.reasons if reason != "runs on the CPU" and not reason.startswith("never: ")]
 
 
+def holds(receipt: Receipt) -> bool:
+    """Whether every NPU stage is verified, every other stage ran and agrees, and the chain was not broken off."""
+    chain = receipt.chain is None or receipt.chain.outcome == "finished"
+    return chain and all(
+        one.verdict in ("verified", "not an NPU") and not open_questions(one) for one in receipt.stages
+    )
+
+
 def write_receipt(receipt: Receipt, folder: Path) -> Path:
     """`receipt.json` for programs, `receipt.html` for people; returns the first."""
     folder.mkdir(parents=True, exist_ok=True)

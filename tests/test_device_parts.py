@@ -12,7 +12,7 @@ from android_test.adb import Phone, choose, find_adb, parse_devices
 from android_test.device import EMULATORS, Facts, never, parse_free
 from android_test.goldens import compare
 from android_test.probe import Found, keep, kept
-from android_test.receipt import not_proven
+from android_test.receipt import holds, not_proven
 from android_test.receipt_page import page_of, summary
 from android_test.run import Run, ended
 from android_test.session import libraries, session_of
@@ -219,6 +219,17 @@ def test_the_page_says_no_more_than_the_receipt() -> None:
     mixed = receipt(stages=[stage("bert", "5s"), stage("vocoder", "5s", "failed", None)])
     assert summary(mixed) == "1 of 2 NPU stages verified on SM8550. 1 of 2 probes failed."
     assert summary(receipt("cpu")).startswith("Not an NPU: every stage of this package runs on the CPU")
+
+
+def test_what_fails_the_command() -> None:
+    chain = {"bucket": "5s", "seconds_of_sound": None, "real_time_factor": None, "decibels": None, "wav": ""}
+    below = stage("tail", "5s", "not an NPU") | {"reasons": ["runs on the CPU", "waveform at 3 dB, floor 40"]}
+    assert holds(receipt())
+    assert holds(receipt("cpu", stages=[below | {"reasons": ["runs on the CPU"]}]))
+    assert not holds(receipt("cpu", stages=[below]))
+    assert not holds(receipt(stages=[stage("vocoder", "5s", "not verified")]))
+    assert not holds(receipt(stages=[stage("vocoder", "5s", "failed")]))
+    assert not holds(receipt(chain=chain | {"outcome": "tail: crashed"}))
 
 
 def test_what_was_not_proven_is_listed() -> None:
