@@ -99,6 +99,7 @@ def test_a_difference_is_black_where_nothing_differs_and_bright_at_half_again_as
     assert brightness(difference(sound, sound)) == 0
     assert brightness(difference(1.5 * sound, sound)) > 3 * brightness(difference(1.05 * sound, sound)) > 0
     assert brightness(spectrogram(sound, sound)) > 10
+    assert brightness(spectrogram(0 * sound, 0 * sound)) == 0
 
 
 def test_the_same_build_gives_the_same_bytes_and_a_second_run_does_nothing(
@@ -145,6 +146,8 @@ def test_a_missing_target_is_named_and_without_any_nothing_is_played(tmp_path: P
     page = make_page(build, ("nnapi", "cpu")).read_text(encoding="utf-8")
     assert "Not made in this build: nnapi." in words(page)
     assert faults(page) == []
+    assert 'class="box cpu"' in page
+    assert 'class="box npu"' not in page, "the cpu target runs nothing on an NPU"
     (build / "quantize" / "cpu" / "report.json").unlink()
     page = make_page(build, ("nnapi", "cpu")).read_text(encoding="utf-8")
     assert "Nothing to hear: no target is made yet." in words(page)

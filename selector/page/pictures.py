@@ -23,7 +23,7 @@ COLOURS: Final = "magma"
 
 def level(sound: Any, loudest: float) -> NDArray[np.float64]:
     """Log-mel level in dB below `loudest`, [80, frames], nothing below what is heard."""
-    return 10 * np.log10(np.maximum(mel_power(sound) / loudest, 10 ** (FLOOR_DB / 10)))
+    return 10 * np.log10(np.maximum(mel_power(sound) / max(loudest, 1e-20), 10 ** (FLOOR_DB / 10)))
 
 
 def spectrogram(sound: Any, reference: Any) -> str:

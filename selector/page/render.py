@@ -72,10 +72,11 @@ def command(facts: Facts) -> str:
 
 
 def stage_pictures(facts: Facts) -> list[str]:
-    """The chain, once where all targets run it alike, else once a target; at the first bucket."""
+    """The chain, once for each way in which targets with an NPU run it, else as `cpu` does; at the first bucket."""
     first = facts.buckets[0].name
     counted = next((target.work[first] for target in facts.targets if first in target.work), {})
-    ways = {tuple(target.runs_on.values()): target.runs_on for target in facts.targets if target.name != "cpu"}
+    with_npu = [target for target in facts.targets if target.name != "cpu"]
+    ways = {tuple(target.runs_on.values()): target.runs_on for target in with_npu or facts.targets}
     contract = {stage.name: stage.runs_on for stage in STAGES}
     return [draw_stages(counted, runs_on) for runs_on in (ways.values() or [contract])]
 
