@@ -21,13 +21,16 @@ from quantize.baselines import compare_with_baselines
 from quantize.decide import default_blocklist, excluded_groups, searched_blocklist, split_for_search, write_blocklist
 from quantize.fold_time import fold_time
 from quantize.full_size import full_size_share
+from quantize.full_size_weights import size_goal
 from quantize.gates import FLOORS, check_durations, check_forbidden, check_sound
 from quantize.groups import conv_groups, quantized_nodes
 from quantize.multiply_adds import conv_share
 from quantize.prepare import apply, prepare
 from quantize.range_table import range_table, summary, write_ranges
-from quantize.recipes import RECIPES, Recipe, recipe
-from quantize.text_stages import TextSide, choose_text_side
+from quantize.recipes import ON_CPU, RECIPES, Recipe, recipe
+from quantize.sizes import megabytes_by_stage
+from quantize.storage import Stored
+from quantize.text_stages import Readers, TextSide, choose_storage, choose_text_side, make_readers
 from quantize.verify import Judge, average, make_judge, rounded
 
 
@@ -39,6 +42,8 @@ class Inputs:
     statistics: store.Statistics
     judge: Judge  # on the first bucket; nothing is chosen by what it hears
     searcher: Judge  # other held-out sentences, by which a block-list is chosen
+    readers: Readers  # of the text stages, in the same bucket
+    stored: tuple[Stored, ...]  # the CPU stages' weights, the same for every target
     buckets: Sequence[Bucket]
 
 
@@ -66,7 +71,7 @@ def main(arguments: list[str] | None = None) -> int:
         if is_up_to_date(folder, wanted):
             console.say(f"{folder} is up to date")
             continue
-        inputs = inputs or gather(source, calibrated, ranged["split"]["held_out"], buckets)
+        inputs = inputs or gather(source, calibrated, ranged["split"], buckets)
         if folder.exists():
             shutil.rmtree(folder)
         start(folder)
@@ -78,9 +83,9 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def gather(source: Path, calibrated: Path, held_out: list[dict[str, Any]], buckets: Sequence[Bucket]) -> Inputs:
+def gather(source: Path, calibrated: Path, split: dict[str, Any], buckets: Sequence[Bucket]) -> Inputs:
     """Calibration's statistics, and the held-out part spoken by the float chain."""
-    samples = []
+    samples, held_out = [], split["held_out"]
     with console.progress("speak the held-out part", len(held_out)) as advance:
         for spoken in speak(source, buckets[0], [Utterance(**u) for u in held_out]):
             advance(spoken.utterance.voice)
@@ -88,7 +93,12 @@ def gather(source: Path, calibrated: Path, held_out: list[dict[str, Any]], bucke
                 samples.append(spoken)
     searched, judged = split_for_search(samples)
     judge, searcher = (make_judge(source, buckets[0], part) for part in (judged, searched))
-    return Inputs(source, store.read(calibrated), judge, searcher, buckets)
+    with console.progress("read the text", 2) as advance:
+        advance("held-out sentences by several voices")
+        readers = make_readers(source, buckets[0], split)
+        advance("in how many bits weights are stored")
+        stored = choose_storage(source, buckets[0], readers, ON_CPU)
+    return Inputs(source, store.read(calibrated), judge, searcher, readers, stored, buckets)
 
 
 def make_target(
@@ -112,9 +122,10 @@ def make_target(
     parts = 1 + len(inputs.buckets) * len(STAGES)
     with ModelFolder(folder) as models, console.progress(f"quantize {chosen.name}", parts) as advance:
         advance("try the text stages")
-        text_side = TextSide(None, (), {})
+        text_side = TextSide(None, (), ())
         if "bert" in stages:
-            text_side = choose_text_side(inputs.source, first, judge.samples, inputs.statistics["bert"], chosen)
+            seen_text = inputs.statistics["bert"]
+            text_side = choose_text_side(inputs.source, first, inputs.readers, seen_text, chosen, inputs.stored)
         for bucket in inputs.buckets:
             for stage in STAGES:
                 advance(f"{stage.name} {bucket.name}")
@@ -144,8 +155,10 @@ def make_target(
         "convolution_share": round(conv_share(model, nodes), 4),
         "convolution_share_full_size": round(full_size_share(excluded), 4),
         "ranges": summary(ranges) if ranges else {},
-        "text_stages": text_side.facts,
+        "text_stages": text_side.facts(),
         "megabytes": round(megabytes, 1),
+        "megabytes_by_stage": megabytes_by_stage(folder, [s.name for s in STAGES], [b.name for b in inputs.buckets]),
+        "size_goal": size_goal(excluded, text_side, on_cpu="vocoder" in chosen.compact),
     }
     if compare:
         table = compare_with_baselines(model, seen, nodes, bits, judge)
@@ -164,7 +177,9 @@ def say_result(chosen: Recipe, whole: dict[str, Any]) -> None:
     console.say(
         f"{chosen.name}: {quality['snr_db']:.1f} dB, log-mel {quality['mel_db']:.2f} dB, "
         f"{whole['convolution_share']:.1%} of the convolutions' multiply-adds "
-        f"({whole['convolution_share_full_size']:.1%} at full size), {whole['megabytes']:.1f} MB, "
+        f"({whole['convolution_share_full_size']:.1%} at full size), {whole['megabytes']:.1f} MB "
+        f"({whole['size_goal']['megabytes']['total']:.0f} at full size, "
+        f"{'within' if whole['size_goal']['met'] else 'beyond'} {whole['size_goal']['goal']:g}), "
         f"{whole['seconds']:.0f} s, {whole['peak_memory_mb']} MB at the peak"
     )
     for name, row in whole.get("comparison", {}).items():

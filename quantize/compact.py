@@ -1,50 +1,132 @@
-"""Weights of float stages in 16 bits on disk, float32 in memory.
+"""Weights of float stages in 16, 12 or 8 bits on disk, float32 in memory.
 
 Before   float32 initializers of LSTMs, convolutions, embeddings and style layers
-After    int16 initializers, each behind a Cast and a Mul by one scale a row; the runtime folds both when it loads
+After    integers and one scale a row, brought back by plain nodes, which the runtime folds when it loads:
+           16, 8   int16 or int8, Cast, Mul
+           12      q = 16 * high + low - 8: int8 `high`, and two nibbles `low` in a uint8, the left half of a row's
+                   columns above the right half's; Cast, Mul, Floor, Sub and Concat take them apart
 Why      text to pitch is 28 million parameters: 112 MB that the NPU's share (53 MB in 8 bits) should not be buried
-         under. A row's numbers are of one size, so int16 is closer to them than float16 with its 11 bits
-Price    at most 1 / 65,534 of a row's largest weight; the gate is that no token's frames change. Measured at full
-         size, random weights, 16 sentences: none changed (float16: in one sentence), F0 at 94 dB, energy at 83 dB.
-         Only for what a CPU runs: NNAPI takes no integer data there
+         under. A row's numbers are of one size, so int16 is closer to them than float16 with its 11 bits; 12 bits are
+         at 70 dB, far below what the vocoder's integers add. DequantizeLinear would say the same in one node, but
+         the runtime does not fold it: the weights would be made again in every run
+Price    at most half a step, a step being a row's largest weight over 32,767, 2,039 or 127; `storage.py` decides who
+         takes what, by gates. Only for what a CPU runs: NNAPI takes no integer data there
 """
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-SMALLEST: Final = 1024  # numbers; below, two nodes cost more than they save
-STEPS: Final = 32767
+Bits = Literal[8, 12, 16]
+
+SMALLEST: Final = 1024  # numbers; below, the nodes cost more than they save
+NIBBLE: Final = 16
+STEPS: Final[Mapping[Bits, int]] = {8: 127, 12: 127 * NIBBLE + NIBBLE // 2 - 1, 16: 32767}
+
+
+def large_weights(model: onnx.ModelProto) -> dict[str, int]:
+    """The weights worth storing in fewer bits: name -> how many numbers."""
+    return {
+        tensor.name: size
+        for tensor in model.graph.initializer
+        for size in [int(np.prod(tensor.dims))]
+        if tensor.data_type == TensorProto.FLOAT and len(tensor.dims) >= 2 and size >= SMALLEST
+    }
+
+
+def store_compactly(model: onnx.ModelProto, bits: Mapping[str, Bits]) -> onnx.ModelProto:
+    """A copy of `model` whose weights named in `bits` are integers with a scale a row."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    parts = _Parts(copy.graph)
+    del copy.graph.initializer[:], copy.graph.node[:]
+    for tensor in model.graph.initializer:
+        if tensor.name in bits:
+            parts.add(tensor.name, numpy_helper.to_array(tensor), bits[tensor.name])
+        else:
+            copy.graph.initializer.append(tensor)
+    copy.graph.initializer.extend(parts.stored)
+    copy.graph.node.extend([*parts.nodes, *model.graph.node])
+    return copy
 
 
 def store_in_16_bits(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy of `model` whose large weights are int16 with a scale a row."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    nodes: list[onnx.NodeProto] = []
-    scales: list[onnx.TensorProto] = []
-    for tensor in copy.graph.initializer:
-        if tensor.data_type != TensorProto.FLOAT or len(tensor.dims) < 2 or int(np.prod(tensor.dims)) < SMALLEST:
-            continue
-        array = numpy_helper.to_array(tensor).astype(np.float64)
+    """All large weights of `model` in 16 bits."""
+    return store_compactly(model, dict.fromkeys(large_weights(model), 16))
+
+
+def stored_bytes(numbers: int, bits: Bits) -> int:
+    """What that many weights take, without their scales."""
+    return numbers * bits // 8
+
+
+class _Parts:
+    """The initializers and nodes that stand for weights; every value's shape goes into `graph`."""
+
+    def __init__(self, graph: onnx.GraphProto) -> None:
+        self.graph = graph
+        self.stored: list[onnx.TensorProto] = []
+        self.nodes: list[onnx.NodeProto] = []
+
+    def add(self, name: str, weight: NDArray[np.float32], bits: Bits) -> None:
+        """`weight` of any shape, under its own name behind the nodes."""
         # [2, 4 H, C] of an LSTM has a row for each gate and direction; everything else has its rows first.
-        axes = (2,) if array.ndim == 3 else tuple(range(1, array.ndim))
-        scale = (np.maximum(np.abs(array).max(axes, keepdims=True), 1e-30) / STEPS).astype(np.float32)
-        name = tensor.name
-        stored = np.round(array / scale).clip(-STEPS, STEPS).astype(np.int16)
-        tensor.CopyFrom(numpy_helper.from_array(stored, f"{name}.int16"))
-        scales.append(numpy_helper.from_array(scale, f"{name}.scale"))
-        cast = f"{name}.cast"
-        nodes.append(helper.make_node("Cast", [f"{name}.int16"], [cast], f"/{name}/Cast", to=TensorProto.FLOAT))
-        nodes.append(helper.make_node("Mul", [cast, f"{name}.scale"], [name], f"/{name}/Mul"))
-        for value in (cast, name):
-            copy.graph.value_info.append(helper.make_tensor_value_info(value, TensorProto.FLOAT, list(array.shape)))
-    copy.graph.initializer.extend(scales)
-    nodes.extend(copy.graph.node)
-    del copy.graph.node[:]
-    copy.graph.node.extend(nodes)
-    return copy
+        rows = weight.reshape((-1, weight.shape[2]) if weight.ndim == 3 else (len(weight), -1)).astype(np.float64)
+        scale = (np.maximum(np.abs(rows).max(1, keepdims=True), 1e-30) / STEPS[bits]).astype(np.float32)
+        steps = np.round(rows / scale).clip(-STEPS[bits], STEPS[bits]).astype(np.int16)
+        whole = self.unpack(name, steps) if bits == 12 else self.cast(name, steps.astype(f"int{bits}"))
+        factor = self.store(f"{name}.scale", scale)
+        flat = weight.shape == rows.shape
+        scaled = self.node("Mul", [whole, factor], name if flat else f"{name}.rows", rows.shape)
+        if not flat:
+            shape = self.store(f"{name}.shape", np.array(weight.shape, np.int64))
+            self.node("Reshape", [scaled, shape], name, weight.shape)
+
+    def unpack(self, name: str, steps: NDArray[np.int16]) -> str:
+        """12 bits in two tensors, and back: [R, C]."""
+        count, columns = steps.shape
+        half = (columns + 1) // 2
+        raised = np.pad(steps, ((0, 0), (0, 2 * half - columns))) + NIBBLE // 2
+        high, low = np.divmod(raised, NIBBLE)
+        packed = low[:, :half] * NIBBLE + low[:, half:]
+        sixteen, eight = (self.store(f"{name}.{n}", np.array(n, np.float32)) for n in (NIBBLE, NIBBLE // 2))
+        wide, narrow = (count, 2 * half), (count, half)
+        pairs = self.cast(f"{name}.nibbles", packed.astype(np.uint8))
+        inverse = self.store(f"{name}.inverse", np.array(1 / NIBBLE, np.float32))
+        left = self.node(
+            "Floor", [self.node("Mul", [pairs, inverse], f"{name}.sixteenths", narrow)], f"{name}.left", narrow
+        )
+        shifted = self.node("Mul", [left, sixteen], f"{name}.left16", narrow)
+        right = self.node("Sub", [pairs, shifted], f"{name}.right", narrow)
+        lows = self.node("Concat", [left, right], f"{name}.lows", wide, axis=1)
+        centred = self.node("Sub", [lows, eight], f"{name}.centred", wide)
+        highs = self.node("Mul", [self.cast(name, high.astype(np.int8)), sixteen], f"{name}.highs", wide)
+        whole = self.node("Add", [highs, centred], f"{name}.whole", wide)
+        if 2 * half == columns:
+            return whole
+        ends = [
+            self.store(f"{name}.{k}", np.array([v], np.int64)) for k, v in (("from", 0), ("to", columns), ("axis", 1))
+        ]
+        return self.node("Slice", [whole, *ends], f"{name}.real", (count, columns))
+
+    def cast(self, name: str, steps: NDArray[np.integer]) -> str:
+        """Stored integers as float32."""
+        stored = self.store(f"{name}.{steps.dtype}", steps)
+        return self.node("Cast", [stored], f"{name}.cast", steps.shape, to=TensorProto.FLOAT)
+
+    def store(self, name: str, array: NDArray[np.generic]) -> str:
+        """An initializer."""
+        self.stored.append(numpy_helper.from_array(array, name))
+        return name
+
+    def node(self, kind: str, inputs: list[str], output: str, shape: tuple[int, ...], **attributes: int) -> str:
+        """A node with one float output of that shape."""
+        self.nodes.append(helper.make_node(kind, inputs, [output], f"/{output}/{kind}", **attributes))
+        self.graph.value_info.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, shape))
+        return output

@@ -1,99 +1,188 @@
-"""The text side of a target: `bert` in integers where its gate holds, weights of CPU stages in half the bytes.
+"""The text side of a target: `bert` in integers as far as its gate holds, CPU stages' weights in fewer bits.
 
-A token that lasts a frame longer moves everything behind it: no signal-to-noise ratio is good enough if one count
-changes. So every decision here is tried on all held-out sentences, and undone where a count changes.
+Parts and bits are chosen on sentences of the calibration part; the whole is judged on held-out sentences by several
+voices, heard and unheard, and takes a step back where it does not hold.
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import onnx
 
-from calibrate.capture import Sample
+from calibrate.corpus import Utterance
 from calibrate.ranges import choose
 from calibrate.store import Channels
-from export_onnx.chain import Chain
 from export_onnx.contracts import Bucket
 from export_onnx.storage import load
-from quantize.compact import store_in_16_bits
-from quantize.gates import changed_durations
+from quantize.albert import Choice, Part, albert_parts, choose_parts
+from quantize.compact import Bits, large_weights, store_compactly, store_in_16_bits
 from quantize.prepare import METHOD, quantized_values
 from quantize.qdq import Plan, quantize_convolutions
 from quantize.recipes import Recipe
+from quantize.storage import LADDER, Store, Stored, choose_bits, stores_of
+from quantize.text_quality import TEXT_STAGES, Reader, TextQuality, make_reader
 
-COUNTING: Final[tuple[str, ...]] = ("bert", "duration")  # the stages that decide how long a token lasts
+SEARCH_SENTENCES: Final = 16
+JUDGING_VOICES: Final = 4  # each says every held-out sentence
 
 
 @dataclass(frozen=True)
 class TextSide:
-    """What happens to the stages before the vocoder.
+    """What happens to the stages before the vocoder, and to float weights of the vocoder where a CPU runs it.
 
     Attributes:
         bert: the plan of its convolutions, or None: float.
-        compacted: stages whose weights are stored in 16 bits.
-        facts: for the report.
+        stored: of the CPU's stages: what takes how many bits.
+        rest: stages whose large weights, as far as they are float, take 16 bits.
+        choice: bert's parts, where it was tried.
+        verdict: what the held-out sentences said.
     """
 
     bert: Plan | None
-    compacted: tuple[str, ...]
-    facts: Mapping[str, Any]
+    stored: tuple[Stored, ...]
+    rest: tuple[str, ...]
+    choice: Choice | None = None
+    verdict: Mapping[str, Any] = field(default_factory=dict)
 
     def apply(self, stage: str, model: onnx.ModelProto) -> onnx.ModelProto:
         """The graph that ships, at any bucket."""
         if stage == "bert" and self.bert is not None:
-            return quantize_convolutions(model, self.bert)
-        return store_in_16_bits(model) if stage in self.compacted else model
+            model = quantize_convolutions(model, self.bert)
+        if stage in self.rest:
+            return store_in_16_bits(model)
+        left = large_weights(model)  # of a convolution in integers, none
+        bits: dict[str, Bits] = {
+            name: one.bits
+            for one in self.stored
+            if one.bits is not None and one.store.stage == stage
+            for name in one.store.weights
+            if name in left
+        }
+        return store_compactly(model, bits) if bits else model
+
+    def lossy(self) -> bool:
+        """Whether anything is not as it was."""
+        return self.bert is not None or any(one.bits for one in self.stored)
+
+    def facts(self) -> dict[str, Any]:
+        """Decisions and evidence, for the report."""
+        facts: dict[str, Any] = {}
+        if self.choice:
+            done, whole = len(self.choice.quantized), len(self.choice.order)
+            facts["bert"] = {
+                "decision": "quantized" if done == whole else "quantized in part" if done else "float",
+                "reason": "each part alone on sentences of the calibration part; the whole on held-out ones",
+                "share_of_weights": round(self.choice.share(), 4),
+                "parts": self.choice.facts(),
+            }
+        facts |= {f"storage of {one.store.name}": one.facts() for one in self.stored}
+        return {**facts, "held_out": dict(self.verdict)} if self.verdict else facts
 
 
-def choose_text_side(
-    folder: Path, bucket: Bucket, samples: Sequence[Sample], seen: Mapping[str, Channels], chosen: Recipe
-) -> TextSide:
-    """Tries integers in `bert` and 16-bit storage, on every sample.
+@dataclass(frozen=True)
+class Readers:
+    """Two sets of sentences: one to choose with, one to judge."""
+
+    search: Reader
+    judge: Reader
+
+
+def make_readers(folder: Path, bucket: Bucket, split: Mapping[str, Sequence[Mapping[str, Any]]]) -> Readers:
+    """From the split that calibration recorded.
 
     Args:
         folder: the float stages.
-        samples: held-out sentences.
+        split: `calibration` and `held_out`, each a list of `Utterance`'s fields.
+    """
+    known, held = ([Utterance(**one) for one in split[part]] for part in ("calibration", "held_out"))
+    voices = sorted({one.voice for one in held})
+    speakers = voices[-1:] + voices[: JUDGING_VOICES - 1] if len(voices) > JUDGING_VOICES else voices  # last: unheard
+    step = max(1, len(known) // SEARCH_SENTENCES)
+    return Readers(
+        make_reader(folder, bucket, known[::step][:SEARCH_SENTENCES]),
+        make_reader(folder, bucket, [replace(one, voice=voice) for one in held for voice in speakers]),
+    )
+
+
+def choose_storage(folder: Path, bucket: Bucket, readers: Readers, stages: Sequence[str]) -> tuple[Stored, ...]:
+    """In how many bits the weights of `stages` are stored, each part tried alone; the order is `TEXT_STAGES`'."""
+    graphs = {stage: load(folder / f"{stage}_{bucket.name}.onnx") for stage in TEXT_STAGES if stage in stages}
+
+    def listen(store: Store, bits: Bits) -> TextQuality:
+        graph = store_compactly(graphs[store.stage], dict.fromkeys(store.weights, bits))
+        return readers.search.compare({store.stage: graph})
+
+    return tuple(choose_bits(store, partial(listen, store), readers.judge.tokens) for store in stores_of(graphs))
+
+
+def choose_text_side(
+    folder: Path,
+    bucket: Bucket,
+    readers: Readers,
+    seen: Mapping[str, Channels],
+    chosen: Recipe,
+    stored: Sequence[Stored],
+) -> TextSide:
+    """Decides what of `bert` is in integers, judges the whole, steps back where it does not hold.
+
+    Args:
+        folder: the float stages.
         seen: calibration's statistics of `bert`.
         chosen: the target's recipe.
+        stored: `choose_storage`'s, of the stages that every target's CPU runs.
     """
-    graphs = {stage: load(folder / f"{stage}_{bucket.name}.onnx") for stage in COUNTING}
-    model, bits = graphs["bert"], chosen.activation_bits
-    nodes = tuple(node.name for node in model.graph.node if node.op_type == "Conv")
-    ranges = {value: choose(seen[value].histogram(), METHOD, bits) for value in quantized_values(model, nodes)}
-    plan = Plan(nodes, ranges, bits, {})
-    with tempfile.TemporaryDirectory() as scratch:
+    graphs = {stage: load(folder / f"{stage}_{bucket.name}.onnx") for stage in TEXT_STAGES}
+    bert = graphs["bert"]
 
-        def changes(replaced: Mapping[str, onnx.ModelProto]) -> int:
-            paths = {}
-            for stage, graph in replaced.items():
-                paths[stage] = Path(scratch) / f"{stage}.onnx"
-                onnx.save(graph, paths[stage])
-            return len(changed_durations(Chain(folder, bucket, paths), samples))
+    def plan(parts: Sequence[Part]) -> Plan | None:
+        nodes = tuple(conv for part in parts for conv in part.convs)
+        values = quantized_values(bert, nodes)
+        ranges = {value: choose(seen[value].histogram(), METHOD, chosen.activation_bits) for value in values}
+        return Plan(nodes, ranges, chosen.activation_bits, {}) if nodes else None
 
-        in_integers = changes({"bert": quantize_convolutions(model, plan)})
-        smaller = [stage for stage in COUNTING if stage in chosen.compact and (stage != "bert" or in_integers)]
-        replaced: dict[str, onnx.ModelProto] = {stage: store_in_16_bits(graphs[stage]) for stage in smaller}
-        if not in_integers:
-            replaced["bert"] = quantize_convolutions(model, plan)
-        together = changes(replaced)
-    gate = f"of {len(samples)} held-out sentences change frames"
-    kept_float = COUNTING if together else ()
-    return TextSide(
-        None if in_integers else plan,
-        tuple(stage for stage in chosen.compact if stage not in kept_float),
-        {
-            "bert": {
-                "decision": "float" if in_integers else "quantized",
-                "reason": f"u{bits}/s8 convolutions: {in_integers} {gate}",
-            },
-            "16-bit storage": {
-                "decision": [stage for stage in smaller if not together],
-                "reason": f"{' and '.join(smaller)} in int16: {together} {gate}",
-            },
-        },
-    )
+    def listen(parts: tuple[Part, ...]) -> TextQuality:
+        whole = TextSide(plan(parts), (), ()).apply("bert", bert)
+        return readers.search.compare({"bert": whole}, "duration")
+
+    choice = choose_parts(albert_parts(bert), listen, readers.judge.tokens)
+    left_float = choose_storage(folder, bucket, readers, [stage for stage in chosen.compact if stage == "bert"])
+    rest = tuple(stage for stage in chosen.compact if stage not in TEXT_STAGES)
+    kept = (*left_float, *(one for one in stored if one.store.stage in chosen.compact))
+    steps_back: list[str] = []
+    while True:
+        side = TextSide(plan(choice.quantized), kept, rest, choice)
+        quality = readers.judge.compare({stage: side.apply(stage, graph) for stage, graph in graphs.items()})
+        failures = quality.failures()
+        if failures:
+            steps_back.append("; ".join(failures))
+        if not failures or not side.lossy():
+            return replace(side, verdict=_verdict(readers, quality, steps_back))
+        choice, kept = step_back(choice, kept, quality.changed > 0)
+
+
+def step_back(choice: Choice, stored: tuple[Stored, ...], counted: bool) -> tuple[Choice, tuple[Stored, ...]]:
+    """The next careful choice: a count that changes is cured where counts are made, anything else where it is not.
+
+    First what is stored in the fewest bits takes more, up to 16; then a part of bert leaves; then float32 remains.
+    """
+    fewest = min((one.bits for one in stored if one.bits and one.store.counts == counted), default=None)
+    if counted and choice.quantized and fewest in (None, LADDER[-1]):
+        return choice.without_next(), stored
+    if fewest is None:  # not where it should be: everywhere
+        return replace(choice, quantized=()), tuple(replace(one, bits=None) for one in stored)
+    return choice, tuple(one.safer() if one.bits == fewest and one.store.counts == counted else one for one in stored)
+
+
+def _verdict(readers: Readers, quality: TextQuality, steps_back: Sequence[str]) -> dict[str, Any]:
+    short = {k: v if isinstance(v, int) else float(f"{v:.4g}") for k, v in asdict(quality).items()}
+    return {
+        "decision": "passed" if not quality.failures() else "failed",
+        "reason": f"{len(readers.judge.spoken)} held-out utterances, {readers.judge.tokens} tokens",
+        "steps_back": list(steps_back),
+        **short,
+    }

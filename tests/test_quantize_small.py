@@ -27,18 +27,15 @@ from export_onnx.decibels import snr
 from export_onnx.errors import ContractError, ParityError
 from export_onnx.export import export_stage
 from export_onnx.storage import load
-from quantize.compact import store_in_16_bits
 from quantize.equalize import Affine, changed_values, equalize
 from quantize.full_size import full_size_share, multiply_adds_a_frame
-from quantize.gates import FLOORS, changed_durations, check_durations, check_forbidden, check_sound
+from quantize.gates import FLOORS, check_durations, check_forbidden, check_sound
 from quantize.groups import conv_groups, quantized_nodes
 from quantize.multiply_adds import conv_multiply_adds
 from quantize.prepare import apply, prepare
 from quantize.qdq import Plan, quantize_convolutions
 from quantize.range_table import range_table, summary
-from quantize.recipes import recipe
 from quantize.sites import vocoder_sites
-from quantize.text_stages import choose_text_side
 from quantize.verify import Judge, Quality, average, compare, make_judge
 from tests.conftest import Small
 
@@ -293,24 +290,6 @@ def test_changed_durations_are_rejected(bench: Bench, tmp_path: Path) -> None:
     onnx.save(planted, tmp_path / f"duration_{bucket.name}.onnx")
     with pytest.raises(ParityError, match="Keep the text stages in float"):
         check_durations("planted", tmp_path, bucket, samples)
-
-
-def test_text_stages_are_decided_by_durations(bench: Bench) -> None:
-    side = choose_text_side(bench.folder, bench.bucket, bench.judge.samples, bench.statistics["bert"], recipe("cpu"))
-    assert side.facts["bert"]["decision"] in ("quantized", "float")
-    assert "held-out sentences" in side.facts["bert"]["reason"]
-    model = load(bench.folder / f"duration_{bench.bucket.name}.onnx")
-    stored = store_in_16_bits(model)
-    assert len(stored.SerializeToString()) < 0.65 * len(model.SerializeToString())
-    onnx.checker.check_model(stored, full_check=True)
-
-
-def test_16_bit_weights_keep_durations(bench: Bench, tmp_path: Path) -> None:
-    from export_onnx.chain import Chain
-
-    path = tmp_path / "duration.onnx"
-    onnx.save(store_in_16_bits(load(bench.folder / f"duration_{bench.bucket.name}.onnx")), path)
-    assert not changed_durations(Chain(bench.folder, bench.bucket, {"duration": path}), bench.judge.samples)
 
 
 def test_the_formula_counts_what_the_graph_counts(bench: Bench, small: Small) -> None:
