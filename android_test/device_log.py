@@ -12,6 +12,21 @@ TYPES: Final = {0: "unknown", 1: "other", 2: "CPU", 3: "GPU", 4: "accelerator"}
 REFERENCE: Final = "nnapi-reference"  # NNAPI's own CPU implementation
 
 
+LAST: Final = 200  # lines that are kept whatever they say
+
+
+def condensed(log: str) -> str:
+    """The lines about devices, the errors, and the last ones; dots for what is left out between."""
+    lines = log.splitlines()
+    kept: list[str] = []
+    for number, line in enumerate(lines):
+        if number >= len(lines) - LAST or PATTERN.search(line) or line[:2] in ("3 ", "4 "):
+            kept.append(line)
+        elif not kept or kept[-1] != "...":
+            kept.append("...")
+    return "\n".join(kept)
+
+
 @dataclass(frozen=True)
 class NnapiDevice:
     """One device that NNAPI offered to the session."""

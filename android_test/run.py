@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Literal
 
 from android_test.adb import QUICK, DeviceLostError, Phone
+from android_test.device_log import condensed
 from android_test.goldens import shape_of
 from android_test.session import Session
 from selector.manifest import BucketContract, StageContract
@@ -21,7 +22,7 @@ Outcome = Literal["finished", "refused", "disk full", "crashed", "timeout", "gar
 KILLED: Final = (137, 124)  # 128 + SIGKILL; what some `timeout` programs say instead
 SIGNALS: Final = {132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL", 139: "SIGSEGV"}
 LOG_MARK: Final = "LOG-OF-THE-RUNTIME"
-LOG_LINES: Final = 400  # of the runtime's log that are kept
+LOG_LINES: Final = 20_000  # of the runtime's log that are fetched
 # Where a phone's DSP looks for the skel library: semicolons, ours first.
 ADSP_FOLDERS: Final = ("/vendor/lib/rfsa/adsp", "/vendor/dsp/cdsp", "/vendor/dsp", "/dsp")
 
@@ -36,7 +37,7 @@ class Run:
     phase: str = ""  # how far it came
     seconds: float = 0.0
     result: dict[str, Any] = field(default_factory=dict)  # the runner's, see runner/result.hpp
-    log: str = ""  # the runtime's, its last lines
+    log: str = ""  # the runtime's, condensed
     printed: str = ""  # its standard output's last lines, where there was no result
 
     def as_dict(self) -> dict[str, Any]:
@@ -97,7 +98,8 @@ def run(phone: Phone, job: Job, folder: str, limit: float) -> Run:
         done = phone.shell(command, limit + QUICK)
     except DeviceLostError as error:
         return Run("lost", str(error), seconds=round(time.monotonic() - started, 2))
-    printed, _, log = done.stdout.rpartition(f"\n{LOG_MARK}\n")
+    printed, _, whole = done.stdout.rpartition(f"\n{LOG_MARK}\n")
+    log = condensed(whole)
     return ended(done.status, printed or done.stdout, done.stderr, log, time.monotonic() - started, limit)
 
 

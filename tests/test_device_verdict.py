@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from android_test.device_log import NnapiDevice, nnapi_devices
+from android_test.device_log import NnapiDevice, condensed, nnapi_devices
 from android_test.device_verdict import Evidence, judge
 from android_test.probe import run_of
 
@@ -89,6 +89,16 @@ def test_a_qnn_backend_that_is_no_htp_is_refused() -> None:
     result = held.run.result | {"options": {"backend_path": "/data/local/tmp/libQnnCpu.so"}}
     verdict = judge(dataclasses.replace(held, run=dataclasses.replace(held.run, result=result)))
     assert "strict: QNN's backend was /data/local/tmp/libQnnCpu.so, not HTP" in verdict.reasons
+
+
+def test_a_long_log_keeps_its_devices_and_errors() -> None:
+    first, last = "1 [Name: [qti-dsp], Type [4]], ", "1 [Name: [nnapi-reference], Type [2]], "
+    long = "\n".join([first, *["1 noise"] * 3000, last, "3 an error", *["1 noise"] * 3000])
+    short = condensed(long)
+    assert len(short.splitlines()) < 300
+    assert "3 an error" in short
+    assert nnapi_devices(short) == nnapi_devices(long) == (NnapiDevice("nnapi-reference", "CPU"),)
+    assert condensed(first) == first
 
 
 def test_only_the_last_block_of_devices_counts() -> None:
