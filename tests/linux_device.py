@@ -80,18 +80,21 @@ class LinuxDevice:
         data = f"{self.tree}/data"
         script = (
             f"mkdir -p {data} && mount -t tmpfs -o size={self.room} tmpfs {data} && mkdir -p {data}/local/tmp && "
-            f"ip link set lo up && exec sleep infinity"
+            f"ip link set lo up && echo ready && exec sleep infinity"
         )
-        self._net = subprocess.Popen(["unshare", "--net", "--mount", "sh", "-c", script])
+        holder = ["unshare", "--net", "--mount", "sh", "-c", script]
+        self._net = subprocess.Popen(holder, stdout=subprocess.PIPE)
+        # Until it has said so, its namespaces may still be ours: nothing may be started in them.
+        assert self._net.stdout is not None
+        if self._net.stdout.readline() != b"ready\n":
+            raise RuntimeError("no network or storage for the device")
+        assert os.readlink(f"/proc/{self._net.pid}/ns/net") != os.readlink("/proc/self/ns/net")
         real = shutil.which("adb")
         self.adb.write_text(
             f"#!/bin/sh\nHOME='{self.work}' ADB_LOCAL_TRANSPORT_MAX_PORT=5554 "
             f'exec nsenter --net --target {self._net.pid} {real} "$@"\n'
         )
         self.adb.chmod(0o755)
-        until = time.monotonic() + 10
-        while b"LOOPBACK,UP" not in self._inside("ip", "link", "show", "lo") and time.monotonic() < until:
-            time.sleep(0.05)
         self.plug()
 
     def plug(self) -> None:
@@ -122,6 +125,8 @@ class LinuxDevice:
             if process is not None:
                 process.kill()
                 process.wait()
+                if process.stdout is not None:
+                    process.stdout.close()
 
     def shell(self, command: str) -> str:
         """What a command on the device prints."""
@@ -132,11 +137,6 @@ class LinuxDevice:
         subprocess.run([self.adb, "connect", SERIAL], capture_output=True, check=False)
         asked = [self.adb, "-s", SERIAL, "get-state"]
         return subprocess.run(asked, capture_output=True, check=False).stdout.strip() == b"device"
-
-    def _inside(self, *command: str) -> bytes:
-        assert self._net is not None
-        whole = ["nsenter", "--net", "--target", str(self._net.pid), *command]
-        return subprocess.run(whole, capture_output=True, check=False).stdout
 
 
 @contextlib.contextmanager
