@@ -65,7 +65,7 @@ def write_readme(result: Mapping[str, Any], path: Path) -> None:
 A small Kokoro, trained by this project: the original's architecture and checkpoint format at other widths
 ({result["parameters"] / 1e6:.1f} M parameters, {result["bytes"] / 1e6:.1f} MB in float16), taught by espeak-ng.
 It is there so that export, quantization and packaging can be heard and measured without a download. It is no
-product: it sounds like its teacher, a formant synthesizer, and less clear.
+product: it sounds like its teacher, a formant synthesizer.
 
 `WEIGHTS=demo` uses it. The voices, all American English at {RATE} words a minute:
 
@@ -121,7 +121,7 @@ average of the weights.
 
 ## What falls short
 
-- Training ended early: all its losses were still falling. More steps are the first thing to try.
+- It was trained for one small budget; more steps, more sentences and an adversary were not tried.
 - Formants move less than the teacher's and upper harmonics are smeared, as spectral losses without an adversary leave
   them: the recognizer's errors above say how much is lost.
 - F0 is guessed from the text; at voicing edges it glides where the teacher's jumps.
