@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -159,6 +160,7 @@ def main() -> int:
         return 1
     with linux_device(WORK / "by_hand", 2 << 30) as device:
         print(f"make verify-device ADB={device.adb} SERIAL={SERIAL} RUNNER=build/android_test/runner/linux TARGET=cpu")
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C, also behind `&`
         with contextlib.suppress(KeyboardInterrupt):
             while True:
                 time.sleep(3600)
