@@ -3,13 +3,14 @@
 Before   float32 initializers of LSTMs, convolutions, embeddings and style layers
 After    integers and one scale a row, brought back by plain nodes, which the runtime folds when it loads:
            16, 8   int16 or int8, Cast, Mul
-           12      q = 16 * high + low - 8: int8 `high`, and two nibbles `low` in a uint8, the left half of a row's
-                   columns above the right half's; Cast, Mul, Floor, Sub and Concat take them apart
+           12      q = 16 * high + low: int8 `high`, and two nibbles `low` in a uint8, the left half of a row's columns
+                   above the right half's; BitShift, Mod and Concat take them apart, before Cast makes them float: a
+                   runtime that folds holds every value between for a moment
 Why      text to pitch is 28 million parameters: 112 MB that the NPU's share (53 MB in 8 bits) should not be buried
          under. A row's numbers are of one size, so int16 is closer to them than float16 with its 11 bits; 12 bits are
          at 70 dB, far below what the vocoder's integers add. DequantizeLinear would say the same in one node, but
          the runtime does not fold it: the weights would be made again in every run
-Price    at most half a step, a step being a row's largest weight over 32,767, 2,039 or 127; `storage.py` decides who
+Price    at most half a step, a step being a row's largest weight over 32,767, 2,047 or 127; `storage.py` decides who
          takes what, by gates. Only for what a CPU runs: NNAPI takes no integer data there
 """
 
@@ -27,7 +28,7 @@ Bits = Literal[8, 12, 16]
 
 SMALLEST: Final = 1024  # numbers; below, the nodes cost more than they save
 NIBBLE: Final = 16
-STEPS: Final[Mapping[Bits, int]] = {8: 127, 12: 127 * NIBBLE + NIBBLE // 2 - 1, 16: 32767}
+STEPS: Final[Mapping[Bits, int]] = {8: 127, 12: 127 * NIBBLE + NIBBLE - 1, 16: 32767}
 
 
 def large_weights(model: onnx.ModelProto) -> dict[str, int]:
@@ -92,22 +93,19 @@ class _Parts:
         """12 bits in two tensors, and back: [R, C]."""
         count, columns = steps.shape
         half = (columns + 1) // 2
-        raised = np.pad(steps, ((0, 0), (0, 2 * half - columns))) + NIBBLE // 2
-        high, low = np.divmod(raised, NIBBLE)
-        packed = low[:, :half] * NIBBLE + low[:, half:]
-        sixteen, eight = (self.store(f"{name}.{n}", np.array(n, np.float32)) for n in (NIBBLE, NIBBLE // 2))
-        wide, narrow = (count, 2 * half), (count, half)
-        pairs = self.cast(f"{name}.nibbles", packed.astype(np.uint8))
-        inverse = self.store(f"{name}.inverse", np.array(1 / NIBBLE, np.float32))
-        left = self.node(
-            "Floor", [self.node("Mul", [pairs, inverse], f"{name}.sixteenths", narrow)], f"{name}.left", narrow
-        )
-        shifted = self.node("Mul", [left, sixteen], f"{name}.left16", narrow)
-        right = self.node("Sub", [pairs, shifted], f"{name}.right", narrow)
-        lows = self.node("Concat", [left, right], f"{name}.lows", wide, axis=1)
-        centred = self.node("Sub", [lows, eight], f"{name}.centred", wide)
-        highs = self.node("Mul", [self.cast(name, high.astype(np.int8)), sixteen], f"{name}.highs", wide)
-        whole = self.node("Add", [highs, centred], f"{name}.whole", wide)
+        padded = np.pad(steps, ((0, 0), (0, 2 * half - columns)))
+        high, low = np.divmod(padded, NIBBLE)
+        packed = (low[:, :half] * NIBBLE + low[:, half:]).astype(np.uint8)
+        pairs = self.store(f"{name}.nibbles.uint8", packed)
+        four, sixteen = (self.store(f"{name}.{key}", np.array(key, np.uint8)) for key in (4, NIBBLE))
+        left = self.node("BitShift", [pairs, four], f"{name}.left", packed.shape, TensorProto.UINT8, direction="RIGHT")
+        right = self.node("Mod", [pairs, sixteen], f"{name}.right", packed.shape, TensorProto.UINT8)
+        wide = high.shape
+        lows = self.node("Concat", [left, right], f"{name}.lows", wide, TensorProto.UINT8, axis=1)
+        factor = self.store(f"{name}.step", np.array(NIBBLE, np.float32))
+        highs = self.node("Mul", [self.cast(name, high.astype(np.int8)), factor], f"{name}.highs", wide)
+        lows = self.node("Cast", [lows], f"{name}.lows.cast", wide, to=TensorProto.FLOAT)
+        whole = self.node("Add", [highs, lows], f"{name}.whole", wide)
         if 2 * half == columns:
             return whole
         ends = [
@@ -125,8 +123,16 @@ class _Parts:
         self.stored.append(numpy_helper.from_array(array, name))
         return name
 
-    def node(self, kind: str, inputs: list[str], output: str, shape: tuple[int, ...], **attributes: int) -> str:
-        """A node with one float output of that shape."""
+    def node(
+        self,
+        kind: str,
+        inputs: list[str],
+        output: str,
+        shape: tuple[int, ...],
+        dtype: int = TensorProto.FLOAT,
+        **attributes: int | str,
+    ) -> str:
+        """A node with one output of that shape and type."""
         self.nodes.append(helper.make_node(kind, inputs, [output], f"/{output}/{kind}", **attributes))
-        self.graph.value_info.append(helper.make_tensor_value_info(output, TensorProto.FLOAT, shape))
+        self.graph.value_info.append(helper.make_tensor_value_info(output, dtype, shape))
         return output

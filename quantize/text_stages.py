@@ -102,10 +102,11 @@ def make_readers(folder: Path, bucket: Bucket, split: Mapping[str, Sequence[Mapp
     known, held = ([Utterance(**one) for one in split[part]] for part in ("calibration", "held_out"))
     voices = sorted({one.voice for one in held})
     speakers = voices[-1:] + voices[: JUDGING_VOICES - 1] if len(voices) > JUDGING_VOICES else voices  # last: unheard
+    others = [replace(one, voice=voice) for one in held for voice in speakers]
     step = max(1, len(known) // SEARCH_SENTENCES)
     return Readers(
         make_reader(folder, bucket, known[::step][:SEARCH_SENTENCES]),
-        make_reader(folder, bucket, [replace(one, voice=voice) for one in held for voice in speakers]),
+        make_reader(folder, bucket, list(dict.fromkeys([*held, *others]))),
     )
 
 
