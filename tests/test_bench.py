@@ -231,3 +231,11 @@ def test_every_row_is_on_the_screen_and_a_dead_one_has_no_figures() -> None:
     assert [row[3] for row in cells] == ["pytorch", "onnx", "cpu"]
     assert set(cells[1][4:]) == {"–"}
     assert cells[2][7] == "4.0"
+
+
+def test_the_readme_s_table_is_what_the_committed_figures_give() -> None:
+    readme = tables.README.read_text(encoding="utf-8")
+    figures = tables.read_measured()
+    assert tables.rewritten(readme, figures) == readme, "run `python -m android_test bench --readme`"
+    figures["rows"][0]["ms"] += 1000
+    assert tables.rewritten(readme, figures) != readme
