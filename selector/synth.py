@@ -24,6 +24,7 @@ from selector.choose import check_speed, choose, choose_sound, most_tokens
 from selector.chunk import Chunk, chunk
 from selector.join import Joiner, Samples, Seam
 from selector.manifest import BucketContract, Manifest
+from selector.providers import CPU
 
 Tensors = dict[str, NDArray[Any]]
 Phonemize = Callable[[str, str], str]  # text, language -> phonemes
@@ -93,6 +94,8 @@ class Stages:
             options = onnxruntime.SessionOptions()
             options.log_severity_level = 3
             options.intra_op_num_threads = self.threads
+            for key, value in CPU.session.items():
+                options.add_session_config_entry(key, value)
             try:
                 self._sessions[file] = onnxruntime.InferenceSession(
                     str(self.folder / file), options, providers=["CPUExecutionProvider"]
