@@ -1,0 +1,92 @@
+"""Is every word of the joined sound whole? Each chunk against what its durations promise and what was joined.
+
+Independent of how `join.py` finds speech: it is given the chunks as the stages made them, and the sound to play.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export_onnx.geometry import SAMPLE_RATE, frames_to_samples
+
+Samples = NDArray[np.float32]
+
+WINDOW: Final = SAMPLE_RATE // 200  # 5 ms
+FADED_BELOW_DB: Final = -40.0  # of the chunk's loudest window: what is quieter may be faded or left out
+DECAYED_BELOW_DB: Final = -30.0  # the chunk's last window, likewise
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A chunk as the stages made it.
+
+    Attributes:
+        sound: [samples] float32, 24 kHz, before joining.
+        frames_per_token: [tokens] integers, pads included.
+    """
+
+    sound: Samples
+    frames_per_token: Sequence[int]
+
+
+@dataclass(frozen=True)
+class WholeWords:
+    """What was found; `faults` is empty where every word is whole.
+
+    Attributes:
+        faults: one line each.
+        ends_db: each chunk's last 5 ms against its loudest.
+        kept: samples of each chunk found unchanged in the joined sound.
+    """
+
+    faults: tuple[str, ...]
+    ends_db: tuple[float, ...]
+    kept: tuple[int, ...]
+
+
+def levels_db(sound: Samples) -> NDArray[np.float64]:
+    """RMS of whole 5 ms windows against the loudest of them."""
+    n = len(sound) // WINDOW
+    blocks = sound[: n * WINDOW].reshape(n, WINDOW).astype(np.float64)
+    rms = np.sqrt((blocks * blocks).mean(1)) + 1e-9
+    return np.asarray(20 * np.log10(rms / rms.max(initial=1e-9)))
+
+
+def check_joined(chunks: Sequence[Rendered], joined: Samples) -> WholeWords:
+    """Whether each chunk is as long as its durations, decays before its end, and is in `joined` to the sample.
+
+    From a chunk's first to its last window above the floor nothing may differ: not cut, squeezed, faded or reordered.
+
+    Args:
+        chunks: in order.
+        joined: [samples] float32, all of it.
+    """
+    faults: list[str] = []
+    ends: list[float] = []
+    kept: list[int] = []
+    raw, at = joined.tobytes(), 0
+    for number, chunk in enumerate(chunks):
+        wanted = frames_to_samples(int(sum(chunk.frames_per_token)))
+        if len(chunk.sound) != wanted:
+            faults.append(f"chunk {number}: {len(chunk.sound)} samples, durations say {wanted}")
+        levels = levels_db(chunk.sound)
+        if not len(levels):
+            faults.append(f"chunk {number}: no sound")
+            continue
+        ends.append(float(levels[-1]))
+        if levels[-1] > DECAYED_BELOW_DB:
+            faults.append(f"chunk {number}: ends at {levels[-1]:.0f} dB of its loudest")
+        loud = np.flatnonzero(levels >= FADED_BELOW_DB)
+        body = chunk.sound[loud[0] * WINDOW : (loud[-1] + 1) * WINDOW].tobytes()
+        found = raw.find(body, at)
+        kept.append(len(body) // chunk.sound.itemsize if found >= 0 else 0)
+        if found < 0:
+            faults.append(f"chunk {number}: changed above {FADED_BELOW_DB:.0f} dB of its loudest")
+        else:
+            at = found + len(body)
+    return WholeWords(tuple(faults), tuple(ends), tuple(kept))
