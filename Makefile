@@ -23,7 +23,7 @@ PYTHON  := .venv/bin/python
 READY   := .venv/ready
 NPU     := $(filter nnapi qnn,$(TARGETS))
 
-.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak runner-android runner-linux verify-device bench test lint full-size demo-voice clean
+.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak speak-long runner-android runner-linux verify-device bench test lint full-size demo-voice clean
 .DEFAULT_GOAL := help
 
 help:
@@ -68,6 +68,13 @@ package: report
 
 speak: $(READY)
 	$(PYTHON) -m selector speak --text '$(subst ','\'',$(TEXT))' --voice '$(VOICE)' --speed $(SPEED) --target $(TARGET) --dist $(DIST) --out $(OUT)
+
+# 270 of the demo voice's sentences: 34 of them took it 155 s.
+LINES   ?= 270
+speak-long: $(READY)
+	@mkdir -p $(BUILD)
+	grep -v '^#' export_onnx/demo_voice/sentences_train.txt | head -n $(LINES) > $(BUILD)/long.txt
+	$(PYTHON) -m selector speak --text-file $(BUILD)/long.txt --voice '$(VOICE)' --speed $(SPEED) --target $(TARGET) --dist $(DIST) --out $(OUT) --report $(BUILD)/long.json
 
 # ORT_ANDROID is the unpacked onnxruntime-android archive: headers/ and jni/<abi>/libonnxruntime.so.
 runner-android:

@@ -52,7 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_vectors(options.out)
     else:
         words = options.text if options.text_file is None else read_text(options.text_file)
-        speak(options.dist, options.target, words, options.voice, options.speed, options.out, options.weights)
+        how = (options.voice, options.speed, options.out, options.weights, options.report)
+        speak(options.dist, options.target, words, *how)
     return 0
 
 
@@ -83,6 +84,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     talk.add_argument("--voice", default="", help="default: the package's first")
     talk.add_argument("--speed", type=float, default=1.0, help="0.5 to 2")
     talk.add_argument("--out", type=Path, default=Path("out.wav"), help="default: out.wav")
+    talk.add_argument("--report", type=Path, help="the figures as JSON: seconds, memory, first sound, click, dead air")
     return parser.parse_args(arguments)
 
 

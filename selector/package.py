@@ -8,7 +8,6 @@ for spoken in package.synthesize("Hello.", "demo_a"):
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
 import re
 from collections.abc import Iterator
@@ -21,21 +20,12 @@ from numpy.typing import NDArray
 
 from export_onnx.errors import PackageError
 from export_onnx.geometry import MAX_PHONEMES
+from export_onnx.provenance import sha256
 from selector import manifest as schema
 from selector.manifest import MANIFEST, Manifest
 from selector.synth import Spoken, Stages, Synthesizer, language_of
 
 AGAIN: Final = "Get the package again."
-BLOCK: Final = 1 << 20  # bytes read at once
-
-
-def sha256(file: Path) -> str:
-    """Hex digest of a file, read in blocks."""
-    with file.open("rb") as stream:
-        digest = hashlib.sha256()
-        while block := stream.read(BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True)

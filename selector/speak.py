@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import time
 from collections.abc import Iterator
@@ -78,8 +79,11 @@ def speak(
     speed: float = 1.0,
     out: Path = Path("out.wav"),
     weights: str = "",
+    report: Path | None = None,
 ) -> dict[str, Any]:
     """Speaks `text` into `out`, 24 kHz mono; says the buckets, seconds and real-time factor, and returns them.
+
+    `report` takes the same figures as JSON; `peak_memory_mb` is the whole process's.
 
     Raises:
         PackageError, ContractError, TextError: as `Package.open` and `Package.synthesize`; `out` is then as before.
@@ -120,5 +124,8 @@ def speak(
     }
     if chunks > 1:
         result |= {"worst_click_db": round(worst_click, 1), "worst_dead_air": round(worst_air, 3)}
+    if report:
+        with whole_file(report) as work:
+            work.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     console.say(", ".join(f"{name.replace('_', ' ')} {value}" for name, value in result.items()))
     return result

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from export_onnx.errors import PackageError
+from export_onnx.provenance import sha256
 from selector.manifest import MANIFEST, File, Manifest, dumps
-from selector.package import sha256
 
 TEMPORARY: Final = ".unfinished-"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import subprocess
 import sys
@@ -223,7 +224,10 @@ def test_a_voice_file_of_another_size_is_refused(package, tmp_path):
 
 def test_speak_writes_24_khz_and_says_what_it_did(dist, tmp_path, capsys):
     out = tmp_path / "sub" / "out.wav"
-    result = speak(dist, "cpu", "Hello there. How are you?", "af_short", 1.0, out)
+    report = tmp_path / "report.json"
+    result = speak(dist, "cpu", "Hello there. How are you?", "af_short", 1.0, out, report=report)
+    assert json.loads(report.read_text()) == result
+    assert {"seconds", "chunks", "peak_memory_mb", "real_time_factor", "first_sound_after"} <= set(result)
     samples, rate = soundfile.read(out)
     assert rate == SAMPLE_RATE
     assert len(samples) / rate == pytest.approx(result["seconds"], abs=0.001)
