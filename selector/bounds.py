@@ -1,17 +1,18 @@
 """Where a text may be cut: after which word, and how well.
 
 Words are what white space separates; a cut is never inside one. `GLUE` holds words together that are said as one:
-a title and its name, a number and its unit, the parts of a date.
+a title and its name, a number and its unit, the parts of a date. `sdk/cpp/split.hpp` and the Java say the same.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
+
+from selector.characters import LOWER, MARK, UPPER, is_digit, is_lower, is_upper, pattern
 
 
 class Bound(IntEnum):
@@ -37,7 +38,7 @@ OPENERS: Final = "\"'‘“«([{*_"
 SENTENCE_END: Final = re.compile(r"[.!?…。！？।]+$")
 CLAUSE_END: Final = re.compile(r"[,;:，、；：—–]$|^-{1,2}$")
 LONE_DASH: Final = re.compile(r"^(?:[—–]|-{1,2})$")
-INITIALS: Final = re.compile(r"^(?:[^\W\d_]\.)+$")  # J. R. R., U.S., e.g.
+INITIALS: Final = re.compile(rf"^(?:(?:{pattern(LOWER)}|{pattern(UPPER)}){pattern(MARK)}*\.)+$")  # J. R. R., U.S., e.g.
 
 # Never end a sentence: what they shorten stands behind them.
 _NAMES = """mr mrs ms mx dr prof st sr sra messrs mme mlle gen col maj capt cpt lt sgt cpl pvt adm cmdr rev hon pres gov
@@ -51,20 +52,12 @@ BEFORE_A_NAME: Final = frozenset(_NAMES.split())
 BEFORE_A_NUMBER: Final = frozenset(_NUMBERS.split())
 MAY_END: Final = frozenset(_MAY_END.split())
 SCALES: Final = frozenset(_SCALES.split())
-TOKEN: Final = re.compile(r"\n[^\S\n]*\n|\S+")
-
-
-def clean(text: str) -> str:
-    """Text without what cannot be said: format characters vanish (a soft hyphen joins), other controls are spaces."""
-    if text.isascii() and text.isprintable():
-        return text
-    kept = (c if c == "\n" or c.isprintable() else "" if unicodedata.category(c) == "Cf" else " " for c in text)
-    return "".join(kept)
+TOKEN: Final = re.compile(r"\n *\n|[^ \n]+")
 
 
 def words(text: str) -> Iterator[Word]:
-    """The words of a text in order, read lazily; a blank line ends a paragraph, a single line end is a space."""
-    tokens = (match.group() for match in TOKEN.finditer(text.replace("\r\n", "\n")))
+    """The words of a cleaned text in order, read lazily; a blank line ends a paragraph, a line end is a space."""
+    tokens = (match.group() for match in TOKEN.finditer(text))
     word, starts = "", True
     for token in tokens:
         blank = token.startswith("\n")
@@ -80,7 +73,7 @@ def words(text: str) -> Iterator[Word]:
 def _bound(word: str, following: str, starts: bool) -> Bound:
     """What ends between two words; `starts`: the first one begins a sentence."""
     bare, after = word.rstrip(CLOSERS), following.lstrip(OPENERS)
-    capital = not after[:1].islower()
+    capital = not is_lower(after)
     end = SENTENCE_END.search(bare)
     if end:
         if end.group() == ".":
@@ -91,23 +84,28 @@ def _bound(word: str, following: str, starts: bool) -> Bound:
     if LONE_DASH.match(after):
         return Bound.GLUE  # a dash between spaces belongs to what it follows
     unit = after.rstrip(".,;:!?")
-    if _digits(bare) and (unit[:1].isdigit() or 0 < len(unit) <= 3 or unit.lower() in SCALES):
+    if _digits(bare) and (is_digit(unit) or 0 < len(unit) <= 3 or _key(unit) in SCALES):
         return Bound.GLUE  # 10 000, 5 km, 3 million
     return Bound.WORD
 
 
 def _after_dot(bare: str, closed: bool, after: str, capital: bool, starts: bool) -> Bound:
-    core = bare[:-1].lower()
-    if core in BEFORE_A_NAME or (core in BEFORE_A_NUMBER and after[:1].isdigit()):
+    core = _key(bare[:-1])
+    if core in BEFORE_A_NAME or (core in BEFORE_A_NUMBER and is_digit(after)):
         return Bound.GLUE
-    if starts and core.isdigit():
+    if starts and bare[:-1] and all(map(is_digit, bare[:-1])):
         return Bound.GLUE  # 1. the first item of a list
     if INITIALS.match(bare) and core != "i":
-        return Bound.SENTENCE if closed and capital else Bound.GLUE if len(core) == 1 else Bound.WORD
+        return Bound.SENTENCE if closed and capital else Bound.GLUE if bare.count(".") == 1 else Bound.WORD
     if not capital:
         return Bound.WORD  # an abbreviation that no list knows
-    return Bound.SENTENCE if core not in MAY_END or after[:1].isupper() else Bound.WORD
+    return Bound.SENTENCE if core not in MAY_END or is_upper(after) else Bound.WORD
 
 
 def _digits(word: str) -> bool:
-    return word[:1].isdigit() or word[1:2].isdigit()  # 5, $5, -5
+    return is_digit(word) or is_digit(word[1:])  # 5, $5, -5
+
+
+def _key(word: str) -> str:
+    """As the lists above have it; they hold ASCII only."""
+    return word.lower() if word.isascii() else word

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export_onnx.errors import TextError
-from selector.bounds import Bound, clean, words
+from selector.bounds import Bound, words
+from selector.characters import clean
 from selector.chunk import ORPHAN_WORDS, Chunk, chunk
 
 
@@ -84,6 +85,9 @@ def bounds_of(text: str) -> str:
         ("One.\n\nTwo\nlines.", "One.¶Two lines.¶"),
         ("So do I. You too.", "So do I.|You too.¶"),
         ("It was 1984. Then came 1985.", "It was 1984.|Then came 1985.¶"),
+        ("É. Zola wrote. élan.", "É.~Zola wrote. élan.¶"),
+        ("E\u0301. Zola wrote.", "E\u0301.~Zola wrote.¶"),
+        ("पृष्ठ ५ किमी पर। आगे", "पृष्ठ ५ किमी पर।|आगे¶"),
     ],
 )
 def test_where_sentences_and_clauses_end(text, expected):
@@ -109,6 +113,26 @@ def test_chunks_of_one_sentence_are_balanced_and_leave_no_orphans():
     )
     for limit in range(25, 110):
         assert all(c.words > ORPHAN_WORDS for c in chunk(sentence, len, limit)), limit
+
+
+TWO_SENTENCES = "This is the first of two sentences. And this is the second one, which ends here."
+
+
+def test_what_fits_is_one_chunk_also_where_the_first_may_only_be_short():
+    for first in (None, 1, 40):
+        (whole,) = chunk(TWO_SENTENCES, len, len(TWO_SENTENCES), first)
+        assert (whole.text, whole.phonemes) == (TWO_SENTENCES, len(TWO_SENTENCES))
+    first, *others = chunk(TWO_SENTENCES, len, len(TWO_SENTENCES) - 1, 40)
+    assert (first.text, len(others)) == ("This is the first of two sentences.", 1)
+
+
+def test_short_words_of_many_phonemes_are_cut_too():
+    def count(piece: str) -> int:
+        return sum(30 if c.isdigit() else 1 for c in piece)  # a number is said digit by digit
+
+    chunks = list(chunk("so a 123456789 b, 5 5 5 5 5 5 5", count, 100))
+    assert [c.text for c in chunks if c.words == 1 and c.phonemes > 100] == ["123456789"]
+    assert all(count(c.text) <= 100 for c in chunks if c.words > 1)
 
 
 def test_a_number_and_its_unit_stay_together_unless_nothing_else_helps():
