@@ -1,4 +1,5 @@
-"""Test vectors that Python, C++ and Java share: a manifest and questions with their answers.
+"""Test vectors that Python, C++ and Java share: a manifest and questions with their answers (here the selector's; those
+for the splitting of text are `split_vectors.py`).
 
 `python -m selector vectors --out tests/vectors` writes them; a test checks that they are what this code says today.
 One question a line, tab-separated, the answer last. `-` stands for none, `!` for a refusal.
@@ -19,21 +20,27 @@ from export_onnx.errors import PipelineError
 from selector.choose import choose, choose_sound, expected_frames, most_tokens
 from selector.durations import SPEEDS, Durations, fit_voice
 from selector.manifest import VoiceTable
+from selector.split_vectors import split_questions
 from selector.write import whole_file
 
 MANIFEST: Final = "manifest.json"
 QUESTIONS: Final = "selector.tsv"
+SPLITS: Final = "split.tsv"
 VOICES: Final = {"af_quick": 1.6, "bm_slow": 3.4, 'héroïne \\ "1"': 2.3}  # frames a token; names try the parsers
 SEED: Final = 6
 NUMBER: Final = 1500
 
 
 def write_vectors(folder: Path) -> None:
-    """`manifest.json`, as much of one as the languages read, and `selector.tsv`."""
+    """`manifest.json`, as much of one as the languages read, `selector.tsv` and `split.tsv`."""
     architecture = files("export_onnx").joinpath("architectures", "kokoro-82m.json")
     manifest = example(json.loads(architecture.read_text(encoding="utf-8"))["vocab"])
     # Escapes and a key that only a later version would know: readers must take both.
-    written = {MANIFEST: json.dumps(manifest, indent=1), QUESTIONS: "\n".join(questions(manifest)) + "\n"}
+    written = {
+        MANIFEST: json.dumps(manifest, indent=1),
+        QUESTIONS: "\n".join(questions(manifest)) + "\n",
+        SPLITS: "\n".join(split_questions()) + "\n",
+    }
     for name, content in written.items():
         with whole_file(folder / name) as work:
             work.write_text(content, encoding="utf-8")

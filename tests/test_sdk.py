@@ -1,4 +1,4 @@
-"""The selector in C++ and Java against Python's: every answer of the shared vectors, and what a reader must refuse."""
+"""Selector and splitting in C++ and Java against Python's: every answer of the shared vectors, and what is refused."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 
 from selector import vectors
 from selector.archive import classes_jar
+from selector.bounds import Bound
 
 VECTORS = Path(__file__).parent / "vectors"
 HEADER = Path(__file__).parent.parent / "selector" / "sdk" / "cpp"
@@ -43,7 +44,7 @@ def lines(content: str) -> tuple[list[str], list[str]]:
 
 def test_the_stored_vectors_are_what_python_says_today(tmp_path):
     vectors.write_vectors(tmp_path)
-    for name in (vectors.MANIFEST, vectors.QUESTIONS):
+    for name in (vectors.MANIFEST, vectors.QUESTIONS, vectors.SPLITS):
         stored = (VECTORS / name).read_text(encoding="utf-8")
         assert (tmp_path / name).read_text(encoding="utf-8") == stored, "run `python -m selector vectors`"
 
@@ -54,16 +55,44 @@ def test_the_vectors_ask_for_every_kind_of_answer():
     assert len(answers) > 2000
 
 
-@pytest.mark.parametrize("language", ["cpp", "java"])
-def test_every_answer_is_pythons(programs, language):
-    if language not in programs:
-        pytest.skip(f"no compiler for {language}")
-    questions, answers = lines((VECTORS / vectors.QUESTIONS).read_text(encoding="utf-8"))
-    done = ask(programs[language], VECTORS / vectors.MANIFEST, "\n".join(questions) + "\n")
+def test_the_splits_ask_for_every_bound_and_every_kind_of_text():
+    content = (VECTORS / vectors.SPLITS).read_text(encoding="utf-8")
+    asked, answers = lines(content)
+    bounds = {chunk.split(" ")[2] for answer in answers if answer != "!" for chunk in answer.split("\\n")}
+    assert bounds == {bound.name.lower() for bound in Bound}
+    assert "!" in answers
+    assert len(asked) > 900
+    assert all(c in content for c in "“”‘’—–…éñß漢😀\u0301\u200d\u00ad\u3000Ж।")
+
+
+def wrong_answers(command: list[str], content: str) -> list[tuple[str, str, str]]:
+    """Question, Python's answer and the program's, where they differ."""
+    questions, answers = lines(content)
+    done = ask(command, VECTORS / vectors.MANIFEST, "\n".join(questions) + "\n")
     assert done.returncode == 0, done.stdout + done.stderr
     got = done.stdout.split("\n")[:-1]
-    wrong = [(q, a, g) for q, a, g in zip(questions, answers, got, strict=True) if a != g]
+    return [(q, a, g) for q, a, g in zip(questions, answers, got, strict=True) if a != g]
+
+
+@pytest.mark.parametrize("file", [vectors.QUESTIONS, vectors.SPLITS])
+@pytest.mark.parametrize("language", ["cpp", "java"])
+def test_every_answer_is_pythons(programs, language, file):
+    if language not in programs:
+        pytest.skip(f"no compiler for {language}")
+    wrong = wrong_answers(programs[language], (VECTORS / file).read_text(encoding="utf-8"))
     assert not wrong, wrong[:5]
+
+
+@pytest.mark.parametrize("language", ["cpp", "java"])
+def test_an_altered_vector_is_noticed(programs, language):
+    if language not in programs:
+        pytest.skip(f"no compiler for {language}")
+    split = "split\t1/1/1\t12\t0\tOne two. Three four."
+    right = "8 2 sentence One two.\\n11 2 paragraph Three four."
+    assert wrong_answers(programs[language], f"{split}\t{right}\n") == []
+    for altered in (right.replace("11", "12"), right.replace("sentence", "clause"), right.replace("two.", "two")):
+        assert wrong_answers(programs[language], f"{split}\t{altered}\n") == [(split, altered, right)]
+    assert len(wrong_answers(programs[language], "sound\t200\t3\t5s\nsound\t201\t3\t5s\n")) == 1
 
 
 @pytest.mark.parametrize("language", ["cpp", "java"])

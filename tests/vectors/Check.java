@@ -1,16 +1,61 @@
 import io.github.kokoronpu.Bucket;
+import io.github.kokoronpu.Chunk;
 import io.github.kokoronpu.Selector;
+import io.github.kokoronpu.Splitter;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Paths;
+import java.util.Locale;
 
-/** Answers every question of selector.tsv (standard input) with the Java selector; one answer a line. */
+/** Answers every question of selector.tsv or split.tsv (standard input) with the Java code; one answer a line. */
 public final class Check {
     private static String name(Bucket bucket) {
         return bucket == null ? "-" : bucket.name;
+    }
+
+    /** The text of a field: selector/split_vectors.py. */
+    private static String unescaped(String field) {
+        StringBuilder out = new StringBuilder();
+        for (int i = 0; i < field.length(); i++) {
+            char c = field.charAt(i);
+            if (c == '\\') {
+                c = field.charAt(++i);
+                c = c == 't' ? '\t' : c == 'n' ? '\n' : c == 'r' ? '\r' : c == '0' ? '\0' : c;
+            }
+            out.append(c);
+        }
+        return out.toString();
+    }
+
+    private static String split(String[] q) {
+        String[] weights = q[1].split("/");
+        Splitter.Count count = piece -> {
+            long sum = 0;
+            for (int i = 0; i < piece.length(); i += Character.charCount(piece.codePointAt(i))) {
+                int c = piece.codePointAt(i);
+                boolean digit = c >= '0' && c <= '9';
+                boolean mark = c > ' ' && c < 127 && !Character.isLetterOrDigit(c);
+                sum += Long.parseLong(weights[digit ? 1 : mark ? 2 : 0]);
+            }
+            return sum;
+        };
+        StringBuilder out = new StringBuilder();
+        try {
+            Splitter chunks = new Splitter(
+                    unescaped(q.length > 4 ? q[4] : ""), count, Long.parseLong(q[2]), Long.parseLong(q[3]));
+            while (chunks.hasNext()) {
+                Chunk chunk = chunks.next();
+                out.append(out.length() == 0 ? "" : "\\n").append(chunk.phonemes).append(' ').append(chunk.words);
+                out.append(' ').append(chunk.bound.name().toLowerCase(Locale.ROOT)).append(' ');
+                out.append(chunk.text.replace("\\", "\\\\"));
+            }
+            return out.toString();
+        } catch (IllegalArgumentException error) {
+            return "!";
+        }
     }
 
     private static String answer(Selector selector, String[] q) {
@@ -23,6 +68,9 @@ public final class Check {
                 out.append(out.length() == 0 ? "" : " ").append(id);
             }
             return out.toString();
+        }
+        if (q[0].equals("split")) {
+            return split(q);
         }
         int tokens = Integer.parseInt(q[1]);
         double speed = q[3].equals("nan") ? Double.NaN : q[3].equals("inf") ? 1 / 0.0 : Double.parseDouble(q[3]);
