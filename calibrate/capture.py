@@ -118,10 +118,11 @@ def conv_values(model: onnx.ModelProto) -> tuple[str, ...]:
 
 def real_steps(array: NDArray[np.generic], stage: str, bucket: Bucket, sample: Sample) -> NDArray[np.float32]:
     """[1, C, ..., L] without its padding: [C, L']."""
-    whole, real = (bucket.tokens, sample.tokens) if stage == "bert" else (bucket.frames, sample.frames)
+    counts_tokens = stage in ("bert", "duration")
+    whole, real = (bucket.tokens, sample.tokens) if counts_tokens else (bucket.frames, sample.frames)
     length = array.shape[-1]
     rows = np.asarray(array, np.float32).reshape(-1, length)
-    spectral = stage != "bert" and length > whole * STAGE1_PER_FRAME  # a column at each end, and what pads them
+    spectral = not counts_tokens and length > whole * STAGE1_PER_FRAME  # a column at each end, and what pads them
     return rows[:, : spectral_columns(real) if spectral else real * (length // whole)]
 
 

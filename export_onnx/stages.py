@@ -152,6 +152,9 @@ class Style(nn.Module):
         return gains, shifts  # [1, norms]
 
 
+CURVES = 2  # F0 and energy, a channel each beside the text's features
+
+
 class Vocoder(nn.Module):
     """asr, f0, energy, har, gains, shifts, frame_mask -> spectrum."""
 
@@ -163,8 +166,9 @@ class Vocoder(nn.Module):
         self.energy_conv = conv2d_from_conv1d(decoder.N_conv)
         self.asr_res = conv2d_from_conv1d(decoder.asr_res[0])
         part = StyleParts(decoder)
-        self.encode = LeakyResBlock(decoder.encode, style=part)
-        self.decode = nn.ModuleList(LeakyResBlock(block, style=part) for block in decoder.decode)
+        beside = self.asr_res.out_channels + CURVES
+        self.encode = LeakyResBlock(decoder.encode, style=part, features=CURVES)
+        self.decode = nn.ModuleList(LeakyResBlock(block, style=part, features=beside) for block in decoder.decode)
         self.ups = nn.ModuleList(PolyphaseUpsample(up) for up in generator.ups)
         self.noise_convs = nn.ModuleList(conv2d_from_conv1d(conv) for conv in generator.noise_convs)
         # The first one is strided: without right padding the columns behind the STFT's last give no step more.
@@ -190,11 +194,11 @@ class Vocoder(nn.Module):
         style = (gains.reshape(1, -1, 1, 1), shifts.reshape(1, -1, 1, 1))
         asr = asr.unsqueeze(2)  # [1, hidden, 1, frames]
         curves = [self.f0_conv(f0.reshape(1, 1, 1, -1)), self.energy_conv(energy.reshape(1, 1, 1, -1))]
-        x = self.encode(torch.cat([asr, *curves], 1), style, at_frames, at_frames)
-        shortcut = [self.asr_res(asr), *curves]
+        x = self.encode(asr, style, at_frames, at_frames, torch.cat(curves, 1))
+        beside = torch.cat([self.asr_res(asr), *curves], 1)
         for block in self.decode:
             after = at_f0 if block.doubles else at_frames
-            x = block(torch.cat([x, *shortcut], 1), style, at_frames, after)
+            x = block(x, style, at_frames, after, beside)
 
         har = har.unsqueeze(2)  # [1, rows, 1, columns]
         sources = [

@@ -3,7 +3,8 @@
 ALBERT runs one layer twelve times, so a part is a weight with every convolution that uses it. Each is quantized alone
 and its drift measured: how far durations move before they are rounded. Of durations that lie anywhere between two
 whole numbers, a drift of 0.001 frames changes one in a thousand tokens, so drift says early what counting says late.
-Parts leave by drift for their size until the rest neither changes a count nor is expected to.
+Parts leave by drift for their size until the rest neither changes a count nor is expected to, and pitch and energy
+stay where they are.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ class Choice:
                 "weights": part.weights,
                 "drift_frames": float(f"{self.alone[part.name].drift:.3g}"),
                 "worst_drift_frames": float(f"{self.alone[part.name].worst:.3g}"),
+                "f0_cents": float(f"{self.alone[part.name].f0_cents:.3g}"),
                 "sentences_changed": self.alone[part.name].changed,
                 "decision": "quantized" if part in self.quantized else "float",
                 "reason": "changes no count" if part in self.quantized else "moves durations most for its size",
@@ -94,7 +96,7 @@ def choose_parts(parts: tuple[Part, ...], listen: Try, judged_tokens: int) -> Ch
     while choice.quantized:
         if sum(alone[part.name].drift ** 2 for part in choice.quantized) ** 0.5 * judged_tokens <= EXPECTED:
             whole = listen(choice.quantized)
-            if not whole.changed and whole.drift * judged_tokens <= EXPECTED:
+            if not whole.failures() and whole.drift * judged_tokens <= EXPECTED:
                 break
         choice = choice.without_next()
     return choice

@@ -16,6 +16,7 @@ from export_onnx.errors import ParityError
 from quantize.blocklists import DEFAULTS, NEVER
 from quantize.gates import FLOORS
 from quantize.groups import conv_groups, quantized_nodes
+from quantize.moments import Moments
 from quantize.multiply_adds import conv_multiply_adds, weight_share
 from quantize.plot import draw
 from quantize.prepare import apply, prepare
@@ -43,7 +44,7 @@ def default_blocklist(chosen: Recipe, groups: Mapping[str, tuple[str, ...]]) -> 
 
 
 def searched_blocklist(
-    chosen: Recipe, model: onnx.ModelProto, seen: Mapping[str, Channels], judge: Judge
+    chosen: Recipe, model: onnx.ModelProto, seen: Mapping[str, Channels], judge: Judge, moments: Moments
 ) -> dict[str, Any]:
     """Listens to each group alone, then to wholes; see `sensitivity.py`.
 
@@ -64,7 +65,7 @@ def searched_blocklist(
         def listen(names: tuple[str, ...]) -> Any:
             advance(names[0] if len(names) == 1 else f"{len(names)} groups")
             nodes = quantized_nodes(groups, set(groups) - set(names))
-            graph = apply(model, prepare(model, seen, nodes, chosen.activation_bits))
+            graph = apply(model, prepare(model, seen, nodes, chosen.activation_bits, moments=moments))
             return average(judge.score_graph(graph))
 
         found = search(candidates, NEVER, listen, floor)

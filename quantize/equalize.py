@@ -4,7 +4,8 @@ Before   channels of one tensor 10 to 1,000 times apart share one u8 step: the s
 After    every site of `sites.py` has a scale s a channel: what is quantized becomes s * x (plus a shift where a norm
          takes it out again), and the nodes around it undo it
 Why      per-channel ranges are what 8 bits need, and no NPU takes them on activations
-Price    exact in exact arithmetic; >= 100 dB in float32. Muls on four graph inputs: har, asr, gains and shifts
+Price    exact in exact arithmetic; >= 100 dB in float32. Muls on four graph inputs: har, asr, gains and shifts; in
+         8 bits one behind each convolution that is added to a residual sum
 """
 
 from __future__ import annotations
@@ -106,14 +107,36 @@ class _Graph:
     def factor_of_all_readers(self, value: str, scale: NDArray[np.float64]) -> None:
         """A Mul behind the node that makes `value`; its constant is `<value>/scale`."""
         graph, before, name = self.model.graph, f"{value}/unscaled", f"{value}/scale"
-        if name in self.stored:  # of an earlier pass
-            known = self.arrays.get(name, numpy_helper.to_array(self.stored[name]).astype(np.float64))
-            self.arrays[name] = known * scale
+        if self.multiplied_before(name, scale):
             return
         place = next(i for i, node in enumerate(graph.node) if value in node.output)
         graph.node[place].output[list(graph.node[place].output).index(value)] = before
         graph.node.insert(place + 1, helper.make_node("Mul", [before, name], [value], f"{value}/Mul"))
         graph.value_info.append(helper.make_tensor_value_info(before, onnx.TensorProto.FLOAT, self.shapes[value]))
+        self.stored[name] = graph.initializer.add()
+        self.arrays[name] = scale
+
+    def multiplied_before(self, name: str, scale: NDArray[np.float64]) -> bool:
+        """Whether a pass before this one made that constant; it takes `scale`, too."""
+        if name not in self.stored:
+            return False
+        known = self.arrays.get(name, numpy_helper.to_array(self.stored[name]).astype(np.float64))
+        self.arrays[name] = known * scale
+        return True
+
+    def factor_behind(self, conv: str, scale: NDArray[np.float64]) -> None:
+        """A Mul behind a convolution, for all its readers; the convolution's output keeps its name."""
+        graph, value = self.model.graph, self.node(conv).output[0]
+        behind, name = f"{value}/restored", f"{value}/restore"
+        if self.multiplied_before(name, scale):
+            return
+        for node in graph.node:
+            for i, tensor in enumerate(node.input):
+                if tensor == value:
+                    node.input[i] = behind
+        place = next(i for i, node in enumerate(graph.node) if value in node.output)
+        graph.node.insert(place + 1, helper.make_node("Mul", [value, name], [behind], f"{value}/restore/Mul"))
+        graph.value_info.append(helper.make_tensor_value_info(behind, onnx.TensorProto.FLOAT, self.shapes[value]))
         self.stored[name] = graph.initializer.add()
         self.arrays[name] = scale
 
@@ -180,6 +203,10 @@ def _new_factor(graph: _Graph, touch: Touch, affine: Affine) -> None:
     graph.factor_of_all_readers(touch.node, affine.scale.reshape(1, -1, 1, 1))
 
 
+def _taken_back(graph: _Graph, touch: Touch, affine: Affine) -> None:
+    graph.factor_behind(touch.node, 1 / affine.scale.reshape(1, -1, 1, 1))
+
+
 def _shape(value: onnx.ValueInfoProto) -> list[int]:
     return [d.dim_value for d in value.type.tensor_type.shape.dim]
 
@@ -194,4 +221,5 @@ _FOLLOWERS: dict[str, Any] = {
     "constant": _constant,
     "constant end": _constant_end,
     "new factor": _new_factor,
+    "taken back": _taken_back,
 }

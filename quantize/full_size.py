@@ -12,6 +12,7 @@ from typing import Any, Final
 from export_onnx import geometry
 from export_onnx.architecture import load_architecture
 from export_onnx.contracts import ORIGINAL_DECODER
+from export_onnx.stages import CURVES
 
 FULL_SIZE: Final = "kokoro-82m"
 FRONT_KERNEL: Final = 3
@@ -27,19 +28,20 @@ def multiply_adds_a_frame(config: Mapping[str, Any]) -> dict[str, int]:
     hidden, residual, text = decoder["hidden"], decoder["residual"], config["hidden_dim"]
     first = vocoder["upsample_initial_channel"]
     rates, kernels = vocoder["upsample_rates"], vocoder["resblock_kernel_sizes"]
-    joined = hidden + residual + 2
+    beside = residual + CURVES
     result = {"f0_conv": FRONT_KERNEL, "energy_conv": FRONT_KERNEL}
 
-    def front(name: str, inputs: int, outputs: int, rate: int) -> None:
-        result[f"{name}.shortcut"] = inputs * outputs
+    def front(name: str, head: int, features: int, outputs: int, rate: int) -> None:
+        inputs = head + features
+        result[f"{name}.shortcut"], result[f"{name}.features"] = head * outputs, features * outputs
         pool = inputs * POOL_TAPS if rate > 1 else 0
         result[name] = (inputs + outputs) * outputs * FRONT_KERNEL * rate + pool
 
-    front("encode", text + 2, hidden, 1)
+    front("encode", text, CURVES, hidden, 1)
     result["asr_res"] = text * residual
     for i in range(decoder["blocks"]):
         last = i == decoder["blocks"] - 1
-        front(f"decode.{i}", joined, first if last else hidden, geometry.F0_PER_FRAME if last else 1)
+        front(f"decode.{i}", hidden, beside, first if last else hidden, geometry.F0_PER_FRAME if last else 1)
     steps = geometry.F0_PER_FRAME
     for stage, rate in enumerate(rates):
         inputs, outputs = first >> stage, first >> (stage + 1)

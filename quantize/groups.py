@@ -7,15 +7,18 @@ values that no norm has seen (upsamplings, the front's shortcuts, the curves) st
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 import onnx
+
+SHORTCUTS: Final = {"shortcuts.0": "shortcut", "shortcuts.1": "features"}
 
 
 def group_of(conv: str) -> str:
     """The group of a convolution, from its node name (its module's path)."""
     parts = conv.strip("/").split("/")
     if parts[0].startswith(("encode", "decode")):
-        return f"{parts[0]}.shortcut" if parts[1] == "conv1x1" else parts[0]
+        return f"{parts[0]}.{SHORTCUTS[parts[1]]}" if parts[1] in SHORTCUTS else parts[0]
     return parts[0]
 
 

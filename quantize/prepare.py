@@ -1,23 +1,28 @@
 """From a float graph, what calibration saw and a list of groups to the quantized graph: the whole recipe in order.
 
-    choose scales -> rescale -> choose ranges of what is quantized -> DQ-Conv-Q units
+    choose scales -> rescale -> choose ranges of what is quantized -> round weights -> DQ-Conv-Q units
 
-Scales and ranges are chosen once, on one bucket's graph, and used for every bucket: the weights are the same, and
-statistics do not depend on padding.
+Scales, ranges and integers are chosen once, on one bucket's graph, and used for every bucket: the weights are the
+same, and statistics do not depend on padding.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import onnx
+from onnx import numpy_helper
 
-from calibrate.ranges import Method, choose
+from calibrate.ranges import Method, Range, choose
 from calibrate.store import Channels
-from quantize.equalize import Affine, changed_values, equalize
-from quantize.qdq import Plan, quantize_convolutions
+from export_onnx import console
+from quantize.equalize import Affine, Vector, changed_values, equalize
+from quantize.moments import Moments
+from quantize.qdq import WEIGHT_LIMIT, Plan, Rounded, quantize_convolutions, weight_steps
+from quantize.rounding import round_rows
 from quantize.scales import choose_scales
 from quantize.sites import vocoder_sites
 
@@ -39,8 +44,9 @@ def prepare(
     bits: int,
     method: Method = METHOD,
     rescale: bool = True,
+    moments: Moments | None = None,
 ) -> Prepared:
-    """Chooses scales and ranges.
+    """Chooses scales, ranges and integers.
 
     Args:
         model: the vocoder's float graph of any bucket.
@@ -49,6 +55,7 @@ def prepare(
         bits: of activations, 8 or 16.
         method: of ranges.
         rescale: whether to equalize first; without, for comparison.
+        moments: of what the weights are multiplied with; without them each goes to the nearest integer.
     """
     values = quantized_values(model, nodes)
     wanted = {value: seen[value] for value in values}
@@ -59,7 +66,45 @@ def prepare(
         value: choose(channels.histogram(changed[value].scale, changed[value].shift), method, bits)
         for value, channels in wanted.items()
     }
-    return Prepared(scales, Plan(nodes, ranges, bits, {}))
+    if moments is None:
+        return Prepared(scales, Plan(nodes, ranges, bits))
+    scaled = equalize(model, sites, scales)
+    follow = {value: changed[value].scale for value in values}
+    return Prepared(scales, Plan(nodes, ranges, bits, round_weights(scaled, nodes, ranges, bits, moments, follow)))
+
+
+def round_weights(
+    model: onnx.ModelProto,
+    nodes: Sequence[str],
+    ranges: Mapping[str, Range],
+    bits: int,
+    moments: Moments,
+    follow: Mapping[str, Vector],
+) -> dict[str, Rounded]:
+    """The weights of `nodes` in integers whose errors cancel, by initializer.
+
+    Args:
+        model: the graph with the weights as they are to be rounded.
+        moments: of the inputs as calibration saw them.
+        follow: what has become of those inputs' channels since, by value, [C] each.
+    """
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    steps = weight_steps(model, nodes, ranges, bits)
+    rounded: dict[str, Rounded] = {}
+    with console.progress("round weights", len(steps)) as advance:
+        for node in model.graph.node:
+            name = node.input[1] if node.name in nodes else ""
+            if not name or name in rounded or name not in moments:
+                continue
+            advance(name)
+            weight, value = numpy_helper.to_array(weights[name]), node.input[0]
+            noise = ((ranges[value].high - ranges[value].low) / (2**bits - 1)) ** 2 / 12
+            scale = np.repeat(follow[value], weight.shape[3])
+            met = moments[name][0] * np.outer(scale, scale) + np.eye(len(scale)) * noise
+            rows = weight.reshape(len(weight), -1).astype(np.float64)
+            integers = round_rows(rows, steps[name].astype(np.float64), WEIGHT_LIMIT, met)
+            rounded[name] = Rounded(steps[name], integers.reshape(weight.shape))
+    return rounded
 
 
 def quantized_values(model: onnx.ModelProto, nodes: tuple[str, ...]) -> tuple[str, ...]:

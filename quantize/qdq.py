@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,20 @@ OPSET_OF_16_BITS = 21  # QuantizeLinear knows uint16 from there on
 # larger by equalization, has such weights. At 2^-20 the smallest channels lose bits that nobody could hear.
 SMALLEST_FACTOR = 2.0**-20
 WEIGHT_LIMIT = 127
+SMALLEST_STEP = 1e-12  # of a row of zeros
+
+
+@dataclass(frozen=True)
+class Rounded:
+    """A weight in integers.
+
+    Attributes:
+        steps: of each output channel, [O].
+        integers: -127 to 127, of the weight's shape, [O, C, 1, k].
+    """
+
+    steps: NDArray[np.float32]
+    integers: NDArray[np.int16]
 
 
 @dataclass(frozen=True)
@@ -46,13 +60,13 @@ class Plan:
         nodes: names of convolutions.
         ranges: of their inputs and outputs, by value name.
         bits: of activations.
-        weight_scales: conv -> the step of each output channel's weights, where not the largest weight decides.
+        weights: as integers, by initializer, where not each is to go to the nearest.
     """
 
     nodes: tuple[str, ...]
     ranges: Mapping[str, Range]
     bits: int
-    weight_scales: Mapping[str, NDArray[np.float32]]
+    weights: Mapping[str, Rounded] = field(default_factory=dict)
 
 
 def quantize_convolutions(model: onnx.ModelProto, plan: Plan) -> onnx.ModelProto:
@@ -76,6 +90,7 @@ def quantize_convolutions(model: onnx.ModelProto, plan: Plan) -> onnx.ModelProto
     if missing:
         raise ContractError("ranges", expected="one a value", got=f"none for {missing[0]}", todo="Calibrate again.")
     activation = QuantType.QUInt16 if plan.bits == 16 else QuantType.QUInt8
+    _set_weights(graph, plan.weights)
     logging.getLogger().setLevel(logging.ERROR)  # it logs to the root logger
     quantizer = QDQQuantizer(
         graph,
@@ -87,7 +102,7 @@ def quantize_convolutions(model: onnx.ModelProto, plan: Plan) -> onnx.ModelProto
         nodes_to_quantize=list(plan.nodes),
         nodes_to_exclude=[],
         op_types_to_quantize=["Conv"],
-        extra_options={"TensorQuantOverrides": _weight_overrides(graph, plan, convs)},
+        extra_options={"TensorQuantOverrides": _weight_overrides(graph, plan)},
     )
     quantized = quantizer.quantize_model()
     reconnect(quantized, model)
@@ -103,24 +118,37 @@ def _tensors_range(plan: Plan, values: Mapping[str, None]) -> TensorsData:
     return TensorsData(CalibrationMethod.MinMax, ranges)
 
 
-def _weight_overrides(
-    model: onnx.ModelProto, plan: Plan, convs: Mapping[str, onnx.NodeProto]
-) -> dict[str, list[dict[str, Any]]]:
-    """Steps that are not the quantizer's own choice: the plan's, and those that would be too small to multiply with."""
-    chosen = dict(plan.weight_scales)
-    if plan.bits == 16:
-        weights = {tensor.name: tensor for tensor in model.graph.initializer}
-        for name in plan.nodes:
-            source, target = (plan.ranges[value] for value in (convs[name].input[0], convs[name].output[0]))
-            least = SMALLEST_FACTOR * (target.high - target.low) / (source.high - source.low)
-            weight = numpy_helper.to_array(weights[convs[name].input[1]])
-            steps = chosen.get(name, np.abs(weight).max(axis=(1, 2, 3)) / WEIGHT_LIMIT)
-            if (steps < least).any():
-                chosen[name] = np.maximum(steps, least).astype(np.float32)
+def _set_weights(graph: onnx.ModelProto, weights: Mapping[str, Rounded]) -> None:
+    """Floats that lie on the integers' steps: the quantizer rounds them to just those."""
+    for tensor in graph.graph.initializer:
+        if tensor.name in weights:
+            rounded = weights[tensor.name]
+            tensor.CopyFrom(numpy_helper.from_array(rounded.integers * rounded.steps[:, None, None, None], tensor.name))
+
+
+def weight_steps(
+    model: onnx.ModelProto, nodes: Sequence[str], ranges: Mapping[str, Range], bits: int
+) -> dict[str, NDArray[np.float32]]:
+    """Weight -> the step of each output channel, by its largest weight, unless that were too little to multiply."""
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    steps: dict[str, NDArray[np.float32]] = {}
+    for node in model.graph.node:
+        if node.name in nodes:
+            weight = numpy_helper.to_array(weights[node.input[1]])
+            step = np.maximum(np.abs(weight).max(axis=(1, 2, 3)) / WEIGHT_LIMIT, SMALLEST_STEP)
+            if bits == 16:
+                source, target = (ranges[value] for value in (node.input[0], node.output[0]))
+                step = np.maximum(step, SMALLEST_FACTOR * (target.high - target.low) / (source.high - source.low))
+            steps[node.input[1]] = np.maximum(step, steps.get(node.input[1], 0)).astype(np.float32)
+    return steps
+
+
+def _weight_overrides(model: onnx.ModelProto, plan: Plan) -> dict[str, list[dict[str, Any]]]:
+    """The steps, in the quantizer's words."""
+    chosen = weight_steps(model, plan.nodes, plan.ranges, plan.bits)
+    chosen |= {name: rounded.steps for name, rounded in plan.weights.items()}
     return {
-        convs[name].input[1]: [{"axis": 0, "scale": step, "zero_point": np.int8(0)} for step in steps]
-        for name, steps in chosen.items()
-        if name in plan.nodes
+        name: [{"axis": 0, "scale": step, "zero_point": np.int8(0)} for step in steps] for name, steps in chosen.items()
     }
 
 

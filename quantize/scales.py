@@ -8,12 +8,6 @@ Noise at a convolution's output o, against that output's deviation, with inputs 
 The candidates go from s_i = 1 / (range of channel i), best for coarse activations, to s_i = (largest weight of
 channel i), best for coarse weights, through their weighted geometric means. Where one side of zero is wider, a
 common ratio of both sides is chosen first.
-
-Values that are summed share one scale (a residual stream). Their noise is
-
-    sum over values of step**2 * sum_c 1 / (s_c * deviation of the sum in channel c)**2
-
-and is brought down one value at a time: given the widest scaled channel of each value, s follows.
 """
 
 from __future__ import annotations
@@ -34,7 +28,6 @@ from quantize.sites import Site, Touch
 BLENDS: Final = np.linspace(0, 1, 11)  # 1: ranges decide, 0: weights decide
 RATIOS: Final = np.geomspace(0.1, 10, 21)  # of the negative side to the positive one
 TAIL: Final = 1e-4  # of the values of a channel may lie outside the range that equalization looks at
-SWEEPS: Final = 10
 WEIGHT_STEPS: Final = 127
 SMALLEST: Final = 1e-6  # of the widest channel: nothing is scaled up further, dead channels above all
 LARGEST_SCALE: Final = 1e4
@@ -70,8 +63,8 @@ def choose_scales(
     chosen: dict[str, Affine] = {}
     for whole in sites:
         site = replace(whole, seen=tuple(value for value in whole.seen if value.value in seen))
-        if not site.seen:
-            continue
+        if not site.seen or (bits == 16 and any(touch.follow == "taken back" for touch in site.touches)):
+            continue  # 16 bits have room for a quiet channel beside a loud one, and need no node for it
         readers = [
             _reader(touch, site, nodes, weights, seen)
             for touch in site.touches
@@ -95,17 +88,14 @@ def _reader(
 
 
 def _choose(site: Site, readers: Sequence[Reader], seen: Mapping[str, Channels], bits: int) -> Affine:
-    parts = [_ends(seen[value.value], value.start, site.channels, value.repeat) for value in site.seen]
+    parts = [ends(seen[value.value], value.start, site.channels, value.repeat) for value in site.seen]
     shift = np.zeros(site.channels)
     if site.shifts:
         centre = (parts[0][0] + parts[0][1]) / 2
         parts = [(low - centre, high - centre) for low, high in parts]
-        by_range = _widest(parts)
+        by_range = widest(parts)
         return Affine(by_range, -centre * by_range)
-    by_range = _widest(parts)
-    if not readers and len(parts) > 1:
-        variances = [_variance(seen[v.value], v.start, site.channels, v.repeat) for v in site.seen]
-        return Affine(_shared(parts, variances), shift)
+    by_range = widest(parts)
     if not readers or not all(reader.power.any() for reader in readers):
         return Affine(by_range, shift)
     first = site.seen[0]
@@ -127,7 +117,7 @@ def _choose(site: Site, readers: Sequence[Reader], seen: Mapping[str, Channels],
 Ends = tuple[Vector, Vector]
 
 
-def _ends(channels: Channels, start: int, count: int, repeat: int) -> Ends:
+def ends(channels: Channels, start: int, count: int, repeat: int) -> Ends:
     """Where each of the site's channels ends on both sides, without its tail; zero inside."""
     low, high = channels.ends(TAIL)
     part = slice(start, start + count * repeat)
@@ -137,17 +127,12 @@ def _ends(channels: Channels, start: int, count: int, repeat: int) -> Ends:
     )
 
 
-def _variance(channels: Channels, start: int, count: int, repeat: int) -> Vector:
-    part = slice(start, start + count * repeat)
-    return (channels.deviation**2)[part].reshape(count, repeat).mean(1)
-
-
 def _moments(channels: Channels, start: int, count: int, repeat: int) -> Vector:
     part = slice(start, start + count * repeat)
     return (channels.mean**2 + channels.deviation**2)[part].reshape(count, repeat).mean(1)
 
 
-def _widest(parts: Sequence[Ends]) -> Vector:
+def widest(parts: Sequence[Ends]) -> Vector:
     """The largest scale that makes no channel wider than the widest one of its value."""
     spans = _spans(parts)
     return _within(spans, np.array([span.max() for span in spans]))
@@ -161,27 +146,6 @@ def _within(spans: Sequence[Vector], limits: Vector) -> Vector:
     """The largest scale under which no value leaves its limit."""
     ratios = [limit / np.maximum(span, span.max() * SMALLEST) for span, limit in zip(spans, limits, strict=True)]
     return _limited(np.min(ratios, axis=0))
-
-
-def _shared(parts: Sequence[Ends], variances: Sequence[Vector]) -> Vector:
-    """The scale of values that are summed: coordinate descent over their limits."""
-    spans = _spans(parts)
-    weight = 1 / np.maximum(np.sum(variances, axis=0), 1e-12)
-
-    def noise(limits: Vector) -> float:
-        scale = _within(spans, limits)
-        steps = sum(float((span * scale).max()) ** 2 for span in spans)
-        return steps * float((weight / scale**2).sum())
-
-    limits = np.array([span.max() for span in spans])
-    best = noise(limits)
-    for factor in (2.0, 0.5, 1.3, 0.77, 1.1, 0.91) * SWEEPS:
-        for i in range(len(limits)):
-            tried = limits.copy()
-            tried[i] *= factor
-            if (found := noise(tried)) < best:
-                limits, best = tried, found
-    return _within(spans, limits)
 
 
 def _sided(parts: Sequence[Ends], ratio: float) -> Vector:

@@ -3,8 +3,8 @@
     conv -> norm            the norm divides the scale out again, and takes a shift out too (only epsilon must follow)
     norm -> Snake -> conv   gain and shift grow by s; snake_a(x) * s = snake_(a/s)(s * x); the conv's inputs shrink by s
     norm -> LeakyRelu ->    a positive scale passes; through the depthwise upsampling too
-    residual stream         all that is added to it grows by s; norms that read it divide; the mean's constant ends it
-    shortcut features       F0 in Hz beside features of order one: each part of the concatenation has its own scale
+    conv -> residual sum    a sum keeps its units, so a Mul behind the conv takes the scale back: one node, 8 bits only
+    features                F0 in Hz beside features of order one: each part of the concatenation has its own scale
 
 A `Touch` names a node and how it follows the scale. The graph's node names are the modules' paths.
 """
@@ -27,6 +27,7 @@ Follow = Literal[
     "constant",  # a factor times s; a scalar becomes one a channel
     "constant end",  # a factor over s
     "new factor",  # a graph input has no producer to fold into: one Mul
+    "taken back",  # behind a conv whose readers cannot follow: one Mul
 ]
 
 
@@ -88,7 +89,7 @@ def vocoder_sites(model: onnx.ModelProto) -> tuple[Site, ...]:
     for stage in range(GENERATOR_STAGES):
         members = [f"noise_res.{stage}", *(f"resblocks.{stage * kernels + i}" for i in range(kernels))]
         sites += [site for block in members for site in _snake_block(view, block)]
-        sites += _stream(view, stage, members)
+        sites += _summed(view, stage, members)
     source = view.input_of("/noise_convs.0/Conv")
     readers = tuple(Touch("conv in", f"/noise_convs.{stage}/Conv") for stage in range(GENERATOR_STAGES))
     rows = view.inputs("/noise_convs.0/Conv")
@@ -178,26 +179,22 @@ def _leaky_block(view: _View, block: str) -> list[Site]:
 def _front(view: _View, blocks: Sequence[str]) -> list[Site]:
     """The front's blocks: their outputs, and the features that each of them reads beside the last one's output."""
     sites: list[Site] = []
-    heads: list[int] = []  # channels before the shared features
+    heads: list[int] = []  # channels before the features
     for i, block in enumerate(blocks):
-        shortcut, second = f"/{block}/conv1x1/Conv", f"/{block}/conv2/Conv"
-        ends = (Touch("conv out", second), Touch("conv out", shortcut), Touch("constant end", f"/{block}/Mul"))
+        added = [f"/{block}/{name}/Conv" for name in ("conv2", "shortcuts.0", "shortcuts.1")]
+        ends = (*(Touch("conv out", conv) for conv in added), Touch("constant end", f"/{block}/Mul"))
         sites.append(
-            Site(
-                f"out {block}", view.width(second), ends, (Seen(view.output_of(second)), Seen(view.output_of(shortcut)))
-            )
+            Site(f"out {block}", view.width(added[0]), ends, tuple(Seen(view.output_of(conv)) for conv in added))
         )
-        joined = view.input_of(shortcut)
+        shortcut = added[1]
+        head = view.input_of(shortcut)
+        heads.append(view.inputs(shortcut))
         readers = (Touch("conv in", shortcut), Touch("norm in", view.epsilon(f"/{block}/norm1")))
         if i:
-            heads.append(view.width(f"/{blocks[i - 1]}/conv2/Conv"))
-            touches = (Touch("constant", f"/{blocks[i - 1]}/Mul"), *readers)
-            sites.append(Site(f"head of {block}", heads[i], touches, (Seen(joined),)))
+            before: tuple[Touch, ...] = (Touch("constant", f"/{blocks[i - 1]}/Mul"),)
         else:
-            text = view.input_of("/asr_res/Conv")
-            heads.append(view.inputs("/asr_res/Conv"))
-            ours = (Touch("new factor", text), Touch("conv in", "/asr_res/Conv"), *readers)
-            sites.append(Site(f"head of {block}", heads[i], ours, (Seen(text), Seen(joined))))
+            before = (Touch("new factor", head), Touch("conv in", "/asr_res/Conv"))
+        sites.append(Site(f"head of {block}", heads[i], (*before, *readers), (Seen(head),)))
     return [*sites, *(_feature(view, conv, blocks, heads) for conv in FEATURES)]
 
 
@@ -205,34 +202,32 @@ def _feature(view: _View, conv: str, blocks: Sequence[str], heads: Sequence[int]
     value = view.output_of(conv)
     touches, seen = [Touch("conv out", conv)], [Seen(value)]
     for block, head in zip(blocks, heads, strict=True):
-        joined = view.input_of(f"/{block}/conv1x1/Conv")
-        parts = list(view.made_by[joined].input)
+        features = view.input_of(f"/{block}/shortcuts.1/Conv")
+        parts = list(view.made_by[features].input)
         if value in parts:
-            start = head + sum(view.width(view.made_by[part].name) for part in parts[1 : parts.index(value)])
+            start = sum(view.width(view.made_by[part].name) for part in parts[: parts.index(value)])
             touches += [
-                Touch("conv in", f"/{block}/conv1x1/Conv", start),
-                Touch("norm in", view.epsilon(f"/{block}/norm1"), start),
+                Touch("conv in", f"/{block}/shortcuts.1/Conv", start),
+                Touch("norm in", view.epsilon(f"/{block}/norm1"), head + start),
             ]
-            seen.append(Seen(joined, start))
+            seen.append(Seen(features, start))
     return Site(f"out {conv}", view.width(conv), tuple(touches), tuple(seen))
 
 
-def _stream(view: _View, stage: int, members: Sequence[str]) -> list[Site]:
-    """What is summed in one stage of the generator, and the input of the upsampling before it."""
-    up, noise = f"/ups.{stage}/conv/Conv", f"/noise_convs.{stage}/Conv"
-    behind = f"/ups.{stage + 1}/conv/Conv" if stage + 1 < GENERATOR_STAGES else "/conv_post/Conv"
-    channels = view.width(noise)
-    rate = view.width(up) // channels
-    touches = [Touch("conv out", up, repeat=rate), Touch("conv out", noise)]
-    seen = [Seen(view.output_of(up), repeat=rate), Seen(view.output_of(noise))]
+def _summed(view: _View, stage: int, members: Sequence[str]) -> list[Site]:
+    """What is summed in one stage of the generator, each with a scale of its own, and the input of the upsampling.
+
+    One scale for the whole sum needs no node, but eleven values of different shape agree badly on it: 4 to 11 dB.
+    """
+    up = f"/ups.{stage}/conv/Conv"
+    added = [up, f"/noise_convs.{stage}/Conv"]
     for block in members:
-        for i in range(view.count(f"/{block}/convs2.{{}}/Conv")):
-            conv = f"/{block}/convs2.{i}/Conv"
-            touches += [Touch("norm in", view.epsilon(f"/{block}/norms1.{i}")), Touch("conv out", conv)]
-            seen.append(Seen(view.output_of(conv)))
-    touches.append(Touch("constant end", view.factor_before(behind)))
+        added += [f"/{block}/convs2.{i}/Conv" for i in range(view.count(f"/{block}/convs2.{{}}/Conv"))]
     before = (Touch("constant", view.factor_before(up)), Touch("conv in", up))
     return [
         Site(f"in {up}", view.inputs(up), before, (Seen(view.input_of(up)),)),
-        Site(f"stream {stage}", channels, tuple(dict.fromkeys(touches)), tuple(seen)),
+        *(
+            Site(f"out {c}", view.width(c), (Touch("conv out", c), Touch("taken back", c)), (Seen(view.output_of(c)),))
+            for c in added
+        ),
     ]

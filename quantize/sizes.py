@@ -9,6 +9,8 @@ from typing import Final
 import onnx
 from onnx import TensorProto
 
+from quantize.compact import LOW
+
 FORMS: Final = {
     TensorProto.FLOAT: "float32",
     TensorProto.INT16: "int16",
@@ -17,7 +19,7 @@ FORMS: Final = {
     TensorProto.INT32: "int32",  # biases
     TensorProto.INT64: "int64",
 }
-NIBBLES: Final = ".nibbles.uint8"  # `compact.py`'s name for the lower third of 12 bits
+PACKED: Final = {LOW.format(4): "int12", LOW.format(2): "int10"}  # by what `compact.py` calls their lowest bits
 
 
 def megabytes_by_stage(folder: Path, stages: Sequence[str], buckets: Sequence[str]) -> dict[str, dict[str, float]]:
@@ -33,21 +35,25 @@ def megabytes_by_stage(folder: Path, stages: Sequence[str], buckets: Sequence[st
             path = folder / f"{stage}_{bucket}.onnx"
             row["graph"] = row.get("graph", 0) + path.stat().st_size
             tensors = onnx.load(path, load_external_data=False).graph.initializer
-            halves = {t.name.removesuffix(NIBBLES) for t in tensors if t.name.endswith(NIBBLES)}
+            packed = {
+                t.name.removesuffix(end): form for t in tensors for end, form in PACKED.items() if t.name.endswith(end)
+            }
             for tensor in tensors:
                 place = {entry.key: entry.value for entry in tensor.external_data}
                 if not place or int(place["offset"]) in taken:
                     continue
                 taken.add(int(place["offset"]))
-                form = _form(tensor, halves)
+                form = _form(tensor, packed)
                 row[form] = row.get(form, 0) + int(place["length"])
         result[stage] = {form: round(size / 1e6, 3) for form, size in row.items()}
     return result
 
 
-def _form(tensor: onnx.TensorProto, halves: set[str]) -> str:
-    packed = tensor.name.endswith(NIBBLES) or tensor.name.removesuffix(".int8") in halves
-    return "int12" if packed else FORMS.get(tensor.data_type, TensorProto.DataType.Name(tensor.data_type).lower())
+def _form(tensor: onnx.TensorProto, packed: Mapping[str, str]) -> str:
+    for end in (*PACKED, ".int8"):
+        if (name := tensor.name.removesuffix(end)) in packed and name != tensor.name:
+            return packed[name]
+    return FORMS.get(tensor.data_type, TensorProto.DataType.Name(tensor.data_type).lower())
 
 
 def totals(table: Mapping[str, Mapping[str, float]]) -> dict[str, float]:

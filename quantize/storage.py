@@ -17,7 +17,7 @@ from quantize.albert import EXPECTED
 from quantize.compact import Bits, large_weights
 from quantize.text_quality import TextQuality
 
-LADDER: Final[tuple[Bits, ...]] = (8, 12, 16)
+LADDER: Final[tuple[Bits, ...]] = (8, 10, 12, 16)
 
 
 @dataclass(frozen=True)

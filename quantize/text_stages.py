@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import onnx
 
 from calibrate.corpus import Utterance
@@ -20,10 +21,12 @@ from calibrate.store import Channels
 from export_onnx.contracts import Bucket
 from export_onnx.storage import load
 from quantize.albert import Choice, Part, albert_parts, choose_parts
-from quantize.compact import Bits, large_weights, store_compactly, store_in_16_bits
-from quantize.prepare import METHOD, quantized_values
+from quantize.compact import Bits, Rounder, large_weights, store_compactly, store_in_16_bits
+from quantize.moments import Moments
+from quantize.prepare import METHOD, round_weights
 from quantize.qdq import Plan, quantize_convolutions
 from quantize.recipes import Recipe
+from quantize.scale_channels import Scaled, channel_scales, scale_channels
 from quantize.storage import LADDER, Store, Stored, choose_bits, stores_of
 from quantize.text_quality import TEXT_STAGES, Reader, TextQuality, make_reader
 
@@ -39,6 +42,8 @@ class TextSide:
         bert: the plan of its convolutions, or None: float.
         stored: of the CPU's stages: what takes how many bits.
         rest: stages whose large weights, as far as they are float, take 16 bits.
+        scales: of the channels of bert's convolutions.
+        rounders: of the stages' weights that are stored.
         choice: bert's parts, where it was tried.
         verdict: what the held-out sentences said.
     """
@@ -46,13 +51,15 @@ class TextSide:
     bert: Plan | None
     stored: tuple[Stored, ...]
     rest: tuple[str, ...]
+    scales: Mapping[str, Scaled] = field(default_factory=dict)
+    rounders: Mapping[str, Rounder] = field(default_factory=dict)
     choice: Choice | None = None
     verdict: Mapping[str, Any] = field(default_factory=dict)
 
     def apply(self, stage: str, model: onnx.ModelProto) -> onnx.ModelProto:
         """The graph that ships, at any bucket."""
         if stage == "bert" and self.bert is not None:
-            model = quantize_convolutions(model, self.bert)
+            model = quantize_convolutions(scale_channels(model, self.scales), self.bert)
         if stage in self.rest:
             return store_in_16_bits(model)
         left = large_weights(model)  # of a convolution in integers, none
@@ -63,7 +70,7 @@ class TextSide:
             for name in one.store.weights
             if name in left
         }
-        return store_compactly(model, bits) if bits else model
+        return store_compactly(model, bits, self.rounders.get(stage)) if bits else model
 
     def lossy(self) -> bool:
         """Whether anything is not as it was."""
@@ -110,12 +117,14 @@ def make_readers(folder: Path, bucket: Bucket, split: Mapping[str, Sequence[Mapp
     )
 
 
-def choose_storage(folder: Path, bucket: Bucket, readers: Readers, stages: Sequence[str]) -> tuple[Stored, ...]:
+def choose_storage(
+    folder: Path, bucket: Bucket, readers: Readers, rounders: Mapping[str, Rounder], stages: Sequence[str]
+) -> tuple[Stored, ...]:
     """In how many bits the weights of `stages` are stored, each part tried alone; the order is `TEXT_STAGES`'."""
     graphs = {stage: load(folder / f"{stage}_{bucket.name}.onnx") for stage in TEXT_STAGES if stage in stages}
 
     def listen(store: Store, bits: Bits) -> TextQuality:
-        graph = store_compactly(graphs[store.stage], dict.fromkeys(store.weights, bits))
+        graph = store_compactly(graphs[store.stage], dict.fromkeys(store.weights, bits), rounders.get(store.stage))
         return readers.search.compare({store.stage: graph})
 
     return tuple(choose_bits(store, partial(listen, store), readers.judge.tokens) for store in stores_of(graphs))
@@ -128,6 +137,7 @@ def choose_text_side(
     seen: Mapping[str, Channels],
     chosen: Recipe,
     stored: Sequence[Stored],
+    rounders: Mapping[str, Rounder],
 ) -> TextSide:
     """Decides what of `bert` is in integers, judges the whole, steps back where it does not hold.
 
@@ -136,34 +146,60 @@ def choose_text_side(
         seen: calibration's statistics of `bert`.
         chosen: the target's recipe.
         stored: `choose_storage`'s, of the stages that every target's CPU runs.
+        rounders: by stage; bert's moments are what its convolutions are rounded by, too.
     """
     graphs = {stage: load(folder / f"{stage}_{bucket.name}.onnx") for stage in TEXT_STAGES}
     bert = graphs["bert"]
 
-    def plan(parts: Sequence[Part]) -> Plan | None:
-        nodes = tuple(conv for part in parts for conv in part.convs)
-        values = quantized_values(bert, nodes)
-        ranges = {value: choose(seen[value].histogram(), METHOD, chosen.activation_bits) for value in values}
-        return Plan(nodes, ranges, chosen.activation_bits, {}) if nodes else None
+    def side(parts: tuple[Part, ...], stored: tuple[Stored, ...] = (), rest: tuple[str, ...] = ()) -> TextSide:
+        plan, scales = plan_bert(bert, parts, seen, chosen.activation_bits, rounders["bert"].moments)
+        return TextSide(plan, stored, rest, scales, rounders)
 
     def listen(parts: tuple[Part, ...]) -> TextQuality:
-        whole = TextSide(plan(parts), (), ()).apply("bert", bert)
-        return readers.search.compare({"bert": whole}, "duration")
+        return readers.search.compare({"bert": side(parts).apply("bert", bert)}, "prosody")
 
     choice = choose_parts(albert_parts(bert), listen, readers.judge.tokens)
-    left_float = choose_storage(folder, bucket, readers, [stage for stage in chosen.compact if stage == "bert"])
+    left_float = choose_storage(
+        folder, bucket, readers, rounders, [stage for stage in chosen.compact if stage == "bert"]
+    )
     rest = tuple(stage for stage in chosen.compact if stage not in TEXT_STAGES)
     kept = (*left_float, *(one for one in stored if one.store.stage in chosen.compact))
     steps_back: list[str] = []
     while True:
-        side = TextSide(plan(choice.quantized), kept, rest, choice)
-        quality = readers.judge.compare({stage: side.apply(stage, graph) for stage, graph in graphs.items()})
+        whole = replace(side(choice.quantized, kept, rest), choice=choice)
+        quality = readers.judge.compare({stage: whole.apply(stage, graph) for stage, graph in graphs.items()})
         failures = quality.failures()
         if failures:
             steps_back.append("; ".join(failures))
-        if not failures or not side.lossy():
-            return replace(side, verdict=_verdict(readers, quality, steps_back))
-        choice, kept = step_back(choice, kept, quality.changed > 0)
+        if not failures or not whole.lossy():
+            return replace(whole, verdict=_verdict(readers, quality, steps_back))
+        integers = {"bert": side(choice.quantized).apply("bert", bert)}
+        if choice.quantized and readers.judge.compare(integers).failures():
+            choice = choice.without_next()  # bert's integers do not hold by themselves
+        else:
+            choice, kept = step_back(choice, kept, quality.changed > 0)
+
+
+def plan_bert(
+    model: onnx.ModelProto, parts: Sequence[Part], seen: Mapping[str, Channels], bits: int, moments: Moments
+) -> tuple[Plan | None, dict[str, Scaled]]:
+    """How `parts` become integers, or None for no part, and the scales of what they read and write."""
+    if not parts:
+        return None, {}
+    scales = channel_scales(model, parts, seen, bits)
+    scaled = scale_channels(model, scales)
+    nodes = tuple(conv for part in parts for conv in part.convs)
+    after = {node.name: node for node in scaled.graph.node}
+    ranges, follow = {}, {}
+    for node in model.graph.node:
+        if node.name in nodes:
+            read, written = seen[node.input[0]], seen[node.output[0]]
+            factors = scales.get(node.name, Scaled(np.ones(len(read.low)), np.ones(len(written.low))))
+            value = after[node.name].input[0]
+            follow[value] = factors.read
+            ranges[value] = choose(read.histogram(factors.read, 0 * factors.read), METHOD, bits)
+            ranges[node.output[0]] = choose(written.histogram(factors.written, 0 * factors.written), METHOD, bits)
+    return Plan(nodes, ranges, bits, round_weights(scaled, nodes, ranges, bits, moments, follow)), scales
 
 
 def step_back(choice: Choice, stored: tuple[Stored, ...], counted: bool) -> tuple[Choice, tuple[Stored, ...]]:
@@ -172,7 +208,7 @@ def step_back(choice: Choice, stored: tuple[Stored, ...], counted: bool) -> tupl
     First what is stored in the fewest bits takes more, up to 16; then a part of bert leaves; then float32 remains.
     """
     fewest = min((one.bits for one in stored if one.bits and one.store.counts == counted), default=None)
-    if counted and choice.quantized and fewest in (None, LADDER[-1]):
+    if choice.quantized and fewest in (None, LADDER[-1]):
         return choice.without_next(), stored
     if fewest is None:  # not where it should be: everywhere
         return replace(choice, quantized=()), tuple(replace(one, bits=None) for one in stored)

@@ -143,6 +143,13 @@ def test_leaky_resblock(outputs: int, doubles: bool) -> None:
     y = LeakyResBlock(block)(padded(x), style, real_mask(), after)
     assert snr(four(block(x, style)), y[..., : REAL * times]) >= FLOOR
     assert snr(four(block(x, style)), 1.5 * y[..., : REAL * times]) < 7, "gain must show"
+    if block.learned_sc:  # the same input in two parts
+        split = LeakyResBlock(block, features=2)
+        head, features = padded(x)[:, :-2], padded(x)[:, -2:]
+        y = split(head, style, real_mask(), after, features)
+        assert snr(four(block(x, style)), y[..., : REAL * times]) >= FLOOR
+        y = split(head, style, real_mask(), after, features.flip(1))
+        assert snr(four(block(x, style)), y[..., : REAL * times]) < 60, "the features' order must show"
 
 
 def test_masks() -> None:
