@@ -23,6 +23,7 @@ from selector import providers
 from selector.coverage import NPU_STAGES, processor, read_coverage
 from selector.durations import QUANTILE, Fit, summary
 from selector.golden import golden_section
+from selector.length import PAUSE_MARKS, PAUSE_TOKENS
 from selector.manifest import BucketContract
 from selector.notice import notice
 from selector.package import Package
@@ -244,10 +245,14 @@ def digest_of_models(inputs: Inputs, target: str) -> str:
 
 def selector_section(fits: Mapping[str, Fit]) -> dict[str, Any]:
     """The manifest's `selector`."""
+    worth = {name: value for name, value in summary(fits).items() if name != "excess"}
     return {
         "quantile": QUANTILE,
+        "pause_marks": PAUSE_MARKS,
+        "pause_tokens": PAUSE_TOKENS,
         "voices": {name: asdict(fit.table) for name, fit in fits.items()},
-        "coverage": {name: round(fit.coverage, 4) for name, fit in fits.items()} | _rounded(summary(fits)),
+        "coverage": {name: round(fit.coverage, 4) for name, fit in fits.items()} | _rounded(worth),
+        "excess": {name: round(fit.excess, 4) for name, fit in fits.items()},
         "texts": min(fit.texts for fit in fits.values()),
         "held_out_texts": min(fit.held_out_texts for fit in fits.values()),
     }

@@ -1,7 +1,8 @@
 """Which bucket. Two steps, because a token count alone is a guess.
 
 Before the text stages, `choose` takes the smallest bucket that covers the 99 % quantile of frames for that many
-tokens. After `duration`, `choose_sound` has the exact number of frames and moves the sound stages up or down.
+tokens, where a pause counts as several (`length.py`). After `duration`, `choose_sound` has the exact number of frames
+and moves the sound stages up or down.
 `None` means: split the text. Nothing is ever cut or squeezed to fit.
 
 All arithmetic is on whole numbers, so that Python, C++ and Java give the same answer on every processor.

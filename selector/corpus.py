@@ -16,9 +16,10 @@ from numpy.typing import NDArray
 
 from export_onnx import text
 from export_onnx.geometry import MAX_PHONEMES
-from selector.durations import READ_SPEED, SMALLEST, Durations, Fit, fit_voice
+from selector.durations import READ_SPEED, SMALLEST, Durations, Fit, Measured, fit_voice
+from selector.length import PADS, length, mark_ids
 from selector.manifest import BucketContract
-from selector.synth import PADS, Stages, resize
+from selector.synth import Stages, resize
 
 FITTED: Final = "sentences_train.txt"
 HELD_OUT: Final = "sentences_held_out.txt"
@@ -84,10 +85,13 @@ def fit(
     """The table of every voice, with its held-out coverage."""
     most = min(max(b.tokens for b in buckets), MAX_PHONEMES + PADS)
     number = texts_per_voice(len(voices))
-    measured = []
+    marks = mark_ids(vocabulary)
+    measured: list[dict[str, list[Measured]]] = []
     for seed, (name, share) in enumerate(((FITTED, number), (HELD_OUT, max(8, number // HELD_OUT_SHARE)))):
         texts = [text.encode(run, vocabulary).ids for run in runs(sentences(name), share, most - PADS, seed)]
-        measured.append(measure(stages, buckets, voices, texts, advance))
+        lengths = [length(ids, marks) for ids in texts]
+        durations = measure(stages, buckets, voices, texts, advance)
+        measured.append({voice: list(map(Measured, lengths, read)) for voice, read in durations.items()})
     return {voice: fit_voice(measured[0][voice], measured[1][voice], most) for voice in voices}
 
 

@@ -1,10 +1,12 @@
-"""The selector's table: how many frames 99 % of texts of a given number of tokens need, per voice and speed.
+"""The selector's table: how many frames 99 % of texts of a given length need, per voice and speed.
+
+Length is tokens and what pauses are worth in tokens (`length.py`).
 
 The duration stage divides by the speed before it rounds, so one run at a thousandth of the speed reads every
 duration in thousandths of a frame; frames at any speed follow by arithmetic (`frames_at`). The text stages then run
 once per text and voice, whatever the number of speeds.
 
-The fit: frames grow with tokens along a line; the spread around it grows with the root of the tokens (independent
+The fit: frames grow with length along a line; the spread around it grows with its root (independent
 errors add up so). The margin is the conformal 99 % quantile of that standardized residual: the k-th smallest of m,
 k = ceil(0.99 (m + 1)), which covers new texts of the same kind in at least 99 % of cases on average; with fewer than
 99 texts it is the greatest. `coverage` is measured on sentences that the fit never saw.
@@ -35,6 +37,14 @@ Durations = NDArray[np.int64]  # [tokens], thousandths of a frame at speed 1
 
 
 @dataclass(frozen=True)
+class Measured:
+    """One text in one voice."""
+
+    length: int
+    durations: Durations
+
+
+@dataclass(frozen=True)
 class VoiceTable:
     """See `choose.Table`. Frames in whole numbers, rounded up."""
 
@@ -49,11 +59,13 @@ class Fit:
 
     Attributes:
         coverage: share of held-out (text, speed) pairs that needed at most the table's frames.
+        excess: median over those pairs of the table's frames beyond what was needed, as a share of that.
         texts: fitted on so many; `held_out_texts` tested on.
     """
 
     table: VoiceTable
     coverage: float
+    excess: float
     texts: int
     held_out_texts: int
 
@@ -69,11 +81,11 @@ def knots(most: int) -> tuple[int, ...]:
     return tuple(step for step in steps if step >= SMALLEST)
 
 
-def fit_voice(fitted: Sequence[Durations], held_out: Sequence[Durations], most_tokens: int) -> Fit:
+def fit_voice(fitted: Sequence[Measured], held_out: Sequence[Measured], most_tokens: int) -> Fit:
     """The table of one voice.
 
     Args:
-        fitted, held_out: durations of texts, of many lengths; two kinds of texts that share no sentence.
+        fitted, held_out: texts of many lengths; two kinds of texts that share no sentence.
         most_tokens: of the largest bucket.
 
     Raises:
@@ -91,12 +103,12 @@ def fit_voice(fitted: Sequence[Durations], held_out: Sequence[Durations], most_t
     for slower, faster in zip(reversed(rows[:-1]), reversed(rows[1:]), strict=True):
         np.maximum(slower, faster, out=slower)  # never fewer frames at a lower speed
     table = VoiceTable(at, tuple(round(s * 1000) for s in SPEEDS), tuple(tuple(map(int, row)) for row in rows))
-    return Fit(table, coverage(table, held_out), len(fitted), len(held_out))
+    return Fit(table, coverage(table, held_out), excess(table, held_out), len(fitted), len(held_out))
 
 
-def _row(fitted: Sequence[Durations], speed: float, at: Sequence[int]) -> NDArray[np.int64]:
-    n = np.array([len(d) for d in fitted], float)
-    frames = np.array([frames_at(d, speed) for d in fitted], float)
+def _row(fitted: Sequence[Measured], speed: float, at: Sequence[int]) -> NDArray[np.int64]:
+    n = np.array([text.length for text in fitted], float)
+    frames = np.array([frames_at(text.durations, speed) for text in fitted], float)
     weights = 1 / np.sqrt(n)
     design = np.stack([np.ones_like(n), n], 1) * weights[:, None]
     offset, slope = np.linalg.lstsq(design, frames * weights, rcond=None)[0]
@@ -107,18 +119,32 @@ def _row(fitted: Sequence[Durations], speed: float, at: Sequence[int]) -> NDArra
     return np.maximum.accumulate(np.maximum(line, knot)).astype(np.int64)  # a token has at least a frame
 
 
-def coverage(table: VoiceTable, texts: Sequence[Durations], speeds: Sequence[float] = SPEEDS) -> float:
+def coverage(table: VoiceTable, texts: Sequence[Measured], speeds: Sequence[float] = SPEEDS) -> float:
     """Share of (text, speed) pairs within the table's frames."""
-    hits = [
-        frames_at(text, speed) <= (expected_frames(table, len(text), speed) or 0) for text in texts for speed in speeds
+    pairs = _pairs(table, texts, speeds)
+    return sum(needed <= expected for needed, expected in pairs) / len(pairs)
+
+
+def excess(table: VoiceTable, texts: Sequence[Measured], speeds: Sequence[float] = SPEEDS) -> float:
+    """Median of the table's frames beyond what was needed, as a share of that."""
+    return float(np.median([expected / needed - 1 for needed, expected in _pairs(table, texts, speeds)]))
+
+
+def _pairs(table: VoiceTable, texts: Sequence[Measured], speeds: Sequence[float]) -> list[tuple[int, int]]:
+    """Frames needed and frames expected; texts beyond the table are split, whatever they need."""
+    return [
+        (frames_at(text.durations, speed), expected)
+        for text in texts
+        for speed in speeds
+        if (expected := expected_frames(table, text.length, speed)) is not None
     ]
-    return sum(hits) / len(hits)
 
 
 def summary(fits: Mapping[str, Fit]) -> dict[str, float]:
-    """Held-out coverage over all voices, and the worst voice's."""
+    """Held-out coverage over all voices, and the worst voice's; the median excess over all voices."""
     values = [fit.coverage for fit in fits.values()]
-    return {"mean": sum(values) / len(values), "worst": min(values)}
+    loose = sum(fit.excess for fit in fits.values()) / len(fits)
+    return {"mean": sum(values) / len(values), "worst": min(values), "excess": loose}
 
 
 def check_worth(fits: Mapping[str, Fit]) -> None:

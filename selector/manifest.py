@@ -117,11 +117,18 @@ class VoiceTable(_Strict):
 
 
 class Selector(_Strict):
-    """The table of `choose`, with its worth: the share of held-out texts that it covers."""
+    """The table of `choose`, with its worth: the share of held-out texts that it covers, and its median excess.
+
+    Its tokens are `length.length`: each run of `pause_marks` is worth `pause_tokens` more. A package from before that
+    has neither, and counts tokens alone.
+    """
 
     quantile: Annotated[float, Field(gt=0, lt=1)]
+    pause_marks: str = ""
+    pause_tokens: Annotated[int, Field(ge=0)] = 0
     voices: dict[str, VoiceTable]
     coverage: dict[str, Annotated[float, Field(ge=0, le=1)]]
+    excess: dict[str, float] = {}
     texts: Positive
     held_out_texts: Positive
 

@@ -59,7 +59,10 @@ def release(
     fits = fit_tables(inputs)
     check_worth(fits)
     worth = summary(fits)
-    console.say(f"selector table: covers {worth['mean']:.1%} of held-out texts, worst voice {worth['worst']:.1%}")
+    console.say(
+        f"selector table: covers {worth['mean']:.1%} of held-out texts, worst voice {worth['worst']:.1%}; "
+        f"median excess {worth['excess']:.1%}"
+    )
     made = {}
     with console.progress("package", len(targets)) as advance:
         for target in targets:

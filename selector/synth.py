@@ -23,13 +23,13 @@ from selector.bounds import Bound
 from selector.choose import check_speed, choose, choose_sound, most_tokens
 from selector.chunk import Chunk, chunk
 from selector.join import Joiner, Samples, Seam
+from selector.length import PADS, length, mark_ids, pauses
 from selector.manifest import BucketContract, Manifest
 from selector.providers import CPU
 
 Tensors = dict[str, NDArray[Any]]
 Phonemize = Callable[[str, str], str]  # text, language -> phonemes
 
-PADS: Final = 2
 # The first letter of a voice's name is its language, as in `bf_emma`.
 LANGUAGES: Final = {"a": "en-us", "b": "en-gb", "e": "es", "f": "fr-fr", "h": "hi", "i": "it", "p": "pt-br"}
 
@@ -180,15 +180,20 @@ class Synthesizer:
 
     def _count(self, piece: str) -> int:
         try:
-            return len(self.phonemize(piece, self.language))
+            return self._length(self.phonemize(piece, self.language))
         except TextError:
             return 0  # punctuation alone
+
+    def _length(self, phonemes: str) -> int:
+        """As the table counts them, without pads."""
+        table = self.manifest.selector
+        return len(phonemes) + table.pause_tokens * pauses(phonemes, table.pause_marks)
 
     def _fitted(self, piece: Chunk, limit: int, index: int) -> Iterator[tuple[Spoken, Bound]]:
         """`piece` whole where it fits, else its halves, and so on; one word at its inner spaces at last."""
         phonemes = self.phonemize(piece.text, self.language)
         kept = "".join(c for c in phonemes if c in self.manifest.vocabulary)
-        whole = self._render(piece.text, phonemes, index) if len(kept) <= limit else None
+        whole = self._render(piece.text, phonemes, index) if self._length(kept) <= limit else None
         if whole:
             yield whole, piece.bound
         elif piece.words > 1:
@@ -214,14 +219,14 @@ class Synthesizer:
 
         `phonemes` are the whole word's, or (not `whole`) a part of them.
         """
-        groups = list(chunk(phonemes, len, max(1, min(limit, len(phonemes) * 5 // 8))))
+        groups = list(chunk(phonemes, self._length, max(1, min(limit, self._length(phonemes) * 5 // 8))))
         if len(groups) == 1 or max(group.phonemes for group in groups) > limit:
             loose = loosened(piece.text)
             if not whole or loose == piece.text:
                 raise TextError(
                     f"word {piece.text[:30]!r}",
                     expected=f"at most {limit} phonemes at speed {self.speed:g}",
-                    got=str(len(phonemes)),
+                    got=str(self._length(phonemes)),
                     todo="Spell it as several words, or raise the speed.",
                 )
             several = Chunk(loose, self._count(loose), len(loose.split()), piece.bound)
@@ -241,7 +246,9 @@ class Synthesizer:
         manifest = self.manifest
         encoded = text.encode(phonemes, manifest.vocabulary)
         n = len(encoded.ids)
-        first = choose(manifest.buckets, manifest.selector.voices[self.voice], n, self.speed)
+        table = manifest.selector
+        long = length(encoded.ids, mark_ids(manifest.vocabulary, table.pause_marks), table.pause_tokens)
+        first = choose(manifest.buckets, table.voices[self.voice], long, self.speed)
         if first is None:
             return None
         timbre, prosody = np.split(self.rows[n - PADS - 1 : n - PADS], 2, axis=1)

@@ -18,7 +18,8 @@ from export_onnx import text
 from export_onnx.contracts import BUCKETS
 from export_onnx.errors import PipelineError
 from selector.choose import choose, choose_sound, expected_frames, most_tokens
-from selector.durations import SPEEDS, Durations, fit_voice
+from selector.durations import SPEEDS, Measured, fit_voice
+from selector.length import PAUSE_MARKS, PAUSE_TOKENS, length, mark_ids
 from selector.manifest import VoiceTable
 from selector.split_vectors import split_questions
 from selector.write import whole_file
@@ -51,8 +52,9 @@ def example(vocabulary: dict[str, int]) -> dict[str, Any]:
     draws = np.random.default_rng(SEED)
     tables: dict[str, Any] = {}
     for voice, mean in VOICES.items():
-        texts: list[Durations] = [
-            np.maximum(draws.normal(mean * 1000, 900, int(n)), 300).astype(np.int64) for n in draws.integers(3, 384, 60)
+        texts = [
+            Measured(int(n), np.maximum(draws.normal(mean * 1000, 900, int(n)), 300).astype(np.int64))
+            for n in draws.integers(3, 384, 60)
         ]
         table = fit_voice(texts[:48], texts[48:], 384).table
         tables[voice] = {"tokens": table.tokens, "speeds_milli": table.speeds_milli, "frames": table.frames}
@@ -64,7 +66,7 @@ def example(vocabulary: dict[str, int]) -> dict[str, Any]:
     return {
         "schema_version": 1,
         "buckets": buckets,
-        "selector": {"voices": tables},
+        "selector": {"pause_marks": PAUSE_MARKS, "pause_tokens": PAUSE_TOKENS, "voices": tables},
         "vocabulary": vocabulary,
         "quality": empty,
     }
@@ -100,12 +102,14 @@ def questions(manifest: dict[str, Any]) -> list[str]:
     vocabulary: dict[str, int] = manifest["vocabulary"]
     strange = [c for c in "äß漢字😀\u0301#" if c not in vocabulary]
     symbols = [*vocabulary, *strange]
-    for symbol in (*vocabulary, *("".join(draws.choice(symbols, draws.integers(2, 200))) for _ in range(60))):
+    marked = ("wʌn, tˈu… θɹˈi!!", "“sˈO!” ʃi sˈɛd.", "...", "—!a?", "a—b;c:d")
+    for symbol in (*vocabulary, *marked, *("".join(draws.choice(symbols, draws.integers(2, 200))) for _ in range(60))):
         try:
             ids = text.encode(symbol, vocabulary).ids
         except PipelineError:
             continue
         lines.append(f"encode\t{symbol}\t{' '.join(map(str, ids))}")
+        lines.append(f"length\t{symbol}\t{length(ids, mark_ids(vocabulary))}")
     return lines
 
 

@@ -12,18 +12,20 @@ from hypothesis import strategies as st
 from export_onnx.contracts import BUCKETS
 from export_onnx.errors import ContractError, ParityError
 from selector.choose import choose, choose_sound, expected_frames, most_tokens
-from selector.durations import SPEEDS, VoiceTable, check_worth, coverage, fit_voice, frames_at, knots
+from selector.durations import SPEEDS, Measured, VoiceTable, check_worth, coverage, excess, fit_voice, frames_at, knots
+from selector.length import PAUSE_MARKS, PAUSE_TOKENS, length, mark_ids, pauses
 
 SPEED = st.floats(0.5, 2)
 
 
-def texts(seed: int, number: int, mean: float = 2.2, spread: float = 1.0) -> list[np.ndarray]:
+def texts(seed: int, number: int, mean: float = 2.2, spread: float = 1.0) -> list[Measured]:
     """Durations as a voice has them: every token its own, and some texts slower than others."""
     draws = np.random.default_rng(seed)
     lengths = draws.integers(3, 384, number)
     pace = draws.normal(mean, 0.08, number)
     return [
-        np.maximum(draws.normal(p, spread, n) * 1000, 200).astype(np.int64) for n, p in zip(lengths, pace, strict=True)
+        Measured(int(n), np.maximum(draws.normal(p, spread, n) * 1000, 200).astype(np.int64))
+        for n, p in zip(lengths, pace, strict=True)
     ]
 
 
@@ -36,12 +38,53 @@ def test_the_table_covers_what_it_never_saw():
     check_worth({"voice": FIT})
 
 
+def paused(seed: int, number: int, worth: int) -> list[Measured]:
+    """Texts where every mark is followed by silence; a mark is worth `worth` tokens in their length."""
+    draws = np.random.default_rng(seed)
+    made = []
+    for n in draws.integers(20, 300, number):
+        marks = draws.binomial(int(n), 0.04)
+        durations = np.maximum(draws.normal(2.2, 1, n) * 1000, 200).astype(np.int64)
+        durations[:marks] += 9000
+        made.append(Measured(int(n) + worth * marks, durations))
+    return made
+
+
+def test_counting_pauses_brings_the_table_close_to_what_is_needed():
+    blind, seeing = (fit_voice(paused(0, 160, worth), paused(1, 200, worth), 384) for worth in (0, PAUSE_TOKENS))
+    assert seeing.coverage >= 0.97
+    assert seeing.excess < 0.65 * blind.excess
+    assert excess(FIT.table, texts(1, 40)) == FIT.excess
+
+
+def test_a_text_beyond_the_table_says_nothing_about_it():
+    beyond = Measured(385, np.full(385, 90_000))
+    assert coverage(FIT.table, [*texts(1, 40), beyond]) == FIT.coverage
+    assert coverage(FIT.table, [*texts(1, 40), Measured(384, beyond.durations)]) < FIT.coverage
+
+
+@pytest.mark.parametrize(
+    ("phonemes", "number"),
+    [("wʌn", 0), ("wʌn, tˈu.", 2), ("wˈA?! nˈO…", 2), ("“sˈO!” ʃi", 1), ("...", 1), ("", 0), (". . .", 3)],
+)
+def test_a_run_of_marks_is_one_pause(phonemes, number):
+    assert pauses(phonemes) == number
+    vocabulary = {c: i + 1 for i, c in enumerate(sorted({*phonemes, *PAUSE_MARKS}))}
+    ids = [0, *(vocabulary[c] for c in phonemes), 0]
+    assert length(ids, mark_ids(vocabulary)) == len(phonemes) + 2 + PAUSE_TOKENS * number
+
+
+@given(st.text("ab .,!…", max_size=12), st.text("ab .,!…", max_size=12))
+def test_lengths_of_pieces_add_up(one, other):
+    assert pauses(f"{one} {other}") == pauses(one) + pauses(other)
+
+
 def test_a_table_without_margin_is_rejected():
     frames = tuple(tuple(math.ceil(2.2 * n / s) for n in knots(384)) for s in SPEEDS)
     bare = VoiceTable(FIT.table.tokens, FIT.table.speeds_milli, frames)
     assert coverage(bare, texts(2, 200)) < 0.8
     with pytest.raises(ParityError):
-        check_worth({"voice": type(FIT)(bare, coverage(bare, texts(2, 200)), 160, 40)})
+        check_worth({"voice": type(FIT)(bare, coverage(bare, texts(2, 200)), 0.0, 160, 40)})
 
 
 def test_the_fit_needs_texts():

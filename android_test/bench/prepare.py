@@ -18,9 +18,9 @@ from export_onnx import chain, provenance
 from export_onnx.contracts import BUCKETS, STAGES, Bucket
 from export_onnx.errors import ContractError
 from export_onnx.text import encode, phonemize
+from selector.length import PADS
 from selector.package import Package
 from selector.speak import find_package
-from selector.synth import PADS
 
 TARGET: Final = "cpu"
 EXPORT_SECONDS: Final = 1800

@@ -69,6 +69,9 @@ public final class Check {
             }
             return out.toString();
         }
+        if (q[0].equals("length")) {
+            return String.valueOf(selector.length(selector.encode(q[1])));
+        }
         if (q[0].equals("split")) {
             return split(q);
         }

@@ -62,6 +62,7 @@ static std::string answer(const kokoro_npu::Selector& selector, const std::vecto
         for (auto id : selector.encode(q[1])) out += (out.empty() ? "" : " ") + std::to_string(id);
         return out;
     }
+    if (q[0] == "length") return std::to_string(selector.length(selector.encode(q[1])));
     if (q[0] == "split") return split(q);
     const auto tokens = std::stoll(q[1]);
     const double speed = std::strtod(q[3].c_str(), nullptr);

@@ -2,7 +2,7 @@
 //
 //     kokoro_npu::Selector selector(text_of_manifest_json);
 //     auto ids = selector.encode(phonemes);                               // pads included
-//     const auto* bucket = selector.choose(ids.size(), "voice", 1.0);     // nullptr: split the text
+//     const auto* bucket = selector.choose(selector.length(ids), "voice", 1.0);  // nullptr: split the text
 //     ...                                                                 // run bert and duration at that bucket
 //     bucket = selector.choose_sound(sum_of_frames_per_token, ids.size());  // run the sound stages at this one
 //
@@ -230,6 +230,9 @@ public:
         }
         for (const auto& symbol : root["vocabulary"].entries())
             vocabulary_[symbol.first] = static_cast<std::int32_t>(symbol.second.whole());
+        const auto marks = encode(root["selector"]["pause_marks"].str());
+        pause_marks_.assign(marks.begin() + 1, marks.end() - 1);
+        pause_tokens_ = root["selector"]["pause_tokens"].whole();
     }
 
     // Smallest first.
@@ -271,7 +274,18 @@ public:
         return (total + scale - 1) / scale;
     }
 
-    // The smallest bucket for that many tokens (pads included); nullptr: split the text.
+    // How long a text is to choose(): its tokens (pads included), and more for each pause.
+    std::int64_t length(const std::vector<std::int32_t>& ids) const {
+        const auto pauses = [&](std::int32_t id) {
+            return std::find(pause_marks_.begin(), pause_marks_.end(), id) != pause_marks_.end();
+        };
+        auto sum = static_cast<std::int64_t>(ids.size());
+        for (std::size_t i = 0; i + 1 < ids.size(); ++i)
+            if (pauses(ids[i]) && !pauses(ids[i + 1])) sum += pause_tokens_;
+        return sum;
+    }
+
+    // The smallest bucket for a text of that length; nullptr: split the text.
     const Bucket* choose(std::int64_t tokens, const std::string& voice, double speed) const {
         const std::int64_t frames = expected_frames(tokens, voice, speed);
         return frames < 0 ? nullptr : choose_sound(frames, tokens);
@@ -284,7 +298,7 @@ public:
         return nullptr;
     }
 
-    // The most tokens (pads included) that choose() finds a bucket for: the limit of a chunk. 0 if none.
+    // The greatest length() that choose() finds a bucket for: the limit of a chunk. 0 if none.
     std::int64_t most_tokens(const std::string& voice, double speed) const {
         std::int64_t low = 0, high = 0;
         for (const auto& bucket : buckets_) high = std::max(high, bucket.tokens);
@@ -306,6 +320,8 @@ private:
     std::vector<Bucket> buckets_;
     std::map<std::string, Table> tables_;
     std::map<std::string, std::int32_t> vocabulary_;
+    std::vector<std::int32_t> pause_marks_;
+    std::int64_t pause_tokens_ = 0;
 
     static std::size_t place(const std::vector<std::int64_t>& knots, std::int64_t value) {
         std::size_t i = 0;

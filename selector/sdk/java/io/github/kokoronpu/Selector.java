@@ -3,9 +3,11 @@ package io.github.kokoronpu;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * Which bucket for which text; the same answers as the Python that wrote the manifest.
@@ -20,6 +22,8 @@ public final class Selector {
     private final List<Bucket> buckets = new ArrayList<>();
     private final Map<String, Table> tables = new LinkedHashMap<>();
     private final Map<Integer, Integer> vocabulary = new LinkedHashMap<>();
+    private final Set<Integer> pauseMarks = new HashSet<>();
+    private final int pauseTokens;
 
     private static final class Table {
         long[] tokens;
@@ -75,6 +79,15 @@ public final class Selector {
         for (Map.Entry<?, ?> symbol : map(root.get("vocabulary"), "vocabulary").entrySet()) {
             vocabulary.put(((String) symbol.getKey()).codePointAt(0), (int) number(symbol.getValue()));
         }
+        Map<?, ?> section = map(root.get("selector"), "selector");
+        if (!(section.get("pause_marks") instanceof String)) {
+            throw new IllegalArgumentException("manifest, pause_marks: expected a string");
+        }
+        int[] marks = encode((String) section.get("pause_marks"));
+        for (int i = 1; i < marks.length - 1; i++) {
+            pauseMarks.add(marks[i]);
+        }
+        pauseTokens = (int) number(section.get("pause_tokens"));
     }
 
     /** The buckets, smallest first. */
@@ -99,9 +112,9 @@ public final class Selector {
     }
 
     /**
-     * Frames that 99 % of texts of so many tokens do not exceed; -1 beyond the table.
+     * Frames that 99 % of texts of that length do not exceed; -1 beyond the table.
      *
-     * @param tokens pads included
+     * @param tokens as {@link #length} counts them
      * @param speed 1 is the voice's own, 2 is twice as fast
      * @throws IllegalArgumentException for an unknown voice or a speed outside the table
      */
@@ -131,7 +144,18 @@ public final class Selector {
         return (total + scale - 1) / scale;
     }
 
-    /** The smallest bucket for that many tokens (pads included); null: split the text. */
+    /** How long a text is to {@link #choose}: its tokens (pads included), and more for each pause. */
+    public int length(int[] ids) {
+        int sum = ids.length;
+        for (int i = 0; i + 1 < ids.length; i++) {
+            if (pauseMarks.contains(ids[i]) && !pauseMarks.contains(ids[i + 1])) {
+                sum += pauseTokens;
+            }
+        }
+        return sum;
+    }
+
+    /** The smallest bucket for a text of that length; null: split the text. */
     public Bucket choose(int tokens, String voice, double speed) {
         long frames = expectedFrames(tokens, voice, speed);
         return frames < 0 ? null : chooseSound(frames, tokens);
@@ -147,7 +171,7 @@ public final class Selector {
         return null;
     }
 
-    /** The most tokens (pads included) that {@link #choose} finds a bucket for: the limit of a chunk. 0 if none. */
+    /** The greatest {@link #length} that {@link #choose} finds a bucket for: the limit of a chunk. 0 if none. */
     public int mostTokens(String voice, double speed) {
         int low = 0;
         int high = 0;
