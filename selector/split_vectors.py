@@ -31,6 +31,7 @@ PROSE: Final = (
     "On May 5, 2020, it cost $5.30 million; see vol. 3, p. 12 and fig. 7. Inc. or Co. Ltd. Then it ended etc. And on.",
     "1. First item. 2. Second item, which is longer.\n\nA heading\n\n3. Third: with a colon, and more - and yet more.",
     "Ça coûte 5 € à l’École. Élan vital: « Où est-il ? » E\u0301mile E\u0301. Zola e\u0301crit, n\u0303andu\u0301.",
+    "He left. «élan» was it! «bon» said etc. «Bon» or (bon) [bon] {bon} *bon* _bon_ Mr. «Bon» he? ‘he? “he? 'he.",
     "Привет. как дела? Это пример Ф. М. Достоевского, стр. 12. Ещё одно предложение.",
     "Ο Α. Βήτας έφυγε. έτσι είναι; Ναι, 3 χλμ. μακριά.",
     "यह पहला वाक्य है। यह दूसरा है। पृष्ठ ५ किमी दूर है, और ज़्यादा\u200dदूर नहीं।",

@@ -1,0 +1,105 @@
+"""The lines that the README shows an Android engineer, compiled and run: they say every word, in chunks that fit."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from selector import vectors
+from selector.archive import classes_jar
+
+ROOT = Path(__file__).parent.parent
+MANIFEST = ROOT / "tests" / "vectors" / vectors.MANIFEST
+VOICE = "bm_slow"
+# The stubs: letters are their own phonemes, a token is three frames, the sound is the bucket's name.
+CPP = """
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include "split.hpp"
+static std::string read(const char* file) { std::ifstream in(file); return {std::istreambuf_iterator<char>(in), {}}; }
+struct App {
+    kokoro_npu::Selector selector;
+    std::string voice = "%s";
+    double speed = 1;
+    std::string heard;
+    std::string phonemize(std::string_view text) { return heard = std::string(text); }
+    std::int64_t run_text_stages(const kokoro_npu::Bucket&, const std::vector<std::int32_t>& ids) {
+        return 3 * std::int64_t(ids.size());
+    }
+    void run_sound_stages(const kokoro_npu::Bucket& bucket) { std::cout << bucket.name << ' ' << heard << '\\n'; }
+%s
+};
+int main(int, char** arguments) {
+    App app{kokoro_npu::Selector(read(arguments[1]))};
+    app.say(arguments[2], app.selector.most_tokens(app.voice, app.speed) - 2);
+}
+"""
+JAVA = """
+import io.github.kokoronpu.*;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.*;
+public class App {
+    Selector selector;
+    String voice = "%s";
+    double speed = 1;
+    String heard;
+    String phonemize(String text) { return heard = text; }
+    long runTextStages(Bucket bucket, int[] ids) { return 3L * ids.length; }
+    void runSoundStages(Bucket bucket) { System.out.println(bucket.name + " " + heard); }
+%s
+    public static void main(String[] arguments) throws Exception {
+        App app = new App();
+        app.selector = new Selector(new String(Files.readAllBytes(Paths.get(arguments[0])), StandardCharsets.UTF_8));
+        app.say(arguments[1], app.selector.mostTokens(app.voice, app.speed) - 2);
+    }
+}
+"""
+TEXT = "This is the first sentence. " * 12 + "It ends here, " + "with many short words " * 30 + "at last."
+
+
+def block(language: str) -> str:
+    """The README's code in a language."""
+    (code,) = re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    return code
+
+
+def test_the_readmes_cpp_compiles_and_says_every_word(tmp_path):
+    compiler = shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    (tmp_path / "app.cpp").write_text(CPP % (VOICE, block("cpp")), encoding="utf-8")
+    include = f"-I{ROOT / 'selector' / 'sdk' / 'cpp'}"
+    flags = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-Wno-missing-field-initializers", include]
+    subprocess.run([compiler, *flags, tmp_path / "app.cpp", "-o", tmp_path / "app"], check=True)
+    check(tmp_path / "app")
+
+
+def test_the_readmes_java_compiles_and_says_every_word(tmp_path):
+    compiler = shutil.which("javac")
+    if compiler is None:
+        pytest.skip("no JDK")
+    (tmp_path / "classes.jar").write_bytes(classes_jar(compiler))
+    (tmp_path / "App.java").write_text(JAVA % (VOICE, block("java")), encoding="utf-8")
+    at = ["-cp", str(tmp_path / "classes.jar"), "-d", str(tmp_path)]
+    subprocess.run([compiler, "--release", "8", "-Xlint:-options", *at, tmp_path / "App.java"], check=True)
+    check("java", "-XX:TieredStopAtLevel=1", "-cp", f"{tmp_path}:{tmp_path / 'classes.jar'}", "App")
+
+
+def check(*command: str | Path) -> None:
+    def said(text: str) -> list[tuple[str, str]]:
+        done = subprocess.run([*command, MANIFEST, text], check=True, capture_output=True, text=True)
+        return [(name, words) for name, _, words in (line.partition(" ") for line in done.stdout.splitlines())]
+
+    assert said("Hello there.") == [("5s", "Hello there.")]
+    chunks = said(TEXT)
+    assert " ".join(words for _, words in chunks) == TEXT
+    assert len(chunks) > 5
+    assert {name for name, _ in chunks} <= {"5s", "10s", "15s"}
+    assert all(3 * (len(words) + 2) <= 600 for _, words in chunks)  # what the table found short was cut anew
+    with pytest.raises(subprocess.CalledProcessError):
+        said("a" * 500)
