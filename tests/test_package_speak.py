@@ -163,6 +163,18 @@ def test_the_first_sound_does_not_wait_for_the_last(package):
     assert 0 < len(first.samples) <= 5.2 * SAMPLE_RATE
 
 
+def test_a_text_that_fits_is_not_split_for_an_early_start(package):
+    tables, buckets = package.manifest.selector.voices, package.manifest.buckets
+    smallest, largest = (most_tokens(some, tables["af_short"], 1.0) for some in (buckets[:1], buckets))
+    words = ["mnd", "fghj", "klp.", "bvd"] * largest
+    fits = " ".join(words[: (smallest + largest) // 12])
+    assert smallest < len(fits) < len(fits) + 4 * fits.count(".") < largest
+    assert len(say(package, fits, "af_short", 1.0)[1]) == 1
+    _, (first, *others) = say(package, " ".join(words[:largest]), "af_short", 1.0)
+    assert first[1].text_bucket == buckets[0].name  # split anyway: sound starts early
+    assert others[0][1].text_bucket == buckets[-1].name
+
+
 def test_the_same_seed_gives_the_same_sound(package):
     one, other = (np.concatenate([s.samples for s in package.synthesize("Hello there.", seed=3)]) for _ in range(2))
     assert one.tobytes() == other.tobytes()
