@@ -21,7 +21,8 @@ from selector.characters import Ranges
 from selector.chunk import Count, chunk
 
 SEED: Final = 8
-RANDOM_TEXTS: Final = 400
+RANDOM_TEXTS: Final = 300
+RANDOM_PROSE: Final = 120
 COUNTS: Final = ("1/1/1", "1/6/0", "2/9/1", "1/1/0")
 ESCAPES: Final = {"\\": "\\\\", "\x00": "\\0", "\t": "\\t", "\n": "\\n", "\r": "\\r"}
 
@@ -91,7 +92,23 @@ def split_questions() -> list[str]:
         text = " ".join(str(ODD[i]) for i in draws.integers(len(ODD), size=int(draws.integers(1, 90))))
         limit = int(draws.integers(5, 160))
         lines.append(_line(text, str(draws.choice(COUNTS)), limit, int(draws.integers(0, limit))))
+    for _ in range(RANDOM_PROSE):
+        limit = int(draws.integers(40, 200))
+        lines.append(_line(_prose(draws), "1/1/1", limit, int(draws.choice([0, limit // 3]))))
     return lines
+
+
+def _prose(draws: np.random.Generator) -> str:
+    """Sentences of clauses of words, as books have them: where the costs of cuts weigh against each other."""
+    words = ("a", "of", "the", "road", "valley", "through", "evening", "harbours")
+    ends, text = (".", "?", ".", "!\n\n"), ""
+    for _ in range(int(draws.integers(3, 14))):
+        text += str(draws.choice(["", "", "", "", "\n\nChapter one\n\n"]))
+        run = [words[i] for i in draws.integers(len(words), size=int(draws.integers(1, 22)))]
+        for i in draws.integers(len(run), size=len(run) // 5):
+            run[i] = run[i].rstrip(",") + ","
+        text += " ".join(run).rstrip(",").capitalize() + str(draws.choice(ends)) + " "
+    return text
 
 
 def _line(text: str, weights: str, limit: int, first: int) -> str:
