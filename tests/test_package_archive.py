@@ -69,7 +69,7 @@ def read_aar(file: Path, work: Path) -> list[str]:
             magic, _, major = struct.unpack(">IHH", jar.read(name)[:8])
             if magic != 0xCAFEBABE or major != 52:
                 faults.append(f"{name} is not of Java 8")
-        if "io/github/kokoronpu/Selector.class" not in jar.namelist():
+        if not {f"io/github/kokoronpu/{name}.class" for name in ("Selector", "Splitter")} <= set(jar.namelist()):
             faults.append("no selector")
     try:
         Package.open(work / archive.ASSETS)
