@@ -5,52 +5,30 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from calibrate import store
-from calibrate.capture import NPU_STAGES, Sample, speak
-from calibrate.corpus import Utterance
+from calibrate.capture import NPU_STAGES
 from export_onnx import console
-from export_onnx.contracts import BUCKETS, STAGES, Bucket
+from export_onnx.contracts import BUCKETS, STAGES
 from export_onnx.provenance import Report, code_digest, completed, is_up_to_date, signature, start, versions
 from export_onnx.storage import ModelFolder, load
 from quantize.baselines import compare_with_baselines
-from quantize.compact import Rounder
-from quantize.decide import default_blocklist, excluded_groups, searched_blocklist, split_for_search, write_blocklist
+from quantize.decide import default_blocklist, excluded_groups, searched_blocklist, write_blocklist
 from quantize.fold_time import fold_time
 from quantize.full_size import full_size_share
 from quantize.full_size_weights import size_goal
 from quantize.gates import FLOORS, check_durations, check_forbidden, check_sound
 from quantize.groups import conv_groups, quantized_nodes
-from quantize.moments import SENTENCES, Moments, second_moments
+from quantize.inputs import Inputs, gather
 from quantize.multiply_adds import conv_share
 from quantize.prepare import apply, prepare
 from quantize.range_table import range_table, summary, write_ranges
-from quantize.recipes import ON_CPU, RECIPES, Recipe, recipe
+from quantize.recipes import RECIPES, Recipe, recipe
 from quantize.sizes import megabytes_by_stage
-from quantize.storage import Stored
-from quantize.text_stages import Readers, TextSide, choose_storage, choose_text_side, make_readers
-from quantize.verify import Judge, average, make_judge, rounded
-
-ROUNDED: Final = ("bert", "duration", "prosody")  # all that style's weights meet is a voice: few, and not all seen
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What every target is made from and judged by."""
-
-    source: Path  # the export step's folder
-    statistics: store.Statistics
-    judge: Judge  # on the first bucket; nothing is chosen by what it hears
-    searcher: Judge  # other held-out sentences, by which a block-list is chosen
-    readers: Readers  # of the text stages, in the same bucket
-    moments: Moments  # of what the vocoder's weights are multiplied with
-    rounders: Mapping[str, Rounder]  # of the text stages' weights
-    stored: tuple[Stored, ...]  # the CPU stages' weights, the same for every target
-    buckets: Sequence[Bucket]
+from quantize.text_stages import TextSide, choose_text_side
+from quantize.verify import Judge, average, rounded
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -89,34 +67,6 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def gather(source: Path, calibrated: Path, split: dict[str, Any], buckets: Sequence[Bucket]) -> Inputs:
-    """Calibration's statistics, and the held-out part spoken by the float chain."""
-    samples = spoken(source, buckets[0], split["held_out"], "speak the held-out part")
-    known = split["calibration"][: 2 * SENTENCES]  # every voice in turn, and some are too long
-    met = spoken(source, buckets[0], known, "speak to the weights")[:SENTENCES]
-    moments = second_moments(source, "vocoder", buckets[0], met)
-    rounders = {stage: Rounder(second_moments(source, stage, buckets[0], met)) for stage in ROUNDED}
-    searched, judged = split_for_search(samples)
-    judge, searcher = (make_judge(source, buckets[0], part) for part in (judged, searched))
-    with console.progress("read the text", 2) as advance:
-        advance("held-out sentences by several voices")
-        readers = make_readers(source, buckets[0], split)
-        advance("in how many bits weights are stored")
-        stored = choose_storage(source, buckets[0], readers, rounders, ON_CPU)
-    return Inputs(source, store.read(calibrated), judge, searcher, readers, moments, rounders, stored, buckets)
-
-
-def spoken(folder: Path, bucket: Bucket, utterances: Sequence[dict[str, Any]], words: str) -> list[Sample]:
-    """The float chain on those that fit the bucket."""
-    samples = []
-    with console.progress(words, len(utterances)) as advance:
-        for one in speak(folder, bucket, [Utterance(**u) for u in utterances]):
-            advance(one.utterance.voice)
-            if isinstance(one, Sample):
-                samples.append(one)
-    return samples
-
-
 def make_target(
     inputs: Inputs, chosen: Recipe, folder: Path, stages: Sequence[str], search: bool, compare: bool
 ) -> dict[str, Any]:
@@ -136,7 +86,9 @@ def make_target(
     excluded = excluded_groups(blocklist) if "vocoder" in stages else tuple(groups)
     check_forbidden(chosen.name, excluded)
     nodes = quantized_nodes(groups, excluded)
-    prepared = prepare(model, seen, nodes, bits, moments=inputs.moments)
+    if (bits, nodes) not in inputs.prepared:  # targets may ask for the same
+        inputs.prepared[bits, nodes] = prepare(model, seen, nodes, bits, moments=inputs.moments)
+    prepared = inputs.prepared[bits, nodes]
     parts = 1 + len(inputs.buckets) * len(STAGES)
     with ModelFolder(folder) as models, console.progress(f"quantize {chosen.name}", parts) as advance:
         advance("try the text stages")
