@@ -35,7 +35,7 @@ class Use:
     Attributes:
         value: what it multiplies: channels by steps for a convolution, steps first for an LSTM.
         part: which equal part of the weight's rows, where not all.
-        kernel, dilation, stride: of a convolution's windows; None for an LSTM.
+        window: kernel, dilation and stride of a convolution; None for an LSTM.
     """
 
     weight: str

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import onnx
@@ -20,6 +21,8 @@ from calibrate.store import Channels
 from quantize.albert import Part
 from quantize.equalize import Vector
 from quantize.scales import ends, widest
+
+COARSE: Final = 8  # bits that have no room for a quiet channel beside a loud one
 
 
 @dataclass(frozen=True)
@@ -39,20 +42,18 @@ def channel_scales(
         seen: calibration's statistics of what they read and write.
         bits: of activations; nothing is scaled where there are 16.
     """
+    if bits != COARSE:
+        return {}
     nodes = {node.name: node for node in model.graph.node if node.op_type == "Conv"}
 
     def shared(values: list[str]) -> Vector:
         return widest([ends(seen[value], 0, len(seen[value].low), 1) for value in values])
 
-    return {
-        conv: scaled
-        for part in parts
-        if bits == 8
-        for scaled in [
-            Scaled(*(shared([getattr(nodes[c], side)[0] for c in part.convs]) for side in ("input", "output")))
-        ]
-        for conv in part.convs
-    }
+    scales: dict[str, Scaled] = {}
+    for part in parts:
+        read, written = [nodes[conv].input[0] for conv in part.convs], [nodes[conv].output[0] for conv in part.convs]
+        scales |= dict.fromkeys(part.convs, Scaled(shared(read), shared(written)))
+    return scales
 
 
 def scale_channels(model: onnx.ModelProto, scales: Mapping[str, Scaled]) -> onnx.ModelProto:
