@@ -208,27 +208,31 @@ def _run(model: str, soc: str, request: Path, job: Job) -> Compilation:
 def _watch(pid: int, limits: Limits, started: float) -> tuple[Outcome | None, float, int]:
     """Wait for the process; end it at a limit. Gives how it ended (None: well), CPU seconds, peak bytes."""
     outcome: Outcome | None = None
+    peak = 0
     while True:
+        # Not the usage's maximum: that is inherited from the parent, which holds the exported models.
+        peak = max(peak, _memory(pid, "VmHWM"))
         ended, status, usage = os.wait4(pid, os.WNOHANG)
         if ended:
             if outcome is None and (os.WIFSIGNALED(status) or os.WEXITSTATUS(status)):
                 outcome = "crashed"
-            return outcome, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024
+            return outcome, usage.ru_utime + usage.ru_stime, peak
         if outcome is None and time.monotonic() - started > limits.seconds:
             outcome = "timeout"
             os.kill(pid, signal.SIGKILL)
-        elif outcome is None and _resident(pid) > limits.bytes:
+        elif outcome is None and _memory(pid, "VmRSS") > limits.bytes:
             outcome = "memory"
             os.kill(pid, signal.SIGKILL)
         time.sleep(0.1)
 
 
-def _resident(pid: int) -> int:
+def _memory(pid: int, what: str) -> int:
+    """Bytes of a running process: `VmRSS` resident now, `VmHWM` at most; 0 between its end and our wait."""
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, IndexError):
-        return 0  # between its end and our wait
-    return pages * os.sysconf("SC_PAGE_SIZE")
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{what}:")), 0)
 
 
 def _context_bytes(context: Path | None) -> int:

@@ -108,3 +108,11 @@ def test_chips_have_numbers() -> None:
 
 def test_an_empty_session_is_not_covered() -> None:
     assert not Compilation("m", "SM8550", "compiled").covered
+
+
+@needs_compiler
+def test_the_peak_is_the_compilers_and_not_ours(model: Path) -> None:
+    """A child inherits its parent's maximum in `getrusage`."""
+    held = np.ones(2 * 1024**3, np.uint8)
+    verdict, _ = compile_for(model, Job())
+    assert 0 < verdict.peak < held.nbytes
