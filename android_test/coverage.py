@@ -10,6 +10,7 @@ A level is proven only together with those above it in this list, and a report n
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -124,8 +125,15 @@ def find_variants(folder: Path, buckets: Iterable[Bucket], stages: Iterable[str]
     return found
 
 
-def check(variant: Variant, settings: Settings) -> Result:
-    """All levels up to the one required; a level is not tried where the one below is not proven."""
+def check(variant: Variant, settings: Settings, crops: dict[str, Agreement] | None = None) -> Result:
+    """All levels up to the one required; a level is not tried where the one below is not proven.
+
+    Args:
+        variant: what is checked.
+        settings: how far.
+        crops: of one run with the same settings, by sha256: a crop that was simulated is not simulated again. The
+            crops of all buckets are the same file where their graphs differ in nothing but length.
+    """
     view = GraphView.load(variant.path)
     lost: tuple[Refusal, ...] = ()
     if variant.target == "nnapi":
@@ -141,7 +149,8 @@ def check(variant: Variant, settings: Settings) -> Result:
     result = Result(variant, work, rules, lost, compiled)
     if settings.require == "compiled" or "compiled" not in result.proven:
         return result
-    return Result(variant, work, rules, lost, compiled, run_simulation(variant, settings))
+    agreement = run_simulation(variant, settings, {} if crops is None else crops)
+    return Result(variant, work, rules, lost, compiled, agreement)
 
 
 def jobs(variant: Variant, settings: Settings) -> list[Job]:
@@ -156,16 +165,24 @@ def jobs(variant: Variant, settings: Settings) -> list[Job]:
     return [Job(socs, folder / f"{variant.path.stem}_{socs[0]}.onnx", limits=settings.limits) for socs in sets]
 
 
-def run_simulation(variant: Variant, settings: Settings) -> Agreement:
-    """The variant on the first chip's simulation; a stage with a time axis as a crop of real speech."""
+def run_simulation(variant: Variant, settings: Settings, crops: dict[str, Agreement]) -> Agreement:
+    """The variant on the first chip's simulation; a stage with a time axis as a crop of real speech.
+
+    `crops` gets what was found, and is asked first.
+    """
     job = Job(settings.socs[:1], limits=settings.limits)
-    values = _speech(settings.floats, variant.bucket)
     if variant.stage != "vocoder":
+        values = _speech(settings.floats, variant.bucket)
         return simulate(variant.path, {name: values[name] for name in _inputs(variant)}, job)
     crop = crop_model(onnx.load(variant.path), variant.stage, variant.bucket.frames)
-    feed = crop_values(values, variant.stage, loudest(values))
-    whole = simulate(crop, feed, job)
-    return replace(whole, blocks=simulate_blocks(crop, feed, job)) if whole.decibels else whole
+    birth = hashlib.sha256(crop.SerializeToString(deterministic=True)).hexdigest()
+    if birth not in crops:
+        values = _speech(settings.floats, variant.bucket)
+        feed = crop_values(values, variant.stage, loudest(values))
+        whole = simulate(crop, feed, job)
+        blocks = simulate_blocks(crop, feed, job) if whole.decibels else {}
+        crops[birth] = replace(whole, blocks=blocks, sha256=birth)
+    return crops[birth]
 
 
 def share_on_npu(results: Iterable[Result], settings: Settings, target: str, bucket: Bucket) -> float:

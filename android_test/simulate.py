@@ -33,12 +33,14 @@ class Agreement:
 
     Attributes:
         blocks: the same for each residual block alone, on the values that it gets in the whole; says where it fails.
+        sha256: of the crop that ran, where it was one. Variants with the same one share the run.
     """
 
     compilation: Compilation
     decibels: Mapping[str, float]
     floor: float
     blocks: Mapping[str, float] = field(default_factory=dict)
+    sha256: str = ""
 
     @property
     def agrees(self) -> bool:

@@ -44,6 +44,11 @@ def crop_model(model: onnx.ModelProto, stage: str, frames: int, to: int = CROP_F
                 ends = _scaled_all([int(n) for n in numpy_helper.to_array(constants[node.input[i]])], frames, to)
                 node.input[i] = f"{node.name}:{i}"
                 graph.initializer.append(numpy_helper.from_array(np.array(ends, np.int64), node.input[i]))
+    read = {name for node in graph.node for name in node.input}
+    kept = [tensor for tensor in graph.initializer if tensor.name in read]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+    graph.name = f"{stage}_crop"  # with that, the crops of all buckets are the same bytes
     del graph.value_info[:]
     for info in graph.output:
         info.type.tensor_type.ClearField("shape")
