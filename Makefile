@@ -23,7 +23,7 @@ PYTHON  := .venv/bin/python
 READY   := .venv/ready
 NPU     := $(filter nnapi qnn,$(TARGETS))
 
-.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak speak-long runner-android runner-linux verify-device bench test lint full-size demo-voice clean
+.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak speak-long runner-android runner-linux verify-device bench test lint full-size compile-table demo-voice clean
 .DEFAULT_GOAL := help
 
 help:
@@ -36,6 +36,7 @@ help:
 	@echo 'make bench         demo voice and full-size random weights against PyTorch and the usual exports [BENCH="--readme"]'
 	@echo 'make test          every quick test, format, lint and types'
 	@echo 'make full-size     the slower tests at the size of Kokoro-82M'
+	@echo 'make compile-table  completes android_test/compile_table.md: what the HTP compiler costs (hours for all of it)'
 	@echo 'make demo-voice    trains the demo voice again (hours on two cores; it resumes)'
 
 # The environment follows pyproject.toml.
@@ -103,6 +104,8 @@ test: lint
 	$(PYTHON) -m pytest -m 'not full_size'
 full-size: $(READY)
 	$(PYTHON) -m pytest -m full_size
+compile-table: $(READY)
+	$(PYTHON) -m android_test compile-table
 demo-voice: $(READY)
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[demo-voice]'
 	$(PYTHON) -m export_onnx.demo_voice

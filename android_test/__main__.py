@@ -1,6 +1,7 @@
 """`python -m android_test coverage build/quantize/nnapi build/quantize/qnn`: what the NPU takes, and the proof.
 `python -m android_test verify --target nnapi`: the package in dist/ on a phone over adb, and a receipt.
 `python -m android_test bench`: builds against other ways to run Kokoro, in one run on this computer.
+`python -m android_test compile-table`: what compiling the full-size vocoder costs, by bucket and chip.
 `python -m android_test runner-linux`: what `verify` runs, for this computer."""
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from android_test import compile_table
 from android_test.adb import Phone
 from android_test.bench.command import add_options, bench
 from android_test.coverage import LEVELS, NPU_STAGES, Settings, check, find_variants
@@ -19,6 +21,7 @@ from android_test.nnapi_tables import DEFAULT_LEVEL, FEATURE_LEVELS
 from android_test.probe import Settings as RunSettings
 from android_test.qnn_host import DEFAULT_SOCS, GIB, SOCS, Limits
 from android_test.receipt import holds
+from android_test.simulate import Agreement
 from android_test.verify import Plan, verify
 from export_onnx import console
 from export_onnx.contracts import BUCKETS
@@ -36,6 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
         return verify_package(options)
     if options.step == "bench":
         return bench(options)
+    if options.step == "compile-table":
+        return compile_table.compile_table(options)
     build_runner(options.build / "android_test" / "runner")
     return 0
 
@@ -57,10 +62,11 @@ def coverage(options: argparse.Namespace) -> int:
         variant for folder in options.folders for variant in find_variants(folder, settings.buckets, settings.stages)
     ]
     results = []
+    crops: dict[str, Agreement] = {}
     with console.progress("coverage", len(variants)) as advance:
         for variant in variants:
             advance(f"{variant.target} {variant.stage} {variant.bucket.name}")
-            results.append(check(variant, settings))
+            results.append(check(variant, settings, crops))
     report = report_of(results, settings)
     show(report)
     path = write_report(report, options.build / "android_test" / "coverage")
@@ -113,6 +119,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     device.add_argument("--again", action="store_true", help="measure again what an earlier run has found")
     device.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     add_options(steps.add_parser("bench", help="PyTorch, the usual exports and our packages, measured in one run"))
+    table = steps.add_parser("compile-table", help="completes the table of compile time, memory and binary size")
+    compile_table.add_options(table)
     linux = steps.add_parser("runner-linux", help="the runner for this computer, with all that it needs")
     linux.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     return parser.parse_args(arguments)
