@@ -94,10 +94,7 @@ def make_target(
         advance("try the text stages")
         text_side = TextSide(None, (), ())
         if "bert" in stages:
-            seen_text = inputs.statistics["bert"]
-            text_side = choose_text_side(
-                inputs.source, first, inputs.readers, seen_text, chosen, inputs.stored, inputs.rounders
-            )
+            text_side = choose_text_side(inputs.text, chosen)
         for bucket in inputs.buckets:
             for stage in STAGES:
                 advance(f"{stage.name} {bucket.name}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,8 +17,7 @@ from quantize.decide import split_for_search
 from quantize.moments import SENTENCES, Moments, second_moments
 from quantize.prepare import Prepared
 from quantize.recipes import ON_CPU
-from quantize.storage import Stored
-from quantize.text_stages import Readers, choose_storage, make_readers
+from quantize.text_stages import TextInputs, choose_storage, make_readers
 from quantize.verify import Judge, make_judge
 
 ROUNDED: Final = ("bert", "duration", "prosody")  # all that style's weights meet is a voice: few, and not all seen
@@ -32,10 +31,8 @@ class Inputs:
     statistics: store.Statistics
     judge: Judge  # on the first bucket; nothing is chosen by what it hears
     searcher: Judge  # other held-out sentences, by which a block-list is chosen
-    readers: Readers  # of the text stages, in the same bucket
+    text: TextInputs  # in the same bucket
     moments: Moments  # of what the vocoder's weights are multiplied with
-    rounders: Mapping[str, Rounder]  # of the text stages' weights
-    stored: tuple[Stored, ...]  # the CPU stages' weights, the same for every target
     buckets: Sequence[Bucket]
     prepared: dict[tuple[int, tuple[str, ...]], Prepared] = field(default_factory=dict)  # by bits and convolutions
 
@@ -54,7 +51,9 @@ def gather(source: Path, calibrated: Path, split: dict[str, Any], buckets: Seque
         readers = make_readers(source, buckets[0], split)
         advance("in how many bits weights are stored")
         stored = choose_storage(source, buckets[0], readers, rounders, ON_CPU)
-    return Inputs(source, store.read(calibrated), judge, searcher, readers, moments, rounders, stored, buckets)
+    statistics = store.read(calibrated)
+    text = TextInputs(source, buckets[0], readers, statistics.get("bert", {}), rounders, stored)
+    return Inputs(source, statistics, judge, searcher, text, moments, buckets)
 
 
 def spoken(folder: Path, bucket: Bucket, utterances: Sequence[dict[str, Any]], words: str) -> list[Sample]:

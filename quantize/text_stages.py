@@ -130,40 +130,49 @@ def choose_storage(
     return tuple(choose_bits(store, partial(listen, store), readers.judge.tokens) for store in stores_of(graphs))
 
 
-def choose_text_side(
-    folder: Path,
-    bucket: Bucket,
-    readers: Readers,
-    seen: Mapping[str, Channels],
-    chosen: Recipe,
-    stored: Sequence[Stored],
-    rounders: Mapping[str, Rounder],
-) -> TextSide:
-    """Decides what of `bert` is in integers, judges the whole, steps back where it does not hold.
+@dataclass(frozen=True)
+class TextInputs:
+    """What every target's text side is chosen from.
 
-    Args:
-        folder: the float stages.
+    Attributes:
+        folder, bucket: the float stages.
         seen: calibration's statistics of `bert`.
-        chosen: the target's recipe.
-        stored: `choose_storage`'s, of the stages that every target's CPU runs.
         rounders: by stage; bert's moments are what its convolutions are rounded by, too.
+        stored: `choose_storage`'s, of the stages that every target's CPU runs.
+        choices: of bert's parts, by the bits of activations; made when a target first asks.
     """
+
+    folder: Path
+    bucket: Bucket
+    readers: Readers
+    seen: Mapping[str, Channels]
+    rounders: Mapping[str, Rounder]
+    stored: tuple[Stored, ...]
+    choices: dict[int, Choice] = field(default_factory=dict)
+
+
+def choose_text_side(inputs: TextInputs, chosen: Recipe) -> TextSide:
+    """Decides what of `bert` is in integers, judges the whole, steps back where it does not hold."""
+    folder, bucket, readers, rounders = inputs.folder, inputs.bucket, inputs.readers, inputs.rounders
+    bits = chosen.activation_bits
     graphs = {stage: load(folder / f"{stage}_{bucket.name}.onnx") for stage in TEXT_STAGES}
     bert = graphs["bert"]
 
     def side(parts: tuple[Part, ...], stored: tuple[Stored, ...] = (), rest: tuple[str, ...] = ()) -> TextSide:
-        plan, scales = plan_bert(bert, parts, seen, chosen.activation_bits, rounders["bert"].moments)
+        plan, scales = plan_bert(bert, parts, inputs.seen, bits, rounders["bert"].moments)
         return TextSide(plan, stored, rest, scales, rounders)
 
     def listen(parts: tuple[Part, ...]) -> TextQuality:
         return readers.search.compare({"bert": side(parts).apply("bert", bert)}, "prosody")
 
-    choice = choose_parts(albert_parts(bert), listen, readers.judge.tokens)
+    if bits not in inputs.choices:
+        inputs.choices[bits] = choose_parts(albert_parts(bert), listen, readers.judge.tokens)
+    choice = inputs.choices[bits]
     left_float = choose_storage(
         folder, bucket, readers, rounders, [stage for stage in chosen.compact if stage == "bert"]
     )
     rest = tuple(stage for stage in chosen.compact if stage not in TEXT_STAGES)
-    kept = (*left_float, *(one for one in stored if one.store.stage in chosen.compact))
+    kept = (*left_float, *(one for one in inputs.stored if one.store.stage in chosen.compact))
     steps_back: list[str] = []
     while True:
         whole = replace(side(choice.quantized, kept, rest), choice=choice)

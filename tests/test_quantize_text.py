@@ -26,7 +26,15 @@ from quantize.recipes import ON_CPU, recipe
 from quantize.sizes import megabytes_by_stage
 from quantize.storage import Store, Stored, behind, choose_bits, stores_of
 from quantize.text_quality import UNROUNDED, Reader, TextQuality, make_reader, measure
-from quantize.text_stages import Readers, TextSide, choose_storage, choose_text_side, make_readers, step_back
+from quantize.text_stages import (
+    Readers,
+    TextInputs,
+    TextSide,
+    choose_storage,
+    choose_text_side,
+    make_readers,
+    step_back,
+)
 from tests.conftest import Small
 
 GOOD = TextQuality(10, 0, 0.0, 0.0, 90.0, 90.0, 0.1, 0.0, 0.001)
@@ -220,7 +228,11 @@ def test_the_whole_is_judged_on_other_sentences(small: Small, reader: Reader, tm
     rounders = {"bert": Rounder({})}
     stored = choose_storage(small.folder, small.bucket, readers, rounders, ON_CPU)
     seen = store.read(tmp_path)["bert"]
-    side = choose_text_side(small.folder, small.bucket, readers, seen, recipe("qnn"), stored, rounders)
+    inputs = TextInputs(small.folder, small.bucket, readers, seen, rounders, stored)
+    side = choose_text_side(inputs, recipe("qnn"))
+    assert set(inputs.choices) == {16}
+    again = choose_text_side(inputs, recipe("qnn"))
+    assert again.choice == side.choice, "made once"
     facts = side.facts()
     assert facts["held_out"]["decision"] == "passed"
     assert facts["held_out"]["changed"] == 0
@@ -235,7 +247,7 @@ def test_the_whole_is_judged_on_other_sentences(small: Small, reader: Reader, tm
 
     strict = Readers(readers.search, Planted(small.folder, small.bucket, readers.judge.spoken))
     twelve = tuple(dataclasses.replace(one, bits=16 if one.store.counts else 12) for one in stored)
-    raised = choose_text_side(small.folder, small.bucket, strict, seen, recipe("qnn"), twelve, rounders)
+    raised = choose_text_side(dataclasses.replace(inputs, readers=strict, stored=twelve), recipe("qnn"))
     assert raised.bert is not None, "its integers hold by themselves"
     assert not [t for t in raised.apply("duration", graph(small, "duration")).graph.initializer if ".low4." in t.name]
     assert raised.facts()["held_out"]["steps_back"]
@@ -247,7 +259,7 @@ def test_the_whole_is_judged_on_other_sentences(small: Small, reader: Reader, tm
             return dataclasses.replace(GOOD, f0_cents=0.1 + len(integers))
 
     deaf = Readers(readers.search, Bert(small.folder, small.bucket, readers.judge.spoken))
-    spared = choose_text_side(small.folder, small.bucket, deaf, seen, recipe("qnn"), stored, rounders)
+    spared = choose_text_side(dataclasses.replace(inputs, readers=deaf), recipe("qnn"))
     assert spared.bert is None
     assert [one.bits for one in spared.stored] == [one.bits for one in stored]
 
