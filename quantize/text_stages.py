@@ -12,21 +12,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
 import onnx
 
 from calibrate.corpus import Utterance
-from calibrate.ranges import choose
 from calibrate.store import Channels
 from export_onnx.contracts import Bucket
 from export_onnx.storage import load
 from quantize.albert import Choice, Part, albert_parts, choose_parts
 from quantize.compact import Bits, Rounder, large_weights, store_compactly, store_in_16_bits
-from quantize.moments import Moments
-from quantize.prepare import METHOD, round_weights
+from quantize.plan_bert import plan_bert
 from quantize.qdq import Plan, quantize_convolutions
 from quantize.recipes import Recipe
-from quantize.scale_channels import Scaled, channel_scales, scale_channels
+from quantize.scale_channels import Scaled, scale_channels
 from quantize.storage import LADDER, Store, Stored, choose_bits, stores_of
 from quantize.text_quality import TEXT_STAGES, Reader, TextQuality, make_reader
 
@@ -187,28 +184,6 @@ def choose_text_side(inputs: TextInputs, chosen: Recipe) -> TextSide:
             choice = choice.without_next()  # bert's integers do not hold by themselves
         else:
             choice, kept = step_back(choice, kept, quality.changed > 0)
-
-
-def plan_bert(
-    model: onnx.ModelProto, parts: Sequence[Part], seen: Mapping[str, Channels], bits: int, moments: Moments
-) -> tuple[Plan | None, dict[str, Scaled]]:
-    """How `parts` become integers, or None for no part, and the scales of what they read and write."""
-    if not parts:
-        return None, {}
-    scales = channel_scales(model, parts, seen, bits)
-    scaled = scale_channels(model, scales)
-    nodes = tuple(conv for part in parts for conv in part.convs)
-    after = {node.name: node for node in scaled.graph.node}
-    ranges, follow = {}, {}
-    for node in model.graph.node:
-        if node.name in nodes:
-            read, written = seen[node.input[0]], seen[node.output[0]]
-            factors = scales.get(node.name, Scaled(np.ones(len(read.low)), np.ones(len(written.low))))
-            value = after[node.name].input[0]
-            follow[value] = factors.read
-            ranges[value] = choose(read.histogram(factors.read, 0 * factors.read), METHOD, bits)
-            ranges[node.output[0]] = choose(written.histogram(factors.written, 0 * factors.written), METHOD, bits)
-    return Plan(nodes, ranges, bits, round_weights(scaled, nodes, ranges, bits, moments, follow)), scales
 
 
 def step_back(choice: Choice, stored: tuple[Stored, ...], counted: bool) -> tuple[Choice, tuple[Stored, ...]]:

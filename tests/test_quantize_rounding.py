@@ -20,11 +20,11 @@ from quantize import moments
 from quantize.albert import albert_parts
 from quantize.compact import STEPS, Rounder, store_compactly
 from quantize.moments import second_moments, uses
+from quantize.plan_bert import plan_bert
 from quantize.prepare import apply, prepare
 from quantize.qdq import WEIGHT_LIMIT
 from quantize.rounding import output_error, round_rows
 from quantize.scale_channels import Scaled, channel_scales, scale_channels
-from quantize.text_stages import plan_bert
 from tests.conftest import Small
 
 TEXTS = ("The cat sat.", "Is it red?", "Go on now.")
