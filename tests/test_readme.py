@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
+from export_onnx.contracts import STAGES
 from export_onnx.errors import ContractError
 from export_onnx.table import BEGIN, END, stages_table
 from selector.page.facts import read_facts
 from selector.page.figures import blocks, coverage_table, figures_of, quality_table, read_figures, rewritten
+from selector.page.flow import FLOW, flow_picture
 from tests.page_build import cover, page_build
 
 ROOT = Path(__file__).parent.parent
@@ -50,6 +54,16 @@ def test_its_tables_are_what_the_committed_figures_give() -> None:
     assert rewritten(README, other) != README
     with pytest.raises(ContractError, match=r"expected <!-- quality: .* not both, once"):
         rewritten(README.replace("<!-- end of quality -->", ""), figures)
+
+
+def test_its_picture_is_the_contracts(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert f"]({FLOW.relative_to(ROOT)})" in README
+    committed = FLOW.read_text(encoding="utf-8")
+    assert committed == flow_picture(), "run `make readme`"
+    ElementTree.fromstring(committed)  # an image must be well-formed, where a page forgives
+    moved = (replace(STAGES[0], runs_on="cpu"), *STAGES[1:])
+    monkeypatch.setattr("selector.page.flow.STAGES", moved)
+    assert committed != flow_picture()
 
 
 def test_a_readme_has_no_gaps(tmp_path: Path) -> None:

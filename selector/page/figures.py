@@ -18,6 +18,7 @@ from export_onnx.errors import ContractError
 from quantize.gates import FLOORS
 from quantize.recipes import recipe
 from selector.page.facts import Facts
+from selector.page.flow import FLOW, flow_picture
 
 FIGURES: Final = Path(__file__).parent / "figures.json"
 README: Final = Path(__file__).parent.parent.parent / "README.md"
@@ -158,7 +159,7 @@ def read_figures() -> dict[str, Any]:
 
 
 def rewrite_readme(facts: Facts) -> None:
-    """Keeps a build's figures and makes the README's tables from them.
+    """Keeps a build's figures and makes the README's tables from them, and its picture from the contract.
 
     Raises:
         ContractError: see `figures_of` and `rewritten`; nothing is written then.
@@ -167,4 +168,5 @@ def rewrite_readme(facts: Facts) -> None:
     text = rewritten(README.read_text(encoding="utf-8"), figures)
     FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     README.write_text(text, encoding="utf-8")
+    FLOW.write_text(flow_picture(), encoding="utf-8")
     console.say(f"{README.name}: {', '.join(BLOCKS)} from {figures['weights']['name']}")
