@@ -23,7 +23,6 @@ COLUMNS: Final = (
     "memory MB",
     "worst output dB",
     "floor dB",
-    "why",
 )
 STYLE: Final = """
 :root { color-scheme: light dark } body { font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem;
@@ -31,7 +30,10 @@ padding: 0 1rem } table { border-collapse: collapse; display: block; overflow-x:
 border-bottom: 1px solid #8886; text-align: left; vertical-align: top } td.number { text-align: right;
 font-variant-numeric: tabular-nums } .verdict { color: #fff; border-radius: .3rem; padding: .1rem .4rem;
 white-space: nowrap } dl { display: grid; grid-template-columns: max-content 1fr;
-gap: .1rem 1.5rem } dt { font-weight: 600 } dd { margin: 0; overflow-wrap: anywhere }
+gap: .1rem 1.5rem } tr:has(+ .why) td { border-bottom: 0 } .why td { padding-top: 0 } .why div { position: sticky;
+left: .6rem; max-width: min(60rem, calc(100vw - 3.2rem)); overflow-wrap: anywhere }
+dt { font-weight: 600 } dd { margin: 0; overflow-wrap: anywhere }
+@media (max-width: 40rem) { dl { grid-template-columns: minmax(0, 1fr) } dt { margin-top: .4rem } }
 """
 
 
@@ -106,4 +108,6 @@ def _row(one: Stage) -> str:
     cells.append(f"<td><span class='verdict' style='background:{COLORS[one.verdict]}'>{one.verdict}</span></td>")
     worst = min(one.decibels.values()) if one.decibels else None
     cells += [f"<td class='number'>{'' if n is None else f'{n:.4g}'}</td>" for n in (*numbers, worst, one.floor)]
-    return f"<tr>{''.join(cells)}<td>{escape('; '.join(one.reasons))}</td></tr>"
+    # The reasons below the figures: in a column of their own they would be narrow, and make every row tall.
+    why = f"<tr class='why'><td colspan='{len(COLUMNS)}'><div>{escape('; '.join(one.reasons))}</div></td></tr>"
+    return f"<tr>{''.join(cells)}</tr>{why if one.reasons else ''}"
