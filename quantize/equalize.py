@@ -221,5 +221,6 @@ _FOLLOWERS: dict[str, Any] = {
     "constant": _constant,
     "constant end": _constant_end,
     "new factor": _new_factor,
+    "factor behind": _new_factor,
     "taken back": _taken_back,
 }

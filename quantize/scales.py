@@ -25,6 +25,7 @@ from calibrate.store import Channels
 from quantize.equalize import Affine, Vector
 from quantize.sites import Site, Touch
 
+COSTLY: Final = ("taken back", "factor behind")  # a node each
 BLENDS: Final = np.linspace(0, 1, 11)  # 1: ranges decide, 0: weights decide
 RATIOS: Final = np.geomspace(0.1, 10, 21)  # of the negative side to the positive one
 TAIL: Final = 1e-4  # of the values of a channel may lie outside the range that equalization looks at
@@ -63,7 +64,7 @@ def choose_scales(
     chosen: dict[str, Affine] = {}
     for whole in sites:
         site = replace(whole, seen=tuple(value for value in whole.seen if value.value in seen))
-        if not site.seen or (bits == 16 and any(touch.follow == "taken back" for touch in site.touches)):
+        if not site.seen or (bits == 16 and any(touch.follow in COSTLY for touch in site.touches)):
             continue  # 16 bits have room for a quiet channel beside a loud one, and need no node for it
         readers = [
             _reader(touch, site, nodes, weights, seen)

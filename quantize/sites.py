@@ -27,6 +27,7 @@ Follow = Literal[
     "constant",  # a factor times s; a scalar becomes one a channel
     "constant end",  # a factor over s
     "new factor",  # a graph input has no producer to fold into: one Mul
+    "factor behind",  # a sum has no single producer either: one Mul
     "taken back",  # behind a conv whose readers cannot follow: one Mul
 ]
 
@@ -182,16 +183,19 @@ def _front(view: _View, blocks: Sequence[str]) -> list[Site]:
     heads: list[int] = []  # channels before the features
     for i, block in enumerate(blocks):
         added = [f"/{block}/{name}/Conv" for name in ("conv2", "shortcuts.0", "shortcuts.1")]
-        ends = (*(Touch("conv out", conv) for conv in added), Touch("constant end", f"/{block}/Mul"))
-        sites.append(
-            Site(f"out {block}", view.width(added[0]), ends, tuple(Seen(view.output_of(conv)) for conv in added))
-        )
+        half = f"/{block}/Mul"
+        if half in view.nodes:  # the sum is multiplied by 1 / sqrt(2): one scale for all that is added
+            ends = (*(Touch("conv out", conv) for conv in added), Touch("constant end", half))
+            seen = tuple(Seen(view.output_of(conv)) for conv in added)
+            sites.append(Site(f"out {block}", view.width(added[0]), ends, seen))
+        else:
+            sites += [_added(view, conv) for conv in added]
         shortcut = added[1]
         head = view.input_of(shortcut)
         heads.append(view.inputs(shortcut))
         readers = (Touch("conv in", shortcut), Touch("norm in", view.epsilon(f"/{block}/norm1")))
         if i:
-            before: tuple[Touch, ...] = (Touch("constant", f"/{blocks[i - 1]}/Mul"),)
+            before: tuple[Touch, ...] = (Touch("factor behind", head),)
         else:
             before = (Touch("new factor", head), Touch("conv in", "/asr_res/Conv"))
         sites.append(Site(f"head of {block}", heads[i], (*before, *readers), (Seen(head),)))
@@ -226,8 +230,11 @@ def _summed(view: _View, stage: int, members: Sequence[str]) -> list[Site]:
     before = (Touch("constant", view.factor_before(up)), Touch("conv in", up))
     return [
         Site(f"in {up}", view.inputs(up), before, (Seen(view.input_of(up)),)),
-        *(
-            Site(f"out {c}", view.width(c), (Touch("conv out", c), Touch("taken back", c)), (Seen(view.output_of(c)),))
-            for c in added
-        ),
+        *(_added(view, conv) for conv in added),
     ]
+
+
+def _added(view: _View, conv: str) -> Site:
+    """A convolution whose output is added to something that does not follow."""
+    touches = (Touch("conv out", conv), Touch("taken back", conv))
+    return Site(f"out {conv}", view.width(conv), touches, (Seen(view.output_of(conv)),))
