@@ -175,6 +175,29 @@ def _masked_shift(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Foun
     return None
 
 
+def _multiplied_sum(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Found | None:
+    """(conv + b) * factors -> quantized Conv, LeakyRelu between or not: -1 dB where the factors are one a channel."""
+    readers = [view.nodes[i] for i in view.readers.get(node.output[0], [])]
+    leaky = any(reader.op_type == "LeakyRelu" and _feeds_quantized_conv(view, reader) for reader in readers)
+    if node.op_type != "Mul" or not (leaky or _feeds_quantized_conv(view, node)):
+        return None
+    for name, factors in zip(node.input, reversed(node.input), strict=True):
+        maker = view.nodes[view.producer[name]] if name in view.producer else None
+        several = any(size != 1 for size in view.value(factors).shape or ())
+        if several and maker is not None and maker.op_type == "Add" and _adds_rounded(view, maker):
+            hint = "Multiply what is added, a * f + b * f, or put the factors into weights."
+            return Found(
+                "no sum of rounded values times factors before a quantized convolution", name, hint, "inferred"
+            )
+    return None
+
+
+def _adds_rounded(view: GraphView, add: onnx.NodeProto) -> bool:
+    """Whether the sum has a DequantizeLinear's output in it, Adds of Adds included."""
+    makers = [view.nodes[view.producer[name]] for name in add.input if name in view.producer]
+    return any(m.op_type == "DequantizeLinear" or (m.op_type == "Add" and _adds_rounded(view, m)) for m in makers)
+
+
 def _outer_product(view: GraphView, mul: onnx.NodeProto) -> bool:
     """[1, C, 1, 1] times [1, 1, 1, L]: each side is 1 where the other is long."""
     left, right = (view.value(name).shape or () for name in mul.input)
@@ -227,5 +250,6 @@ RULES: Final[tuple[Callable[[GraphView, NodeUnit, onnx.NodeProto], Found | None]
     _depthwise_transpose,
     _mask_after_snake,
     _masked_shift,
+    _multiplied_sum,
     _sequence,
 )

@@ -107,6 +107,32 @@ def masked_sum(mask: str) -> onnx.ModelProto:
     return build(body, (1, 48, 1, 16), constants)
 
 
+def multiplied_sum(form: str) -> onnx.ModelProto:
+    """(quantized Conv + x) * factors -> quantized Conv, or each summand multiplied. It is right on larger tensors."""
+    draw = np.random.default_rng(6)
+    constants = {"z": np.uint16(32768), "s": F(1.5e-4), "wz": np.zeros(48, np.int8)}
+    constants |= {"factors": draw.uniform(0.5, 1, (1, 48, 1, 1)).astype(F)}
+    for i in (1, 2):
+        constants |= {f"w{i}": draw.integers(-127, 127, (48, 48, 1, 1)).astype(np.int8)}
+        constants |= {f"ws{i}": np.full(48, 0.001, F)}
+
+    def conv(i: int, x: str) -> str:
+        return f"""xq{i} = QuantizeLinear({x}, s, z)
+            xd{i} = DequantizeLinear(xq{i}, s, z)
+            wd{i} = DequantizeLinear<axis=0>(w{i}, ws{i}, wz)
+            c{i} = Conv<kernel_shape=[1,1]>(xd{i}, wd{i})
+            cq{i} = QuantizeLinear(c{i}, s, z)
+            cd{i} = DequantizeLinear(cq{i}, s, z)"""
+
+    behind = {
+        "sum": "t = Add(cd1, x) \n h = Mul(t, factors)",
+        "leaky": "t = Add(cd1, x) \n u = Mul(t, factors) \n h = LeakyRelu<alpha=0.1>(u)",
+        "summands": "a = Mul(cd1, factors) \n b = Mul(x, factors) \n h = Add(a, b)",
+    }
+    body = "\n".join([conv(1, "x"), behind[form], conv(2, "h"), "y = Identity(cd2)"])
+    return build(body, (1, 48, 1, 16), constants)
+
+
 def tiny_channel(least: float) -> onnx.ModelProto:
     """A u16 convolution, one channel's weights in steps of `least`, the others' of 0.01."""
     weight = np.random.default_rng(5).integers(-127, 127, (32, 16, 1, 3)).astype(np.int8)
@@ -130,8 +156,18 @@ def tiny_channel(least: float) -> onnx.ModelProto:
         (two_convolutions("behind"), two_convolutions("before")),
         (masked_sum("shift"), masked_sum("sum")),
         (tiny_channel(1e-8), tiny_channel(1e-5)),
+        (multiplied_sum("sum"), multiplied_sum("summands")),
+        (multiplied_sum("leaky"), multiplied_sum("summands")),
     ],
-    ids=["pow in snake", "depthwise output padding", "mask after snake", "mask on a shift", "a channel of tiny steps"],
+    ids=[
+        "pow in snake",
+        "depthwise output padding",
+        "mask after snake",
+        "mask on a shift",
+        "a channel of tiny steps",
+        "factors of a sum",
+        "factors of a sum before LeakyRelu",
+    ],
 )
 def test_found_by_rule_and_by_number(wrong: onnx.ModelProto, right: onnx.ModelProto) -> None:
     assert not check_qnn(GraphView.of(wrong)).covered
