@@ -19,7 +19,7 @@ from quantize.decide import default_blocklist, excluded_groups, searched_blockli
 from quantize.fold_time import fold_time
 from quantize.full_size import full_size_share
 from quantize.full_size_weights import size_goal
-from quantize.gates import FLOORS, check_durations, check_forbidden, check_sound
+from quantize.gates import FLOORS, check_bucket, check_durations, check_forbidden, check_sound
 from quantize.groups import conv_groups, quantized_nodes
 from quantize.inputs import Inputs, gather
 from quantize.multiply_adds import conv_share
@@ -110,6 +110,8 @@ def make_target(
     write_ranges(folder, ranges)
     scores = judge.score(folder / f"vocoder_{first.name}.onnx")
     quality = check_sound(f"{chosen.name}, vocoder {first.name}", scores, FLOORS[bits])
+    for other in inputs.elsewhere:
+        check_bucket(f"{chosen.name}, {other.bucket.name}", folder, other, FLOORS[bits])
     unheard = [s for s, sample in zip(scores, judge.samples, strict=True) if sample.utterance.voice == _last(judge)]
     facts: dict[str, Any] = {
         "quality": {

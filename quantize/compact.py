@@ -87,12 +87,18 @@ class Rounder:
     done: dict[tuple[str, Bits], NDArray[np.int16]] = field(default_factory=dict)
 
     def round(self, name: str, rows: NDArray[np.float64], steps: NDArray[np.float32], bits: Bits) -> NDArray[np.int16]:
-        """Integers for `rows`, [R, C]; equal parts of the rows may meet different inputs."""
+        """Integers for `rows`, [R, C]; equal parts of the rows may meet different inputs.
+
+        What meets nothing known is not kept: positions, for example, have another shape in every bucket.
+        """
+        if name not in self.moments:
+            return round_rows(rows, steps.astype(np.float64), STEPS[bits])
         if (name, bits) not in self.done:
-            met = self.moments.get(name, (None,))
+            met = self.moments[name]
             parts = zip(np.split(rows, len(met)), np.split(steps.astype(np.float64), len(met)), met, strict=True)
-            whole = [round_rows(r, s, STEPS[bits], None if m is None else m.astype(np.float64)) for r, s, m in parts]
-            self.done[name, bits] = np.concatenate(whole)
+            self.done[name, bits] = np.concatenate(
+                [round_rows(r, s, STEPS[bits], m.astype(np.float64)) for r, s, m in parts]
+            )
         return self.done[name, bits]
 
 

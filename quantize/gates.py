@@ -16,14 +16,16 @@ import numpy as np
 from calibrate.capture import Sample
 from export_onnx.chain import Chain
 from export_onnx.contracts import Bucket
+from export_onnx.decibels import snr
 from export_onnx.errors import ParityError
 from quantize.blocklists import NEVER
-from quantize.verify import Quality, average
+from quantize.verify import Judge, Quality, average
 
 LOUDNESS_DB: Final = 0.5  # either way, averaged over the held-out sentences; 1.5 times too loud is 3.5
 QUIET_DB: Final = 3.0  # what quantization may add to the quietest tenth of the frames
 DC: Final = 0.003  # of full scale
 RAILED: Final = 0.001  # of the samples
+RUNS_DB: Final = 40.0  # pitch, energy, gains and shifts of a stage that is what it should be
 
 
 @dataclass(frozen=True)
@@ -125,3 +127,28 @@ def check_durations(where: str, folder: Path, bucket: Bucket, samples: Sequence[
             todo="Keep the text stages in float.",
         )
     return {"sentences": len(samples), "unchanged": len(samples)}
+
+
+def check_bucket(where: str, folder: Path, judge: Judge, floor: Floor) -> None:
+    """That every stage of a bucket runs, and says what the float stages say: weights are the same, shapes are not.
+
+    Args:
+        folder: the files to judge.
+        judge: of that bucket; one sentence is enough.
+
+    Raises:
+        ParityError: a token has other frames, or a stage is not what it should be.
+    """
+    check_durations(where, folder, judge.bucket, judge.samples)
+    chain = Chain(folder, judge.bucket)
+    for sample in judge.samples:
+        for stage in ("prosody", "style"):
+            for name, array in chain.run(stage, sample.values).items():
+                if (decibels := snr(sample.values[name], array)) < RUNS_DB:
+                    raise ParityError(
+                        f"{where}, {stage}",
+                        expected=f"{name} at {RUNS_DB:g} dB or more",
+                        got=f"{decibels:.1f} dB",
+                        todo="Quantize again; if it stays so, keep the stage in float.",
+                    )
+    check_sound(f"{where}, vocoder", judge.score(folder / f"vocoder_{judge.bucket.name}.onnx"), floor)

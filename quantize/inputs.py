@@ -30,6 +30,7 @@ class Inputs:
     source: Path  # the export step's folder
     statistics: store.Statistics
     judge: Judge  # on the first bucket; nothing is chosen by what it hears
+    elsewhere: tuple[Judge, ...]  # one sentence in each of the other buckets
     searcher: Judge  # other held-out sentences, by which a block-list is chosen
     text: TextInputs  # in the same bucket
     moments: Moments  # of what the vocoder's weights are multiplied with
@@ -46,6 +47,8 @@ def gather(source: Path, calibrated: Path, split: dict[str, Any], buckets: Seque
     rounders = {stage: Rounder(second_moments(source, stage, buckets[0], met)) for stage in ROUNDED}
     searched, judged = split_for_search(samples)
     judge, searcher = (make_judge(source, buckets[0], part) for part in (judged, searched))
+    one = [vars(judged[0].utterance)]
+    elsewhere = tuple(make_judge(source, b, spoken(source, b, one, f"speak in {b.name}")) for b in buckets[1:])
     with console.progress("read the text", 2) as advance:
         advance("held-out sentences by several voices")
         readers = make_readers(source, buckets[0], split)
@@ -53,7 +56,7 @@ def gather(source: Path, calibrated: Path, split: dict[str, Any], buckets: Seque
         stored = choose_storage(source, buckets[0], readers, rounders, ON_CPU)
     statistics = store.read(calibrated)
     text = TextInputs(source, buckets[0], readers, statistics.get("bert", {}), rounders, stored)
-    return Inputs(source, statistics, judge, searcher, text, moments, buckets)
+    return Inputs(source, statistics, judge, elsewhere, searcher, text, moments, buckets)
 
 
 def spoken(folder: Path, bucket: Bucket, utterances: Sequence[dict[str, Any]], words: str) -> list[Sample]:

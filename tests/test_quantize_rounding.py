@@ -140,6 +140,15 @@ def test_a_stored_lstm_is_closer_with_moments(small: Small, samples: list[Sample
     assert list(once.done) == [("lstm.r", 8)]
 
 
+def test_what_has_another_shape_in_each_bucket_is_not_kept(samples: list[Sample], small: Small) -> None:
+    rounder = Rounder(second_moments(small.folder, "bert", small.bucket, samples))
+    draw = np.random.default_rng(0)
+    for columns in (48, 128, 48):
+        rows = draw.standard_normal((1, columns))
+        steps = (np.abs(rows).max(1) / STEPS[12]).astype(np.float32)
+        assert (np.abs(rounder.round("albert.positions", rows, steps, 12) * steps - rows) <= 0.501 * steps).all()
+
+
 def test_the_vocoder_gets_just_those_integers(small: Small, samples: list[Sample], tmp_path: Path) -> None:
     said = tuple(Utterance(text, "random_a", 1.0, i) for i, text in enumerate(TEXTS))
     collected, _, _ = collect(small.folder, small.bucket, Split("test", said, (), None))

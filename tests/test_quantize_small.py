@@ -22,14 +22,14 @@ from calibrate.statistics import ChannelStatistics
 from export_onnx import parity
 from export_onnx.__main__ import write_checkpoint_data
 from export_onnx.chain import session
-from export_onnx.contracts import Bucket
+from export_onnx.contracts import STAGES, Bucket
 from export_onnx.decibels import snr
 from export_onnx.errors import ContractError, ParityError
 from export_onnx.export import export_stage
 from export_onnx.storage import load
 from quantize.equalize import Affine, changed_values, equalize
 from quantize.full_size import full_size_share, multiply_adds_a_frame
-from quantize.gates import FLOORS, check_durations, check_forbidden, check_sound
+from quantize.gates import FLOORS, check_bucket, check_durations, check_forbidden, check_sound
 from quantize.groups import conv_groups, quantized_nodes
 from quantize.multiply_adds import conv_multiply_adds
 from quantize.prepare import apply, prepare
@@ -299,3 +299,20 @@ def test_the_formula_counts_what_the_graph_counts(bench: Bench, small: Small) ->
         graph = sum(counted[conv] for conv in convs) / bench.bucket.frames
         assert graph == pytest.approx(formula[group], rel=0.03), group  # 120 F + 8 columns where 120 F are counted
     assert full_size_share(["conv_post"]) == pytest.approx(0.9964, abs=1e-4)
+
+
+def test_another_bucket_is_run_and_heard(bench: Bench, tmp_path: Path) -> None:
+    for stage in STAGES:
+        onnx.save(load(bench.folder / f"{stage.name}_{bench.bucket.name}.onnx"), tmp_path / f"{stage.name}_2s.onnx")
+    judge = dataclasses.replace(bench.judge, samples=bench.judge.samples[:1], references=bench.judge.references[:1])
+    check_bucket("small", tmp_path, judge, FLOORS[8])
+    style = load(tmp_path / "style_2s.onnx")
+    for tensor in style.graph.initializer:
+        if tensor.name == "layers.gain.weight":
+            tensor.CopyFrom(numpy_helper.from_array(1.1 * numpy_helper.to_array(tensor), tensor.name))
+    onnx.save(style, tmp_path / "style_2s.onnx")
+    with pytest.raises(ParityError, match="small, style: expected gains"):
+        check_bucket("small", tmp_path, judge, FLOORS[8])
+    (tmp_path / "style_2s.onnx").unlink()
+    with pytest.raises(ContractError, match="style_2s"):
+        check_bucket("small", tmp_path, judge, FLOORS[8])
