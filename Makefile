@@ -1,11 +1,11 @@
 # kokoro-npu: checkpoint -> INT8 packages -> speech. `make help` lists the targets.
 #
 #   WEIGHTS   auto | demo | random | random-small | <folder> | <hub name>
-#   TARGETS   "nnapi qnn cpu"     BUCKETS   "5 10 15"     BUILD, DIST   where steps write
+#   TARGETS   "nnapi qnn cpu"     BUCKETS   seconds, all by default     BUILD, DIST   where steps write
 
 WEIGHTS ?= auto
 TARGETS ?= nnapi qnn cpu
-BUCKETS ?= 5 10 15
+BUCKETS ?=
 BUILD   ?= build
 DIST    ?= dist
 VOICE   ?=
@@ -21,7 +21,8 @@ TEXT    ?= Hello. This is a neural network that fits a phone.
 
 PYTHON  := .venv/bin/python
 READY   := .venv/ready
-NPU     := $(filter nnapi qnn,$(TARGETS))
+NPU     := $(filter-out cpu,$(TARGETS))
+ONLY    := $(if $(BUCKETS),--buckets $(BUCKETS))
 
 .PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak speak-long runner-android runner-linux verify-device bench test lint full-size compile-table demo-voice clean
 .DEFAULT_GOAL := help
@@ -51,14 +52,14 @@ export-int8: package
 
 # Each step looks itself whether it is up to date, and does nothing then.
 export_onnx: $(READY)
-	$(PYTHON) -m export_onnx --weights '$(WEIGHTS)' --buckets $(BUCKETS) --build $(BUILD)
+	$(PYTHON) -m export_onnx --weights '$(WEIGHTS)' $(ONLY) --build $(BUILD)
 calibrate: export_onnx
-	$(PYTHON) -m calibrate --build $(BUILD) --bucket $(firstword $(BUCKETS))
+	$(PYTHON) -m calibrate --build $(BUILD) $(if $(BUCKETS),--bucket $(firstword $(BUCKETS)))
 quantize: calibrate
-	$(PYTHON) -m quantize --targets $(TARGETS) --buckets $(BUCKETS) --build $(BUILD)
+	$(PYTHON) -m quantize --targets $(TARGETS) $(ONLY) --build $(BUILD)
 coverage: quantize
 ifneq ($(NPU),)
-	$(PYTHON) -m android_test coverage $(NPU:%=$(BUILD)/quantize/%) --buckets $(BUCKETS) --float $(BUILD)/export_onnx --build $(BUILD) --require rules --weights-from-memory
+	$(PYTHON) -m android_test coverage $(NPU:%=$(BUILD)/quantize/%) $(ONLY) --float $(BUILD)/export_onnx --build $(BUILD) --require rules --weights-from-memory
 endif
 report: coverage
 	$(PYTHON) -m selector report --targets $(TARGETS) --build $(BUILD)

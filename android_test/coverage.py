@@ -33,6 +33,7 @@ from export_onnx.chain import Tensors
 from export_onnx.contracts import BUCKETS, STAGES, Bucket
 from export_onnx.errors import CoverageError
 from export_onnx.provenance import sha256
+from selector.providers import NPU_TARGETS
 
 Level = Literal["rules", "compiled", "simulated"]
 LEVELS: Final[tuple[Level, ...]] = ("rules", "compiled", "simulated")
@@ -139,8 +140,15 @@ def check(variant: Variant, settings: Settings, crops: dict[str, Agreement] | No
     if variant.target == "nnapi":
         rules = check_nnapi(view, settings.nnapi)
         lost = newly_refused(variant.path, rules, settings.nnapi)[1]
-    else:
+    elif variant.target == "qnn":
         rules = check_qnn(view)
+    else:
+        raise CoverageError(
+            f"rules of {variant.target}",
+            expected=f"a folder named for its target: {' | '.join(NPU_TARGETS)}",
+            got=str(variant.path.parent),
+            todo="Rename the folder; a new target needs rules of its own beside nnapi_rules.py.",
+        )
     work = _work(view, rules)
     result = Result(variant, work, rules, lost)
     if settings.require == "rules" or "rules" not in result.proven:

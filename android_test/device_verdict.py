@@ -18,9 +18,10 @@ from typing import Any, Final
 
 from android_test.device_log import nnapi_devices
 from android_test.run import Run
+from selector.providers import NPU, NPU_TARGETS
 from selector.receipts import Verdict
 
-PROVIDERS: Final = {"nnapi": "NnapiExecutionProvider", "qnn": "QNNExecutionProvider"}
+PROVIDERS: Final = {target: NPU[target].name for target in NPU_TARGETS}
 CPU_DISABLED, CPU_ONLY = 4, 8  # nnapi_provider_factory.h
 NO_DEVICE: Final = {
     "nnapi": "the provider listed no device: NNAPI then checks nothing and runs its CPU reference",

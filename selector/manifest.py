@@ -13,6 +13,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from export_onnx.errors import PackageError
+from selector.providers import NpuTarget, Target
 
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -165,8 +166,8 @@ class Golden(_Strict):
 class Soc(_Strict):
     """The targets whose receipts from this chip verify every NPU stage, and the fastest: `cpu` where none does."""
 
-    verified: list[Literal["nnapi", "qnn"]]
-    use: Literal["nnapi", "qnn", "cpu"]
+    verified: list[NpuTarget]
+    use: Target
 
 
 class Devices(_Strict):
@@ -182,7 +183,7 @@ class Manifest(_Strict):
     schema_version: Literal[1]
     package: str
     version: str
-    target: Literal["nnapi", "qnn", "cpu"]
+    target: Target
     command: str
     versions: dict[str, str]
     weights: WeightsIdentity

@@ -9,9 +9,11 @@ with `disable_cpu_ep_fallback` a node that the NPU does not take is an error, no
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 Optimization = Literal["disable_all", "all"]
+NpuTarget = Literal["nnapi", "qnn"]
+Target = Literal[NpuTarget, "cpu"]
 
 
 @dataclass(frozen=True)
@@ -48,4 +50,5 @@ NPU: Final = {
     "qnn": Provider("QNNExecutionProvider", {"backend_type": "htp", **HTP}, NO_FALLBACK, "disable_all"),
     "cpu": CPU,
 }
-TARGETS: Final = tuple(NPU)
+TARGETS: Final[tuple[str, ...]] = get_args(Target)
+NPU_TARGETS: Final[tuple[str, ...]] = get_args(NpuTarget)

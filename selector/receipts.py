@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from export_onnx.errors import PackageError
 from selector.manifest import Manifest, Sha256
+from selector.providers import Target
 
 RECEIPT_VERSION: Final = 1
 Verdict = Literal["verified", "not verified", "not an NPU", "failed"]
@@ -78,7 +79,7 @@ class Receipt(_Strict):
     receipt_version: Literal[1]
     made: str
     package: str
-    target: Literal["nnapi", "qnn", "cpu"]
+    target: Target
     models_sha256: Sha256
     version: str
     onnxruntime: str

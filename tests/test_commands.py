@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from export_onnx import console
-from export_onnx.contracts import STAGES
+from export_onnx.contracts import BUCKETS, STAGES
 from export_onnx.errors import ContractError, PackageError, ParityError
 from export_onnx.provenance import completed
 from selector.coverage import NPU_STAGES, read_coverage
@@ -100,7 +100,11 @@ REFUSED = (
     ("selector", ("package", "--build", "{}"), "PackageError: {}/export_onnx: expected a completed step"),
     ("selector", ("report", "--build", "{}"), "ContractError: {}/export_onnx: expected a completed step"),
     ("selector", ("speak", "--dist", "{}", "--text", "x"), "PackageError: {}: expected a package for cpu"),
-    ("android_test", ("coverage", "{}/nnapi", "--build", "{}"), "CoverageError: {}/nnapi: expected bert_5s.onnx"),
+    (
+        "android_test",
+        ("coverage", "{}/nnapi", "--build", "{}"),
+        f"CoverageError: {{}}/nnapi: expected bert_{BUCKETS[0].name}.onnx",
+    ),
 )
 
 

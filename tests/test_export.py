@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,13 @@ from tests.conftest import Small, export_all
 ROOT = Path(__file__).parent.parent
 
 
-def test_buckets_are_5_10_15_seconds() -> None:
-    assert [(b.name, b.frames, b.tokens) for b in BUCKETS] == [("5s", 200, 128), ("10s", 400, 256), ("15s", 600, 384)]
+def test_buckets_grow_and_hold_5_10_15_seconds() -> None:
+    promised = {("5s", 200, 128), ("10s", 400, 256), ("15s", 600, 384)}
+    assert promised <= {(b.name, b.frames, b.tokens) for b in BUCKETS}
     assert all(b.frames % TIME_MULTIPLE == b.tokens % TIME_MULTIPLE == 0 for b in BUCKETS)
+    for shorter, longer in pairwise(BUCKETS):
+        assert shorter.frames < longer.frames
+        assert shorter.tokens < longer.tokens
 
 
 def test_stages_meet_by_name() -> None:

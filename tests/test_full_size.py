@@ -16,7 +16,7 @@ from export_onnx.voices import voice_row
 from export_onnx.weights import Weights, load_weights
 
 pytestmark = pytest.mark.full_size
-FIVE, _, FIFTEEN = BUCKETS
+SHORTEST, LONGEST = BUCKETS[0], BUCKETS[-1]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def weights() -> Weights:
 def folder(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("full")
     with ModelFolder(folder) as models:
-        for bucket in (FIVE, FIFTEEN):
+        for bucket in (SHORTEST, LONGEST):
             graphs = {s.name: export_stage(s.name, weights.model, weights.config, bucket) for s in STAGES}
             graphs["kokoro"] = merge(graphs, sizes(weights.config, bucket), bucket)
             for name, graph in graphs.items():
@@ -37,16 +37,16 @@ def folder(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("fill", [0.05, 0.37, 0.555, 0.93, 1.0])
-def test_sound_stages_at_5_seconds(weights: Weights, folder: Path, fill: float) -> None:
+def test_sound_stages_in_the_shortest_bucket(weights: Weights, folder: Path, fill: float) -> None:
     style = weights.voices["random_a"][20:21]
-    measured = parity.sound_parity(weights.model, folder, FIVE, round(FIVE.frames * fill), style)
+    measured = parity.sound_parity(weights.model, folder, SHORTEST, round(SHORTEST.frames * fill), style)
     print(fill, measured)
     assert min(measured.values()) >= 80
 
 
-def test_sound_stages_at_15_seconds(weights: Weights, folder: Path) -> None:
+def test_sound_stages_in_the_longest_bucket(weights: Weights, folder: Path) -> None:
     style = weights.voices["random_a"][20:21]
-    measured = parity.sound_parity(weights.model, folder, FIFTEEN, round(FIFTEEN.frames * 0.555), style)
+    measured = parity.sound_parity(weights.model, folder, LONGEST, round(LONGEST.frames * 0.555), style)
     print(measured)
     assert min(measured.values()) >= 80
 
@@ -55,7 +55,7 @@ def test_sound_stages_at_15_seconds(weights: Weights, folder: Path) -> None:
 def test_text_stages(weights: Weights, folder: Path, speed: float) -> None:
     encoded = text.encode(text.phonemize("The quick brown fox jumps over the lazy dog."), weights.model.vocab)
     style = voice_row(weights.voices["random_a"], len(encoded.phonemes))
-    measured = parity.text_parity(weights.model, folder, FIVE, encoded.ids, style, speed)
+    measured = parity.text_parity(weights.model, folder, SHORTEST, encoded.ids, style, speed)
     print(speed, measured)
     assert measured["source"] >= 80
 

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import pytest
 
+from export_onnx.contracts import BUCKETS
 from export_onnx.errors import PackageError, WeightsError
 from export_onnx.provenance import sha256
 from selector import corpus, release
@@ -68,7 +69,7 @@ def coverage_report(build: Path, levels: dict[str, list[str]], target: str = "nn
             "proven": proven,
         }
         for stage, proven in levels.items()
-        for bucket in ("5s", "10s", "15s")
+        for bucket in (b.name for b in BUCKETS)
     ]
     file = build / "android_test" / "coverage" / "report.json"
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from export_onnx.contracts import STAGES
+from export_onnx.contracts import BUCKETS, STAGES
 from export_onnx.errors import ContractError
 from export_onnx.table import BEGIN, END, stages_table
 from selector.page.facts import read_facts
@@ -70,11 +70,13 @@ def test_a_readme_has_no_gaps(tmp_path: Path) -> None:
     build = page_build(tmp_path, ("nnapi", "cpu"))
     with pytest.raises(ContractError, match="coverage of nnapi, got nothing measured"):
         figures_of(read_facts(build, ("nnapi", "cpu")))
-    cover(build, {"5s": ["rules"], "10s": ["rules", "compiled"], "15s": []})
+    first, *between, last = (bucket.name for bucket in BUCKETS)
+    cover(build, {first: ["rules"], **{name: ["rules", "compiled"] for name in between}, last: []})
     with pytest.raises(ContractError, match="targets qnn, got nothing measured"):
         figures_of(read_facts(build, ("nnapi", "qnn", "cpu")))
     figures = figures_of(read_facts(build, ("nnapi", "cpu")))
-    assert "| `nnapi` | `vocoder` | rules | rules, compiled | nothing |" in coverage_table(figures)
+    cells = " | ".join(["rules", *["rules, compiled"] * len(between), "nothing"])
+    assert f"| `nnapi` | `vocoder` | {cells} |" in coverage_table(figures)
     assert "36.9 dB | 0.28 dB | 36.4 dB | 35 dB, 0.35 dB: reached | 97.8 %" in quality_table(figures)
     figures["targets"]["cpu"]["quality"]["meets_goal"] = False
     assert "35 dB, 0.35 dB: missed" in quality_table(figures)
