@@ -30,7 +30,7 @@ from android_test.speech_inputs import loudest, speech_values
 from android_test.time_crop import crop_model, crop_values
 from android_test.verdict import Refusal, Verdict
 from export_onnx.chain import Tensors
-from export_onnx.contracts import BUCKETS, STAGES, Bucket
+from export_onnx.contracts import BUCKETS, HALVES, STAGES, Bucket
 from export_onnx.errors import CoverageError
 from export_onnx.provenance import sha256
 from selector.providers import NPU_TARGETS
@@ -179,7 +179,7 @@ def run_simulation(variant: Variant, settings: Settings, crops: dict[str, Agreem
     `crops` gets what was found, and is asked first.
     """
     job = Job(settings.socs[:1], limits=settings.limits)
-    if variant.stage != "vocoder":
+    if variant.stage not in HALVES:
         values = _speech(settings.floats, variant.bucket)
         return simulate(variant.path, {name: values[name] for name in _inputs(variant)}, job)
     crop = crop_model(onnx.load(variant.path), variant.stage, variant.bucket.frames)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from calibrate import store
-from calibrate.capture import BEFORE_SOUND, NPU_STAGES, Sample, Skipped, make_probe, speak
+from calibrate.capture import BEFORE_SOUND, Sample, Skipped, make_probe, speak
 from calibrate.corpus import Split, make_split
 from calibrate.ranges import METHODS
 from calibrate.statistics import ChannelStatistics
 from export_onnx import console
-from export_onnx.contracts import BUCKETS, Bucket
+from export_onnx.contracts import BUCKETS, QUANTIZED, Bucket
 from export_onnx.errors import ContractError
 from export_onnx.provenance import Report, code_digest, completed, is_up_to_date, sha256, signature, start, versions
 
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     source, folder = options.build / "export_onnx", options.build / "calibrate"
     bucket = next(b for b in BUCKETS if f"{b.seconds:g}" == options.bucket)
-    stages = tuple(stage for stage in NPU_STAGES if stage in options.stages)
+    stages = tuple(stage for stage in QUANTIZED if stage in options.stages)
     exported = completed(source, "export_onnx", (*BEFORE_SOUND, *stages), [bucket.name])
     voices = sorted(file.stem for file in (source / "voices").glob("*.npy"))
     split = make_split(options.corpus, voices, options.sentences, HELD_OUT)
@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def collect(
-    source: Path, bucket: Bucket, split: Split, stages: Sequence[str] = NPU_STAGES
+    source: Path, bucket: Bucket, split: Split, stages: Sequence[str] = QUANTIZED
 ) -> tuple[Collected, int, list[Skipped]]:
     """Statistics of the NPU stages over the calibration part; how many sentences; those that do not fit."""
     probes = [make_probe(source, stage, bucket) for stage in stages]
@@ -105,7 +105,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--sentences", type=int, default=SENTENCES, help=f"how many (default: {SENTENCES})")
     names = [f"{bucket.seconds:g}" for bucket in BUCKETS]
     parser.add_argument("--bucket", default=names[0], choices=names, help="seconds; ranges serve all buckets")
-    parser.add_names("--stages", NPU_STAGES, "`quantize` refuses what lacks one")
+    parser.add_names("--stages", QUANTIZED, "`quantize` refuses what lacks one")
     parser.add_argument("--method", default=METHODS[0], choices=METHODS, help="how ranges are chosen")
     return parser.parse_args(arguments)
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from calibrate.corpus import Utterance
 from export_onnx import text
 from export_onnx.chain import Chain, Tensors, noise, text_inputs
-from export_onnx.contracts import STAGES, Bucket
+from export_onnx.contracts import Bucket
 from export_onnx.errors import ContractError, TextError
 from export_onnx.geometry import STAGE1_PER_FRAME, spectral_columns
 from export_onnx.storage import load
@@ -124,6 +124,3 @@ def real_steps(array: NDArray[np.generic], stage: str, bucket: Bucket, sample: S
     rows = np.asarray(array, np.float32).reshape(-1, length)
     spectral = not counts_tokens and length > whole * STAGE1_PER_FRAME  # a column at each end, and what pads them
     return rows[:, : spectral_columns(real) if spectral else real * (length // whole)]
-
-
-NPU_STAGES: Final = tuple(stage.name for stage in STAGES if stage.runs_on == "npu")

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 
 from export_onnx import console, parity, text
-from export_onnx.contracts import BUCKETS, MERGED, STAGES, Bucket, Stage, sizes
-from export_onnx.export import export_stage
+from export_onnx.contracts import BUCKETS, HALVES, MERGED, STAGES, VOCODER, Bucket, sizes
+from export_onnx.export import export_stages
 from export_onnx.geometry import MAX_PHONEMES
 from export_onnx.merge import merge
 from export_onnx.provenance import Report, code_digest, completed, is_up_to_date, signature, start, versions
@@ -45,7 +44,10 @@ def main(arguments: list[str] | None = None) -> int:
     console.say(took)
     buckets = [bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets]
     stages = [stage for stage in STAGES if stage.name in options.stages]
-    made = {"stages": [stage.name for stage in stages], "buckets": [bucket.name for bucket in buckets]}
+    names = [stage.name for stage in stages]
+    if set(HALVES) <= set(names):
+        names.append(VOCODER.name)  # whole, for `calibrate` and `quantize`
+    made = {"stages": names, "buckets": [bucket.name for bucket in buckets]}
     wanted = signature(
         weights=asdict(weights.identity),
         code=code_digest("export_onnx"),
@@ -58,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         start(folder)
         report = Report(folder, wanted, {"weights": asdict(weights.identity), **made})
-        graphs = export(weights, folder, buckets, stages)
+        graphs = export(weights, folder, buckets, names)
         write_checkpoint_data(weights, folder)
         measured = {bucket.name: prove(weights, folder, bucket, made["stages"]) for bucket in buckets}
         whole = report.write({"parity_db": measured, "nodes": graphs})
@@ -72,21 +74,22 @@ def who(identity: dict[str, Any]) -> str:
     return f"weights: {identity['name']} ({identity['source']}, {identity['revision']})"
 
 
-def export(weights: Weights, folder: Path, buckets: list[Bucket], stages: list[Stage]) -> dict[str, int]:
+def export(weights: Weights, folder: Path, buckets: list[Bucket], stages: list[str]) -> dict[str, int]:
     """The stages at every bucket, and merged where none is missing; returns the number of nodes of each file."""
     nodes: dict[str, int] = {}
-    merged = len(stages) == len(STAGES)
+    merged = {stage.name for stage in STAGES} <= set(stages)
     for old in folder.glob("*.onnx"):  # their weights are about to be replaced
         old.unlink()
     with (
         ModelFolder(folder) as models,
-        console.progress("export", len(buckets) * (len(stages) + merged)) as advance,
+        console.progress("export", len(buckets) * (len(set(stages) - set(HALVES)) + merged)) as advance,
     ):
         for bucket in buckets:
-            graphs: dict[str, onnx.ModelProto] = {}
-            for stage in stages:
-                advance(f"{stage.name} {bucket.name}")
-                graphs[stage.name] = export_stage(stage.name, weights.model, weights.config, bucket)
+
+            def watched(stage: str, bucket: Bucket = bucket) -> None:
+                advance(f"{stage} {bucket.name}")
+
+            graphs = export_stages(stages, weights.model, weights.config, bucket, watched)
             if merged:
                 advance(f"{MERGED.name} {bucket.name}")
                 graphs[MERGED.name] = merge(graphs, sizes(weights.config, bucket), bucket)

@@ -83,8 +83,9 @@ N_FRAMES = Port("n_frames", (1,), "real frames; more than the bucket's means tha
 FRAME_MASK = Port("frame_mask", (1, "frames"), "1 on real frames")
 NOISE = Port("noise", (1, "samples"), "unit Gaussian, one draw a sample")
 HAR = Port("har", (1, "rows", "columns"), "harmonic source: 11 magnitudes, 11 phases in radians")
-GAINS = Port("gains", (1, "norms"), "of every channel of the vocoder's norms, from the voice")
+GAINS = Port("gains", (1, "norms"), "of every channel of the vocoder's norms (decoder, then generator), from the voice")
 SHIFTS = Port("shifts", (1, "norms"), "of the same channels")
+FEATURES = Port("features", (1, "features", 1, "f0"), "text, pitch and energy as the decoder's blocks leave them")
 SPECTRUM = Port("spectrum", (1, "rows", "columns"), "11 log magnitudes, 11 phase angles before their sine")
 WAVEFORM = Port("waveform", (1, "samples"), "24 kHz, 600 samples a frame")
 
@@ -96,9 +97,16 @@ STAGES: Final = (
     Stage("prosody", "cpu", (FRAMES_PER_TOKEN, D, T_EN, PROSODY_STYLE), (ASR, F0, ENERGY, N_FRAMES, FRAME_MASK)),
     Stage("source", "cpu", (F0, NOISE, N_FRAMES), (HAR,)),
     Stage("style", "cpu", (TIMBRE_STYLE,), (GAINS, SHIFTS)),
-    Stage("vocoder", "npu", (ASR, F0, ENERGY, HAR, GAINS, SHIFTS, FRAME_MASK), (SPECTRUM,)),
+    Stage("decoder", "npu", (ASR, F0, ENERGY, GAINS, SHIFTS, FRAME_MASK), (FEATURES,)),
+    Stage("generator", "npu", (FEATURES, HAR, GAINS, SHIFTS, FRAME_MASK), (SPECTRUM,)),
     Stage("tail", "cpu", (SPECTRUM, N_FRAMES), (WAVEFORM,)),
 )
+
+# Decoder and generator as one graph: what is calibrated, quantized and scored, because scales and errors cross the cut
+# (cut.py). It does not ship: at 15 s its binary for Qualcomm's NPU is twice as large as either half's.
+VOCODER = Stage("vocoder", "npu", (ASR, F0, ENERGY, HAR, GAINS, SHIFTS, FRAME_MASK), (SPECTRUM,))
+HALVES: Final = ("decoder", "generator")
+QUANTIZED: Final = ("bert", VOCODER.name)  # what `calibrate` and `quantize` work on
 
 # The same stages as one graph, for people who want a single session.
 MERGED = Stage(
@@ -115,12 +123,13 @@ def stage(name: str) -> Stage:
     Raises:
         ContractError: there is none.
     """
-    for candidate in (*STAGES, MERGED):
+    everything = (*STAGES, VOCODER, MERGED)
+    for candidate in everything:
         if candidate.name == name:
             return candidate
     raise ContractError(
         "stage name",
-        expected=" | ".join(s.name for s in (*STAGES, MERGED)),
+        expected=" | ".join(s.name for s in everything),
         got=name,
         todo="Check the spelling.",
     )
@@ -140,6 +149,7 @@ def sizes(config: Mapping[str, Any], bucket: Bucket) -> dict[str, int]:
         "columns": frames * geometry.STAGE1_PER_FRAME + geometry.COLUMNS_EXTRA,
         "samples": geometry.frames_to_samples(frames),
         "norms": norm_channels(config),
+        "features": config["istftnet"]["upsample_initial_channel"],
     }
 
 

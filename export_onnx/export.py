@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import onnx
@@ -16,6 +17,7 @@ from kokoro.model import KModel
 
 from export_onnx import contracts
 from export_onnx.contracts import Bucket, Port
+from export_onnx.cut import cut, name_features
 from export_onnx.simplify import OPSET, simplify
 from export_onnx.stages import build_stage
 
@@ -24,7 +26,7 @@ def export_stage(name: str, model: KModel, config: dict[str, Any], bucket: Bucke
     """The checked graph of one stage at one bucket, weights inside.
 
     Args:
-        name: of a stage in `contracts.STAGES`.
+        name: of a stage in `contracts.STAGES`, or the vocoder.
         model: the original; left as it is.
         config: the checkpoint's, for the widths.
         bucket: any whose frames and tokens are multiples of 8, shipped or not.
@@ -32,6 +34,8 @@ def export_stage(name: str, model: KModel, config: dict[str, Any], bucket: Bucke
     Raises:
         ContractError: the graph does not keep the contract.
     """
+    if name in contracts.HALVES:
+        return cut(export_stage(contracts.VOCODER.name, model, config, bucket))[name]
     stage, sizes = contracts.stage(name), contracts.sizes(config, bucket)
     module = build_stage(name, model, bucket)
     buffer = io.BytesIO()
@@ -51,7 +55,32 @@ def export_stage(name: str, model: KModel, config: dict[str, Any], bucket: Bucke
         )
     traced = onnx.load_from_string(buffer.getvalue())
     traced.graph.name = f"{name}_{bucket.name}"
-    return simplify(traced, stage, sizes, bucket)
+    simple = simplify(traced, stage, sizes, bucket)
+    if stage is contracts.VOCODER:
+        name_features(simple)
+    return simple
+
+
+def export_stages(
+    names: Iterable[str], model: KModel, config: dict[str, Any], bucket: Bucket, advance: Callable[[str], object] = str
+) -> dict[str, onnx.ModelProto]:
+    """Several stages at one bucket, by name; the vocoder is traced once for itself and its halves.
+
+    Args:
+        names: as for `export_stage`.
+        model, config, bucket: as for `export_stage`.
+        advance: told the name of what comes next.
+    """
+    wanted, graphs = list(names), dict[str, onnx.ModelProto]()
+    for name in wanted:
+        if name not in (*contracts.HALVES, contracts.VOCODER.name):
+            advance(name)
+            graphs[name] = export_stage(name, model, config, bucket)
+    if len(graphs) < len(wanted):
+        advance(contracts.VOCODER.name)
+        vocoder = export_stage(contracts.VOCODER.name, model, config, bucket)
+        graphs |= {contracts.VOCODER.name: vocoder, **cut(vocoder)}
+    return {name: graphs[name] for name in wanted}
 
 
 def _example(port: Port, sizes: dict[str, int]) -> torch.Tensor:

@@ -1,6 +1,6 @@
 """The stages as one graph: `kokoro_<bucket>.onnx`, ids in, waveform out.
 
-Before   seven graphs, joined by the runtime
+Before   a graph a stage, joined by the runtime
 After    one graph; values keep their contract's name where stages meet, all others get their stage's as a prefix
 Why      for people who want a single session; it computes the same, on the CPU
 Price    none: the same nodes

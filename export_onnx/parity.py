@@ -21,7 +21,7 @@ from torch import Tensor
 from export_onnx import geometry, reference
 from export_onnx.architecture import STYLE_HALF
 from export_onnx.chain import Chain
-from export_onnx.contracts import Bucket
+from export_onnx.contracts import HALVES, Bucket
 from export_onnx.decibels import require, snr, snr_polar
 from export_onnx.surgery.style import norms_of
 
@@ -32,13 +32,14 @@ FLOORS: Final = {
     "prosody": 70.0,
     "source": 60.0,
     "style": 100.0,
-    "vocoder": 80.0,
+    "decoder": 80.0,
+    "generator": 80.0,
     "tail": 80.0,
 }
 
 
 TEXT_STAGES: Final = ("bert", "duration", "prosody", "source")
-SOUND_STAGES: Final = ("style", "vocoder", "tail")
+SOUND_STAGES: Final = ("style", *HALVES, "tail")
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Sound:
 
     frames: int
     inputs: dict[str, Tensor]  # natural length, by contract name
+    features: Tensor  # [1, channels, 2 f]
     spectrum: Tensor  # [1, 22, 120 f + 1]
     waveform: Tensor  # [1, 600 f]
 
@@ -66,9 +68,9 @@ def make_sound(model: KModel, frames: int, style: Tensor, seed: int = 0) -> Soun
     energy = torch.randn(1, steps, generator=draw)
     har = reference.source(model, f0, reference.gaussians(model, frames, seed))
     timbre = style[:, :STYLE_HALF]
-    spectrum, waveform = reference.spectrum_and_waveform(model, asr, f0, energy, har, timbre)
+    features, spectrum, waveform = reference.decode(model, asr, f0, energy, har, timbre)
     inputs = {"asr": asr, "f0": f0, "energy": energy, "har": har, "timbre_style": timbre}
-    return Sound(frames, inputs, spectrum, waveform)
+    return Sound(frames, inputs, features, spectrum, waveform)
 
 
 def padded_sound(sound: Sound, bucket: Bucket) -> dict[str, Tensor]:
@@ -109,14 +111,17 @@ def sound_parity(
     chain, where = Chain(folder, bucket), f"{bucket.name}, {frames} frames"
     columns, samples = geometry.spectral_columns(frames), geometry.frames_to_samples(frames)
     result: dict[str, float] = {}
-    if {"style", "vocoder"} & set(only):
+    if {"style", *HALVES} & set(only):
         values |= chain.run("style", values)
     if "style" in only:
         gains, shifts = gains_and_shifts(model, style[:, :STYLE_HALF])
         result["style"] = min(snr(gains, values["gains"]), snr(shifts, values["shifts"]))
-    if "vocoder" in only:
-        values |= chain.run("vocoder", values)
-        result["vocoder"] = snr(sound.spectrum, values["spectrum"][:, :, :columns])
+    if set(HALVES) & set(only):
+        values |= chain.run("decoder", values)
+        result["decoder"] = snr(sound.features, values["features"][:, :, 0, : sound.features.shape[2]])
+    if "generator" in only:
+        values |= chain.run("generator", values)
+        result["generator"] = snr(sound.spectrum, values["spectrum"][:, :, :columns])
     if "tail" in only:
         exact = pad_to(sound.spectrum, bucket.frames * geometry.STAGE1_PER_FRAME + geometry.COLUMNS_EXTRA).numpy()
         wave = chain.run("tail", {**values, "spectrum": exact})["waveform"]
@@ -125,7 +130,7 @@ def sound_parity(
         require(f"{name}, {where}", decibels, FLOORS[name])
     if len(result) == len(SOUND_STAGES):
         both = chain.run("tail", values)["waveform"]
-        result["vocoder + tail"] = snr(sound.waveform, both[:, :samples])
+        result["decoder to tail"] = snr(sound.waveform, both[:, :samples])
     return result
 
 

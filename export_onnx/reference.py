@@ -64,21 +64,27 @@ def source(model: KModel, f0: Tensor, gaussians: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def spectrum_and_waveform(
+def decode(
     model: KModel, asr: Tensor, f0: Tensor, energy: Tensor, har: Tensor, timbre: Tensor
-) -> tuple[Tensor, Tensor]:
-    """The decoder on a given source: spectrum [1, 22, 120 f + 1] before exp and sin, waveform [1, 600 f]."""
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The decoder on a given source: features [1, channels, 2 f] as they enter the generator, spectrum
+    [1, 22, 120 f + 1] before exp and sin, waveform [1, 600 f]."""
     generator = model.decoder.generator
     captured: list[Tensor] = []
     half = har.shape[1] // 2
-    hook = generator.conv_post.register_forward_hook(lambda _m, _i, out: captured.append(out))
+    hooks = [
+        generator.register_forward_pre_hook(lambda _m, inputs: captured.append(inputs[0])),
+        generator.conv_post.register_forward_hook(lambda _m, _i, out: captured.append(out)),
+    ]
     generator.stft.transform = lambda _waveform: (har[:, :half], har[:, half:])
     try:
         waveform = model.decoder(asr, f0, energy, timbre)
     finally:
-        hook.remove()
+        for hook in hooks:
+            hook.remove()
         del generator.stft.transform
-    return captured[0], waveform.reshape(1, -1)
+    features, spectrum = captured
+    return features, spectrum, waveform.reshape(1, -1)
 
 
 @torch.no_grad()
@@ -101,7 +107,7 @@ def speak(model: KModel, ids: Tensor, style: Tensor, speed: float, gaussians_see
     t_en = model.text_encoder(ids, length, mask)
     asr = t_en @ alignment
     har = source(model, f0, gaussians(model, asr.shape[2], gaussians_seed))
-    _, waveform = spectrum_and_waveform(model, asr, f0, energy, har, timbre)
+    _, _, waveform = decode(model, asr, f0, energy, har, timbre)
     return Spoken(d_en, frames, d.transpose(-1, -2), t_en, asr, f0, energy, har, waveform)
 
 

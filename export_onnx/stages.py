@@ -1,5 +1,7 @@
 """Each stage of `contracts.py` as a module: the slice of the original model that computes it, after surgery.
 
+Decoder and generator are one module, the vocoder: its graph is cut (cut.py).
+
 A stage is built from the original and left with the original untouched: that one is the reference. Each forward
 takes and gives what the contract names, in its order; shapes in the comments are the contract's.
 """

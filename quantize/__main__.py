@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from calibrate.capture import NPU_STAGES
 from export_onnx import console
-from export_onnx.contracts import BUCKETS, STAGES
+from export_onnx.contracts import BUCKETS, HALVES, QUANTIZED, STAGES, VOCODER
+from export_onnx.cut import cut
 from export_onnx.provenance import Report, code_digest, completed, is_up_to_date, signature, start, versions
 from export_onnx.storage import ModelFolder, load
 from quantize.baselines import compare_with_baselines
@@ -36,8 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     source, calibrated = options.build / "export_onnx", options.build / "calibrate"
     buckets = [bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets]
-    exported = completed(source, "export_onnx", [stage.name for stage in STAGES], [bucket.name for bucket in buckets])
-    ranged = completed(calibrated, "calibrate", ["vocoder", *options.stages])
+    everything = [*(stage.name for stage in STAGES), VOCODER.name]
+    exported = completed(source, "export_onnx", everything, [bucket.name for bucket in buckets])
+    ranged = completed(calibrated, "calibrate", [VOCODER.name, *options.stages])
     inputs: Inputs | None = None
     for target in options.targets:
         chosen, folder = recipe(target), options.build / "quantize" / target
@@ -76,40 +77,41 @@ def make_target(
         ParityError: a gate.
     """
     judge, bits, first = inputs.judge, chosen.activation_bits, inputs.buckets[0]
-    model, seen = load(inputs.source / f"vocoder_{first.name}.onnx"), inputs.statistics["vocoder"]
+    model, seen = load(inputs.source / f"{VOCODER.name}_{first.name}.onnx"), inputs.statistics[VOCODER.name]
     groups = conv_groups(model)
     blocklist = (
         searched_blocklist(chosen, model, seen, inputs.searcher, inputs.moments)
         if search
         else default_blocklist(chosen, groups)
     )
-    excluded = excluded_groups(blocklist) if "vocoder" in stages else tuple(groups)
+    excluded = excluded_groups(blocklist) if VOCODER.name in stages else tuple(groups)
     check_forbidden(chosen.name, excluded)
     nodes = quantized_nodes(groups, excluded)
     if (bits, nodes) not in inputs.prepared:  # targets may ask for the same
         inputs.prepared[bits, nodes] = prepare(model, seen, nodes, bits, moments=inputs.moments)
     prepared = inputs.prepared[bits, nodes]
-    parts = 1 + len(inputs.buckets) * len(STAGES)
+    parts = 1 + len(inputs.buckets) * (len(STAGES) - len(HALVES) + 1)
     with ModelFolder(folder) as models, console.progress(f"quantize {chosen.name}", parts) as advance:
         advance("try the text stages")
         text_side = TextSide(None, (), ())
         if "bert" in stages:
             text_side = choose_text_side(inputs.text, chosen)
         for bucket in inputs.buckets:
-            for stage in STAGES:
-                advance(f"{stage.name} {bucket.name}")
-                graph = load(inputs.source / f"{stage.name}_{bucket.name}.onnx")
-                if stage.name == "vocoder" and nodes:
+            for name in [VOCODER.name, *(stage.name for stage in STAGES if stage.name not in HALVES)]:
+                advance(f"{name} {bucket.name}")
+                graph = load(inputs.source / f"{name}_{bucket.name}.onnx")
+                if name == VOCODER.name and nodes:
                     graph = apply(graph, prepared)
                     graph = fold_time(graph, bucket.frames) if chosen.folds_time else graph
-                graph = text_side.apply(stage.name, graph)
-                models.save(graph, f"{stage.name}_{bucket.name}")
+                graph = text_side.apply(name, graph)
+                for part, ships in (cut(graph) if name == VOCODER.name else {name: graph}).items():
+                    models.save(ships, f"{part}_{bucket.name}")
     megabytes = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
     write_blocklist(folder, blocklist)
     ranges = range_table(model, seen, prepared)
     write_ranges(folder, ranges)
-    scores = judge.score(folder / f"vocoder_{first.name}.onnx")
-    quality = check_sound(f"{chosen.name}, vocoder {first.name}", scores, FLOORS[bits])
+    scores = judge.score(folder)
+    quality = check_sound(f"{chosen.name}, {VOCODER.name} {first.name}", scores, FLOORS[bits])
     for other in inputs.elsewhere:
         check_bucket(f"{chosen.name}, {other.bucket.name}", folder, other, FLOORS[bits])
     unheard = [s for s, sample in zip(scores, judge.samples, strict=True) if sample.utterance.voice == _last(judge)]
@@ -129,7 +131,7 @@ def make_target(
         "text_stages": text_side.facts(),
         "megabytes": round(megabytes, 1),
         "megabytes_by_stage": megabytes_by_stage(folder, [s.name for s in STAGES], [b.name for b in inputs.buckets]),
-        "size_goal": size_goal(excluded, text_side, on_cpu="vocoder" in chosen.compact),
+        "size_goal": size_goal(excluded, text_side, on_cpu=VOCODER.name in chosen.compact),
     }
     if compare:
         table = compare_with_baselines(model, seen, nodes, bits, judge, inputs.moments)
@@ -163,7 +165,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--build", type=Path, default=Path("build"), help="where steps read and write")
     parser.add_names("--targets", [r.name for r in RECIPES], "a folder each")
     parser.add_names("--buckets", [f"{bucket.seconds:g}" for bucket in BUCKETS], "seconds")
-    parser.add_names("--stages", NPU_STAGES, "the rest stays float, and `selector` refuses the folder")
+    parser.add_names("--stages", QUANTIZED, "the rest stays float, and `selector` refuses the folder")
     parser.add_argument("--search", action="store_true", help="search a block-list instead of the committed one")
     parser.add_argument("--compare", action="store_true", help="measure the ordinary ways beside ours")
     return parser.parse_args(arguments)

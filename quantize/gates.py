@@ -151,4 +151,4 @@ def check_bucket(where: str, folder: Path, judge: Judge, floor: Floor) -> None:
                         got=f"{decibels:.1f} dB",
                         todo="Quantize again; if it stays so, keep the stage in float.",
                     )
-    check_sound(f"{where}, vocoder", judge.score(folder / f"vocoder_{judge.bucket.name}.onnx"), floor)
+    check_sound(f"{where}, vocoder", judge.score(folder), floor)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from calibrate.capture import Sample
 from export_onnx import console
 from export_onnx.chain import Chain, waveform
-from export_onnx.contracts import Bucket
+from export_onnx.contracts import HALVES, VOCODER, Bucket
 from export_onnx.decibels import snr
 from export_onnx.errors import ParityError
 from export_onnx.geometry import SAMPLES_PER_FRAME
@@ -100,19 +100,22 @@ class Judge:
     samples: Sequence[Sample]
     references: Sequence[NDArray[np.float32]]
 
-    def score(self, vocoder: Path, limit: int | None = None) -> list[Quality]:
-        """Each held-out utterance through another vocoder file."""
-        chain = Chain(self.folder, self.bucket, {"vocoder": vocoder})
-        pairs = list(zip(self.samples, self.references, strict=True))[:limit]
-        with console.progress("listen", len(pairs)) as advance:
-            return [compare(reference, _watched(chain, sample, advance)) for sample, reference in pairs]
+    def score(self, folder: Path, limit: int | None = None) -> list[Quality]:
+        """Each held-out utterance through the decoder and the generator of another folder."""
+        files = {stage: folder / f"{stage}_{self.bucket.name}.onnx" for stage in HALVES}
+        return self._score(Chain(self.folder, self.bucket, files), HALVES, limit)
 
     def score_graph(self, vocoder: onnx.ModelProto, limit: int | None = None) -> list[Quality]:
-        """The same for a graph in memory."""
+        """The same for a whole vocoder in memory."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "vocoder.onnx"
             onnx.save(vocoder, path)
-            return self.score(path, limit)
+            return self._score(Chain(self.folder, self.bucket, {VOCODER.name: path}), (VOCODER.name,), limit)
+
+    def _score(self, chain: Chain, stages: Sequence[str], limit: int | None) -> list[Quality]:
+        pairs = list(zip(self.samples, self.references, strict=True))[:limit]
+        with console.progress("listen", len(pairs)) as advance:
+            return [compare(reference, _watched(chain, sample, stages, advance)) for sample, reference in pairs]
 
 
 def make_judge(folder: Path, bucket: Bucket, samples: Sequence[Sample]) -> Judge:
@@ -127,18 +130,22 @@ def make_judge(folder: Path, bucket: Bucket, samples: Sequence[Sample]) -> Judge
         )
     chain = Chain(folder, bucket)
     with console.progress("float vocoder", len(samples)) as advance:
-        return Judge(folder, bucket, samples, [_watched(chain, sample, advance) for sample in samples])
+        return Judge(folder, bucket, samples, [_watched(chain, sample, HALVES, advance) for sample in samples])
 
 
-def _watched(chain: Chain, sample: Sample, advance: Callable[[str], None]) -> NDArray[np.float32]:
+def _watched(
+    chain: Chain, sample: Sample, stages: Sequence[str], advance: Callable[[str], None]
+) -> NDArray[np.float32]:
     advance(sample.utterance.voice)
-    return sound(chain, sample)
+    return sound(chain, sample, stages)
 
 
-def sound(chain: Chain, sample: Sample) -> NDArray[np.float32]:
-    """The vocoder and the tail on one sample's inputs: [600 * frames]."""
-    values = {**sample.values, **chain.run("vocoder", sample.values)}
-    return waveform({**values, **chain.run("tail", values)})
+def sound(chain: Chain, sample: Sample, stages: Sequence[str] = HALVES) -> NDArray[np.float32]:
+    """`stages` (both halves of the vocoder, or it whole) and the tail on one sample's inputs: [600 * frames]."""
+    values = dict(sample.values)
+    for stage in (*stages, "tail"):
+        values.update(chain.run(stage, values))
+    return waveform(values)
 
 
 def rounded(quality: Quality) -> Mapping[str, float | bool]:

@@ -20,7 +20,7 @@ from export_onnx.provenance import completed, sha256, versions
 from export_onnx.storage import WEIGHTS_FILE
 from selector import manifest as schema
 from selector import providers
-from selector.coverage import NPU_STAGES, processor, read_coverage
+from selector.coverage import processor, read_coverage
 from selector.durations import QUANTILE, Fit, summary
 from selector.golden import golden_section
 from selector.length import PAUSE_MARKS, PAUSE_TOKENS
@@ -138,7 +138,7 @@ def quantized(inputs: Inputs, target: str) -> dict[str, Any]:
         PackageError: it has not completed, or was made from other weights than the export.
     """
     source = inputs.build / "quantize" / target
-    report = whole_step(source, "quantize", NPU_STAGES, [bucket.name for bucket in inputs.buckets])
+    report = whole_step(source, "quantize", contracts.QUANTIZED, [bucket.name for bucket in inputs.buckets])
     if report.get("weights") != inputs.weights:
         raise PackageError(
             str(source),

@@ -270,7 +270,7 @@ class Synthesizer:
             tensors[name] = resize(tensors[name], second.tokens)
         draws = np.random.default_rng((self.seed, index))  # the same noise whatever the bucket
         tensors["noise"] = draws.standard_normal((1, frames_to_samples(second.frames)), np.float32)
-        for stage in ("prosody", "source", "style", "vocoder", "tail"):
+        for stage in ("prosody", "source", "style", *contracts.HALVES, "tail"):
             tensors = self.stages.run(stage, second, tensors)
         samples = tensors["waveform"][0, : frames_to_samples(frames)]
         return Spoken(samples, words, n, frames, first.name, second.name, encoded.skipped)

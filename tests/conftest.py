@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from export_onnx.contracts import STAGES, Bucket, sizes
-from export_onnx.export import export_stage
+from export_onnx.contracts import STAGES, VOCODER, Bucket, sizes
+from export_onnx.export import export_stages
 from export_onnx.merge import merge
 from export_onnx.storage import ModelFolder
 from export_onnx.weights import Weights, load_weights
@@ -33,7 +33,8 @@ def export_all(weights: Weights, folder: Path, *buckets: Bucket) -> None:
     """Every stage and the merged file of each bucket into `folder`."""
     with ModelFolder(folder) as models:
         for bucket in buckets:
-            graphs = {s.name: export_stage(s.name, weights.model, weights.config, bucket) for s in STAGES}
+            names = [*(stage.name for stage in STAGES), VOCODER.name]
+            graphs = export_stages(names, weights.model, weights.config, bucket)
             graphs["kokoro"] = merge(graphs, sizes(weights.config, bucket), bucket)
             for name, graph in graphs.items():
                 models.save(graph, f"{name}_{bucket.name}")

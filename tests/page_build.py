@@ -82,13 +82,13 @@ def page_build(build: Path, targets: tuple[str, ...] = ("nnapi", "cpu"), gain: f
 
 
 def cover(build: Path, proven: dict[str, list[str]], required: str = "rules") -> Path:
-    """A coverage report for nnapi: the levels of `vocoder` by bucket; `bert` is always at the rules."""
+    """A coverage report for nnapi: the levels of the vocoder's halves by bucket; `bert` is always at the rules."""
     models = build / "quantize" / "nnapi"
     variants = [
         {"target": "nnapi", "stage": stage, "bucket": bucket, "file": file, "sha256": sha256(models / file)}
         | {"proven": levels}
         for bucket, of_vocoder in proven.items()
-        for stage, levels in (("bert", ["rules"]), ("vocoder", of_vocoder))
+        for stage, levels in (("bert", ["rules"]), ("decoder", of_vocoder), ("generator", of_vocoder))
         for file in [f"{stage}_{bucket}.onnx"]
     ]
     work = {stage.name: 10 * (1 + i) for i, stage in enumerate(STAGES)}

@@ -118,9 +118,26 @@ def graphs(bucket: contracts.Bucket) -> dict[str, onnx.ModelProto]:
             [node("Identity", ["level"], ["gains"]), node("Identity", ["level"], ["shifts"])],
             {"level": np.ones((1, sizes["norms"]), np.float32)},
         ),
-        "vocoder": (
+        "decoder": (
             [
                 node("Slice", ["asr", "zero", "one", "one"], ["first"]),
+                node("Reshape", ["first", "split"], ["each"]),
+                node("Expand", ["each", "held"], ["wide"]),
+                node("Reshape", ["wide", "flat"], ["row"]),
+                node("Concat", ["row", "rest"], ["features"], axis=1),
+            ],
+            {
+                "zero": [1 - 1],
+                "one": [1],
+                "split": [1, 1, f, 1],
+                "held": [1, 1, f, 2],
+                "flat": [1, 1, 1, 2 * f],
+                "rest": np.zeros((1, sizes["features"] - 1, 1, 2 * f), np.float32),
+            },
+        ),
+        "generator": (
+            [
+                node("Slice", ["features", "zero", "one", "one"], ["first"]),
                 node("Reshape", ["first", "split"], ["each"]),
                 node("Expand", ["each", "held"], ["wide"]),
                 node("Reshape", ["wide", "flat"], ["row"]),
@@ -130,8 +147,8 @@ def graphs(bucket: contracts.Bucket) -> dict[str, onnx.ModelProto]:
             {
                 "zero": [1 - 1],
                 "one": [1],
-                "split": [1, 1, f, 1],
-                "held": [1, 1, f, per_frame],
+                "split": [1, 1, 2 * f, 1],
+                "held": [1, 1, 2 * f, per_frame // 2],
                 "flat": [1, 1, f * per_frame],
                 "extra": np.zeros((1, 1, geometry.COLUMNS_EXTRA), np.float32),
                 "rest": np.zeros((1, sizes["rows"] - 1, columns), np.float32),

@@ -45,7 +45,7 @@ def test_whole_chain(demo: tuple[Weights, Path], sentence: str) -> None:
     draws = reference.gaussians(model, original.asr.shape[2], 0)
     har = exact_source(model, original.f0, draws).float()
     timbre = style[:, :STYLE_HALF]
-    _, exact = reference.spectrum_and_waveform(model, original.asr, original.f0, original.energy, har, timbre)
+    exact = reference.decode(model, original.asr, original.f0, original.energy, har, timbre)[2]
 
     noise = pad_to(reference.merged_noise(model, draws), frames_to_samples(BUCKET.frames)).numpy()
     values = Chain(folder, BUCKET).speak(encoded.ids, style.numpy(), noise_values=noise)

@@ -216,7 +216,7 @@ def test_the_page_says_no_more_than_the_receipt() -> None:
     assert summary(nothing).startswith("Not an NPU: this device is an emulator")
     assert "verified on" not in page_of(nothing)
     assert "&lt;ranchu&gt;" in page_of(nothing)
-    mixed = receipt(stages=[stage("bert", "5s"), stage("vocoder", "5s", "failed", None)])
+    mixed = receipt(stages=[stage("bert", "5s"), stage("generator", "5s", "failed", None)])
     assert summary(mixed) == "1 of 2 NPU stages verified on SM8550. 1 of 2 probes failed."
     assert summary(receipt("cpu")).startswith("Not an NPU: every stage of this package runs on the CPU")
 
@@ -227,8 +227,8 @@ def test_what_fails_the_command() -> None:
     assert holds(receipt())
     assert holds(receipt("cpu", stages=[below | {"reasons": ["runs on the CPU"]}]))
     assert not holds(receipt("cpu", stages=[below]))
-    assert not holds(receipt(stages=[stage("vocoder", "5s", "not verified")]))
-    assert not holds(receipt(stages=[stage("vocoder", "5s", "failed")]))
+    assert not holds(receipt(stages=[stage("generator", "5s", "not verified")]))
+    assert not holds(receipt(stages=[stage("generator", "5s", "failed")]))
     assert not holds(receipt(chain=chain | {"outcome": "tail: crashed"}))
 
 

@@ -43,7 +43,7 @@ def test_stages_meet_by_name() -> None:
             assert shapes.setdefault(port.name, port) == port
         known |= {p.name for p in each.outputs}
     with pytest.raises(ContractError, match=r"bert \| duration"):
-        stage("decoder")
+        stage("encoder")
 
 
 @pytest.mark.parametrize("name", [s.name for s in STAGES])

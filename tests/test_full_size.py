@@ -9,7 +9,7 @@ import torch
 
 from export_onnx import parity, text
 from export_onnx.contracts import BUCKETS, STAGES, sizes
-from export_onnx.export import export_stage
+from export_onnx.export import export_stages
 from export_onnx.merge import merge
 from export_onnx.storage import ModelFolder
 from export_onnx.voices import voice_row
@@ -29,7 +29,7 @@ def folder(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("full")
     with ModelFolder(folder) as models:
         for bucket in (SHORTEST, LONGEST):
-            graphs = {s.name: export_stage(s.name, weights.model, weights.config, bucket) for s in STAGES}
+            graphs = export_stages([s.name for s in STAGES], weights.model, weights.config, bucket)
             graphs["kokoro"] = merge(graphs, sizes(weights.config, bucket), bucket)
             for name, graph in graphs.items():
                 models.save(graph, f"{name}_{bucket.name}")

@@ -99,16 +99,16 @@ def test_nothing_of_this_computer_is_in_the_manifest(dist, build):
 
 
 def damage(copy: Path, kind: str) -> None:
-    vocoder, weights = copy / "models" / "vocoder_5s.onnx", copy / "models" / "weights.bin"
+    generator, weights = copy / "models" / "generator_5s.onnx", copy / "models" / "weights.bin"
     listed = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
     if kind == "truncated model":
-        vocoder.write_bytes(vocoder.read_bytes()[:-100])
+        generator.write_bytes(generator.read_bytes()[:-100])
     elif kind == "one bit":
         raw = bytearray(weights.read_bytes())
         raw[len(raw) // 2] ^= 1
         weights.write_bytes(raw)
     elif kind == "missing":
-        vocoder.unlink()
+        generator.unlink()
     elif kind == "extra":
         (copy / "models" / "extra.bin").write_bytes(b"x")
     elif kind == "link":

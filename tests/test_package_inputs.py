@@ -48,8 +48,8 @@ def test_bad_inputs_are_refused_before_anything_is_written(tmp_path):
     with pytest.raises(PackageError, match="models of another"):
         release.make_package(inputs, fits, "cpu", tmp_path / "dist", "0.1.0", COMMAND)
     report.write_text(whole)
-    vocoder = build / "quantize" / "cpu" / "vocoder_5s.onnx"
-    vocoder.write_bytes(vocoder.read_bytes()[:-200])
+    generator = build / "quantize" / "cpu" / "generator_5s.onnx"
+    generator.write_bytes(generator.read_bytes()[:-200])
     with pytest.raises(PackageError, match="whole ONNX model"):
         release.make_package(inputs, fits, "cpu", tmp_path / "dist", "0.1.0", COMMAND)
     assert not (tmp_path / "dist").exists()
@@ -79,17 +79,17 @@ def coverage_report(build: Path, levels: dict[str, list[str]], target: str = "nn
 
 def test_coverage_is_copied_and_an_unproven_stage_runs_on_the_cpu(tmp_path):
     build = make_build(tmp_path / "build", ("nnapi",))
-    report = coverage_report(build, {"vocoder": ["rules"], "bert": []})
+    report = coverage_report(build, {"generator": ["rules"], "decoder": [], "bert": []})
     inputs = read_inputs(build)
     fits = release.fit_tables(inputs)
     made = release.make_package(inputs, fits, "nnapi", tmp_path / "dist", "0.1.0", COMMAND).manifest
-    assert made.coverage["proven"]["vocoder"]["15s"] == ["rules"]
+    assert made.coverage["proven"]["generator"]["15s"] == ["rules"]
     assert made.coverage["conditions"] == ["it rains"]
-    assert {s.name for s in made.stages if s.runs_on == "npu"} == {"vocoder"}
+    assert {s.name for s in made.stages if s.runs_on == "npu"} == {"generator"}
     report.write_text(report.read_text().replace('"sha256": "', '"sha256": "0'))  # it speaks of other files
     stale = release.make_package(inputs, fits, "nnapi", tmp_path / "dist", "0.1.0", COMMAND).manifest
     assert stale.coverage is None
-    assert {s.name for s in stale.stages if s.runs_on == "npu"} == {"vocoder", "bert"}
+    assert {s.name for s in stale.stages if s.runs_on == "npu"} == {"bert", "decoder", "generator"}
 
 
 def test_a_model_whose_weights_lie_elsewhere_is_refused(build, tmp_path):

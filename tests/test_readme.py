@@ -76,7 +76,7 @@ def test_a_readme_has_no_gaps(tmp_path: Path) -> None:
         figures_of(read_facts(build, ("nnapi", "qnn", "cpu")))
     figures = figures_of(read_facts(build, ("nnapi", "cpu")))
     cells = " | ".join(["rules", *["rules, compiled"] * len(between), "nothing"])
-    assert f"| `nnapi` | `vocoder` | {cells} |" in coverage_table(figures)
+    assert f"| `nnapi` | `generator` | {cells} |" in coverage_table(figures)
     assert "36.9 dB | 0.28 dB | 36.4 dB | 35 dB, 0.35 dB: reached | 97.8 %" in quality_table(figures)
     figures["targets"]["cpu"]["quality"]["meets_goal"] = False
     assert "35 dB, 0.35 dB: missed" in quality_table(figures)

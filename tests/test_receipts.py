@@ -10,6 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export_onnx.errors import PackageError
 from selector import golden, release
+from selector.coverage import NPU_STAGES
 from selector.package import Package
 from selector.receipts import Receipt, devices_section, models_digest, read_receipts, verified_time
 from tests.selector_fakes import make_build
@@ -66,7 +67,7 @@ def receipt(target: str = "nnapi", soc: str = "SM8550", never: str = "", digest:
         },
         "battery": "",
         "temperature": {},
-        "stages": [stage(name, bucket) for name in ("bert", "vocoder") for bucket in buckets]
+        "stages": [stage(name, bucket) for name in NPU_STAGES for bucket in buckets]
         + [stage("tail", bucket, "not an NPU") for bucket in buckets],
         "chain": None,
         "not_proven": [],
@@ -75,7 +76,7 @@ def receipt(target: str = "nnapi", soc: str = "SM8550", never: str = "", digest:
 
 
 def test_the_fastest_verified_target_is_used_and_the_cpu_elsewhere() -> None:
-    faster = receipt("qnn", stages=[stage(n, b, p50=2.0) for n in ("bert", "vocoder") for b in ("5s", "10s")])
+    faster = receipt("qnn", stages=[stage(n, b, p50=2.0) for n in NPU_STAGES for b in ("5s", "10s")])
     section = devices_section([receipt(), faster], {"nnapi": DIGEST, "qnn": DIGEST}, ["5s", "10s"])
     assert section == {"socs": {"SM8550": {"verified": ["nnapi", "qnn"], "use": "qnn"}}, "elsewhere": "cpu"}
 
@@ -84,16 +85,16 @@ def test_the_fastest_verified_target_is_used_and_the_cpu_elsewhere() -> None:
     "planted",
     [
         receipt(never="an emulator"),
-        receipt(stages=[stage("vocoder", "5s"), stage("vocoder", "10s", "not verified")]),
-        receipt(stages=[stage("vocoder", "5s")]),
-        receipt(stages=[stage("vocoder", "5s"), stage("vocoder", "10s", p50=None)]),
+        receipt(stages=[stage("generator", "5s"), stage("generator", "10s", "not verified")]),
+        receipt(stages=[stage("generator", "5s")]),
+        receipt(stages=[stage("generator", "5s"), stage("generator", "10s", p50=None)]),
         receipt(stages=[stage("tail", b, "not an NPU") for b in ("5s", "10s")]),
         receipt("cpu"),
     ],
     ids=["emulator", "one not verified", "a bucket short", "never timed", "no NPU stage", "cpu"],
 )
 def test_what_is_not_verified_whole_does_not_count(planted: Receipt) -> None:
-    assert verified_time(receipt(), ["5s", "10s"]) == 40.0
+    assert verified_time(receipt(), ["5s", "10s"]) == 60.0
     assert verified_time(planted, ["5s", "10s"]) is None
     section = devices_section([planted], {planted.target: DIGEST}, ["5s", "10s"])
     assert section == {"socs": {"SM8550": {"verified": [], "use": "cpu"}}, "elsewhere": "cpu"}
@@ -114,7 +115,7 @@ def test_packaging_with_receipts_and_without(tmp_path: Path) -> None:
     manifest = Package.open(folder).manifest
     assert manifest.devices is None
     buckets = [bucket.name for bucket in manifest.buckets]
-    stages = [stage(name, bucket) for name in ("bert", "vocoder") for bucket in buckets]
+    stages = [stage(name, bucket) for name in NPU_STAGES for bucket in buckets]
     file = tmp_path / "receipt.json"
     file.write_text(receipt(digest=models_digest(manifest), stages=stages).model_dump_json(), encoding="utf-8")
     release.release(build, tmp_path / "dist", ["nnapi"], "0.1.0", COMMAND, [file])
@@ -150,5 +151,5 @@ def quantizing(kind: int) -> bytes:
 def test_floors_follow_the_activations(kind: int, floor: float) -> None:
     assert golden.floor_for(quantizing(kind)) == floor
     fine = quantizing(TensorProto.UINT16)
-    section = golden.golden_section({"vocoder": {"5s": fine, "10s": quantizing(kind)}, "tail": {"5s": fine}}, "a")
-    assert section["floors"] == {"vocoder": floor, "tail": 40.0}
+    section = golden.golden_section({"generator": {"5s": fine, "10s": quantizing(kind)}, "tail": {"5s": fine}}, "a")
+    assert section["floors"] == {"generator": floor, "tail": 40.0}

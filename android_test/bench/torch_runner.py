@@ -13,8 +13,8 @@ from torch import nn
 from android_test.bench.runners import Request, Run, checked
 from export_onnx.weights import load_weights
 
-# The original's modules that do what our stages of these names do; the decoder is source, vocoder and tail in one.
-STAGES: Final = {"bert": "bert", "duration": "predictor.text_encoder", "decoder": "decoder"}
+# The original's modules that do what our stages of these names do; `sound` is all from the source to the tail.
+STAGES: Final = {"bert": "bert", "duration": "predictor.text_encoder", "sound": "decoder"}
 
 
 class TorchRunner:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from export_onnx.contracts import BUCKETS, STAGES, Bucket
+from export_onnx.contracts import BUCKETS, QUANTIZED, STAGES, Bucket
 from export_onnx.provenance import completed, read_report
-from selector.coverage import NPU_STAGES, REPORT_FOLDER, processor, read_coverage
+from selector.coverage import REPORT_FOLDER, processor, read_coverage
 
 BLOCKLIST: Final = "blocklist.json"
 RANGES: Final = "ranges.json"
@@ -77,7 +77,7 @@ def read_facts(build: Path, targets: Sequence[str]) -> Facts:
     exported = completed(build / "export_onnx", "export_onnx", STAGE_NAMES)
     made = exported.get("buckets") or sorted({name.rpartition("_")[2] for name in exported["nodes"]})
     buckets = tuple(bucket for bucket in BUCKETS if bucket.name in made)
-    calibrated = completed(build / "calibrate", "calibrate", NPU_STAGES)
+    calibrated = completed(build / "calibrate", "calibrate", QUANTIZED)
     here = [name for name in targets if read_report(build / "quantize" / name) is not None]
     return Facts(
         exported,
@@ -91,7 +91,7 @@ def read_facts(build: Path, targets: Sequence[str]) -> Facts:
 
 def _target(build: Path, name: str, buckets: list[str]) -> Target:
     folder = build / "quantize" / name
-    report = completed(folder, "quantize", NPU_STAGES, buckets)
+    report = completed(folder, "quantize", QUANTIZED, buckets)
     coverage = read_coverage(build, name, folder)
     counted = (read_report(build / REPORT_FOLDER) or {}).get("multiply_adds", {}) if coverage else {}
     return Target(
