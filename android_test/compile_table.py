@@ -136,7 +136,7 @@ def markdown(table: Mapping[str, Any]) -> str:
     socs = [soc for soc in SOCS if any(one["soc"] == soc for one in found)]
     lines = [
         "The full-size vocoder in Qualcomm's compiler; made by `python -m android_test compile-table`. Before:",
-        "one graph, time axes as they are, the compiler's default mode. Decoder and generator: the halves as they ship,",
+        "one graph, time axes as they are, the default mode. Decoder and generator: the halves as they ship,",
         "folded, mode 1. A row ended by a limit says which.",
         "",
         "| " + " | ".join(COLUMNS) + " |",
