@@ -9,15 +9,20 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
-from export_onnx.contracts import BUCKETS, STAGES
+from android_test.adb import choose
+from export_onnx import errors
+from export_onnx.chain import text_inputs
+from export_onnx.contracts import BUCKETS, STAGES, Bucket
 from export_onnx.errors import ContractError
 from export_onnx.table import BEGIN, END, stages_table
 from selector.page.facts import read_facts
 from selector.page.figures import blocks, coverage_table, figures_of, quality_table, read_figures, rewritten
 from selector.page.flow import FLOW, flow_picture
 from tests.page_build import cover, page_build
+from tests.test_layout import STEPS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -111,3 +116,21 @@ def test_every_file_that_the_map_names_exists() -> None:
 def commands(text: str) -> list[str]:
     """What is typed: spans of code, and lines set off as code."""
     return re.findall(r"`([^`\n]+)`", text) + re.findall(r"^    (make .*)$", text, re.MULTILINE)
+
+
+def test_the_messages_it_explains_are_the_codes() -> None:
+    rows = re.findall(r"^\| `(\w+Error): (.*?)`(?:; `.*?`)? \|", README, re.MULTILINE)
+    assert len(rows) >= 11
+    known = {name for name, value in vars(errors).items() if isinstance(value, type)}
+    assert {name for name, _ in rows} <= known
+    with pytest.raises(ContractError, match="bucket 5s: expected at most 128 tokens"):
+        text_inputs((0,) * 129, np.zeros((1, 256), np.float32), 1.0, Bucket(5, 128))
+    with pytest.raises(errors.DeviceError) as none:
+        choose({})
+    with pytest.raises(errors.DeviceError) as several:
+        choose({"a": "device", "b": "device"})
+    for said in (none, several):
+        assert " ".join(str(said.value).partition(",")[0].split()[1:]) in README
+    source = "".join(file.read_text(encoding="utf-8") for step in STEPS for file in (ROOT / step).rglob("*.py"))
+    quoted = ("the program adb", "no voice of that name", "room to write", "neither", "a device", "one device")
+    assert all(f'"{words}"' in source and words in README for words in quoted)

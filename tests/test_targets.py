@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from android_test import device_verdict, session
-from android_test.coverage import Settings, Variant, check
-from export_onnx.contracts import BUCKETS, stage
+from android_test.coverage import NPU_STAGES, Settings, Variant, check
+from export_onnx.contracts import BUCKETS
 from export_onnx.errors import CoverageError
 from quantize import blocklists, gates, recipes
 from selector import providers
@@ -46,7 +46,7 @@ def test_a_target_is_known_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_target_without_rules_is_not_covered_by_anothers(tmp_path: Path) -> None:
     folder = make_build(tmp_path, ("nnapi",)) / "quantize" / "nnapi"
     bucket = BUCKETS[0]
-    variant = Variant("nnapi", "vocoder", bucket, folder / f"{stage('vocoder').name}_{bucket.name}.onnx")
+    variant = Variant("nnapi", NPU_STAGES[0], bucket, folder / f"{NPU_STAGES[0]}_{bucket.name}.onnx")
     check(variant, Settings())
     with pytest.raises(CoverageError, match=r"rules of apu: expected a folder named for its target: nnapi \| qnn"):
         check(replace(variant, target="apu"), Settings())
