@@ -33,13 +33,13 @@ class Provider:
 
 
 # In the transformer's layout ReduceMean takes 19 times as long, which costs more than the convolutions win: without it
-# the INT8 vocoder is 1.5 times as fast, measured on x86 at both sizes. What is faster on ARM, `verify` can tell.
+# the INT8 generator is 1.5 times as fast, measured on x86 at both sizes. What is faster on ARM, `verify` can tell.
 CPU: Final = Provider("CPUExecutionProvider", session={"optimization.disable_specified_optimizers": "NhwcTransformer"})
 NO_FALLBACK: Final = {"session.disable_cpu_ep_fallback": "1"}
 
 HTP: Final = {
     "offload_graph_io_quantization": "0",  # else the graph-edge Q and DQ run on the CPU
-    # Mode 1 compiles the full-size 15 s vocoder in 1.5 minutes and 6.4 GB, the default in more than a phone has. A
+    # Mode 1 compiles the full-size 15 s generator in 1.5 minutes and 5.7 GiB, the default in more than a phone has. A
     # context binary made ahead of time may take mode 3, which searches longer for a faster graph.
     "htp_graph_finalization_optimization_mode": "1",
 }

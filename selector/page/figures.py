@@ -103,7 +103,7 @@ def measured_on(figures: Mapping[str, Any]) -> str:
     return (
         f"Weights `{weights['name']}` ({weights['source']}, checkpoint sha256 {checkpoint[:12]}…), "
         f"{first['sentences']} held-out sentences at {first['bucket']}, same durations, pitch and noise. Integers: "
-        "the share of the vocoder's convolutions' multiply-adds, at the size of Kokoro-82M."
+        "the share of the multiply-adds of decoder's and generator's convolutions, at the size of Kokoro-82M."
     )
 
 
