@@ -91,6 +91,7 @@ def quantize_convolutions(model: onnx.ModelProto, plan: Plan) -> onnx.ModelProto
         raise ContractError("ranges", expected="one a value", got=f"none for {missing[0]}", todo="Calibrate again.")
     activation = QuantType.QUInt16 if plan.bits == 16 else QuantType.QUInt8
     _set_weights(graph, plan.weights)
+    _part_biases(graph, plan.nodes)
     logging.getLogger().setLevel(logging.ERROR)  # it logs to the root logger
     quantizer = QDQQuantizer(
         graph,
@@ -124,6 +125,25 @@ def _set_weights(graph: onnx.ModelProto, weights: Mapping[str, Rounded]) -> None
         if tensor.name in weights:
             rounded = weights[tensor.name]
             tensor.CopyFrom(numpy_helper.from_array(rounded.integers * rounded.steps[:, None, None, None], tensor.name))
+
+
+def _part_biases(model: onnx.ModelProto, nodes: Sequence[str]) -> None:
+    """A bias of integers that float convolutions read too gets a copy for the integers.
+
+    Equal biases (of random weights: zeros) are one tensor, and the quantizer would give all its readers the integers.
+    """
+    biases = {tensor.name: tensor for tensor in model.graph.initializer}
+    convs = [node for node in model.graph.node if node.op_type == "Conv" and len(node.input) > 2]
+    of_floats = {conv.input[2] for conv in convs if conv.name not in nodes}
+    for conv in convs:
+        bias = conv.input[2]
+        if conv.name in nodes and bias in of_floats:
+            conv.input[2] = f"{bias}.integers"
+            if conv.input[2] not in biases:
+                copy = model.graph.initializer.add()
+                copy.CopyFrom(biases[bias])
+                copy.name = conv.input[2]
+                biases[copy.name] = copy
 
 
 def weight_steps(

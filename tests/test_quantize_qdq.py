@@ -43,3 +43,25 @@ def test_no_channel_underflows_at_16_bits(least: float) -> None:
 def test_at_8_bits_steps_are_the_quantizers_own() -> None:
     plan = Plan(("c",), {"x": Range(-1, 1), "y": Range(-4, 4)}, 8, {})
     assert factors(quantize_convolutions(convolution(1e-9), plan)).min() < SMALLEST_FACTOR
+
+
+def test_a_bias_that_floats_read_too_stays_theirs() -> None:
+    draws = np.random.default_rng(0)
+    weights = [draws.uniform(-1, 1, (4, 4, 1, 3)).astype(np.float32) for _ in range(2)]
+    bias = draws.uniform(-1, 1, 4).astype(np.float32)
+    nodes = [
+        helper.make_node("Conv", [source, weight, "b"], [target], name, kernel_shape=[1, 3], pads=[0, 1, 0, 1])
+        for name, source, weight, target in (("c", "x", "w", "y"), ("later", "y", "v", "z"))
+    ]
+    ends = [helper.make_tensor_value_info(name, 1, [1, 4, 1, 8]) for name in "xz"]
+    constants = [numpy_helper.from_array(a, name) for a, name in zip((*weights, bias), "wvb", strict=True)]
+    graph = helper.make_graph(nodes, "g", ends[:1], ends[1:], constants)
+    model = shape_inference.infer_shapes(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    )
+    made = quantize_convolutions(model, Plan(("c",), {"x": Range(-1, 1), "y": Range(-4, 4)}, 8, {})).graph
+    by_name = {node.name: node for node in made.node}
+    dequantized = {node.output[0] for node in made.node if node.op_type == "DequantizeLinear"}
+    assert set(by_name["c"].input) <= dequantized
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in made.initializer}
+    np.testing.assert_array_equal(stored[by_name["later"].input[2]], bias)
