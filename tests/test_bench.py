@@ -200,9 +200,11 @@ def measured() -> dict[str, Any]:
         "machine": {"processor": "Some CPU", "has": "avx2", "cores": 2, "memory_gb": 8.0, "system": "Linux"},
         "load_average": {"before": 0.1, "after": 2.0},
         "versions": {"torch": "2", "onnxruntime": "1"},
+        "code": {"quantize": "1"},
         "repetitions": 5,
         "rows": [common | row_of(course, slow) for course in (slow, dead, fast)],
         "steps": {},
+        "seconds": 1.0,
     }
 
 
@@ -213,6 +215,21 @@ def test_the_block_shows_times_ratios_and_what_failed() -> None:
     assert "busy" not in block
     busy = measured() | {"load_average": {"before": 9.0, "after": 8.0}}
     assert "load average 9 before, 8 after" in tables.bench_block(busy)
+
+
+def test_a_bench_in_parts_replaces_whole_races_and_keeps_only_what_compares() -> None:
+    kept, new = measured(), measured() | {"repetitions": 2, "load_average": {"before": 0.5, "after": 1.0}}
+    kept["rows"] += [row | {"text": "66", "tokens": 66} for row in kept["rows"]]
+    new["rows"] = new["rows"][:1]
+    both = tables.joined(kept, new)
+    assert [(row["text"], row["contender"]) for row in both["rows"]] == [
+        *(("66", name) for name in ("pytorch", "onnx", "cpu")),
+        ("13", "pytorch"),
+    ], "the other rows of a race that was run again are of another run"
+    assert (both["repetitions"], both["load_average"]) == (2, {"before": 0.5, "after": 2.0})
+    assert tables.bench_block(both).index("| 13 | 13 |") < tables.bench_block(both).index("| 66 | 66 |")
+    for other in ({"machine": {}}, {"versions": {}}, {"code": {}}):
+        assert tables.joined(kept | other, new)["rows"] == new["rows"]
 
 
 def test_the_block_is_rewritten_between_its_marks_only() -> None:

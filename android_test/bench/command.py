@@ -37,7 +37,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", nargs="+", type=int, default=list(THREADS), help="(default: 1 2)")
     parser.add_argument("--repetitions", type=int, default=5, help="of each contender on each text (default: 5)")
     parser.add_argument("--time-limit", type=float, default=300, help="seconds a run or a load (default: 300)")
-    parser.add_argument("--readme", action="store_true", help="keep the figures and make the README's table from them")
+    parser.add_argument("--readme", action="store_true", help="add the figures to those kept, make the README's table")
     parser.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
 
 
@@ -75,6 +75,7 @@ def bench(options: argparse.Namespace) -> int:
         "machine": machine(),
         "load_average": {"before": before, "after": load_average()},
         "versions": provenance.versions(),
+        "code": {step: provenance.code_digest(step) for step in ("export_onnx", "quantize")},
         "repetitions": options.repetitions,
         "rows": rows,
         "steps": {build.name: build.steps() for build in builds},

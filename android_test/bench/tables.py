@@ -37,7 +37,7 @@ def bench_block(measured: Mapping[str, Any]) -> str:
     rows = measured["rows"]
     parts = [BEGIN, conditions(measured)]
     for weights in _in_order(rows, "weights"):
-        for threads in _in_order(rows, "threads"):
+        for threads in sorted(_in_order(rows, "threads")):
             chosen = [row for row in rows if (row["weights"], row["threads"]) == (weights, threads)]
             if chosen:
                 many = "thread" if threads == 1 else "threads"
@@ -58,8 +58,8 @@ def conditions(measured: Mapping[str, Any]) -> str:
     )
     ways = "; ".join(f"`{one.name}` {one.what}" for one in CONTENDERS)
     return (
-        f"Milliseconds for the whole text, median of {measured['repetitions']} repetitions taken in turn, and in "
-        f"brackets how many times faster than PyTorch (median of the pairs). {machine['processor']} "
+        f"Milliseconds for the whole text, median of {measured['repetitions']} or more repetitions taken in turn, and "
+        f"in brackets how many times faster than PyTorch (median of the pairs). {machine['processor']} "
         f"({machine['has']}), {machine['cores']} cores; onnxruntime {versions['onnxruntime']}, torch "
         f"{versions['torch']}.{others} Contenders: {ways}."
     )
@@ -68,7 +68,7 @@ def conditions(measured: Mapping[str, Any]) -> str:
 def _times(rows: Sequence[Mapping[str, Any]]) -> str:
     names = _in_order(rows, "contender")
     lines = [("text", "tokens", "audio", *(f"`{name}`" for name in names)), ("---",) * (3 + len(names))]
-    for text in _in_order(rows, "text"):
+    for text in _in_order(sorted(rows, key=lambda row: row["tokens"]), "text"):
         of_text = {row["contender"]: row for row in rows if row["text"] == text}
         any_row = next(iter(of_text.values()))
         audio = next((f"{row['audio_seconds']:.1f} s" for row in of_text.values() if "error" not in row), "–")
@@ -124,8 +124,33 @@ def read_measured() -> dict[str, Any]:
     return measured
 
 
+def joined(kept: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """A long bench may be taken in parts: `new`, and what `kept` has of other races on this machine, versions and models' code.
+
+    A race is one text of one checkpoint at one number of threads; its rows are ratios of one run and stay together.
+    """
+    if any(kept.get(what) != new[what] for what in ("machine", "versions", "code")):
+        return dict(new)
+
+    def race(row: Mapping[str, Any]) -> tuple[Any, ...]:
+        return row["weights"], row["threads"], row["text"]
+
+    again = {race(row) for row in new["rows"]}
+    load, before = new["load_average"], kept["load_average"]
+    return {
+        **new,
+        "rows": [*(row for row in kept["rows"] if race(row) not in again), *new["rows"]],
+        "repetitions": min(kept["repetitions"], new["repetitions"]),
+        "load_average": {when: max(load[when], before[when]) for when in load},
+        "steps": {**kept["steps"], **new["steps"]},
+        "seconds": kept["seconds"] + new["seconds"],
+    }
+
+
 def keep(measured: Mapping[str, Any]) -> None:
-    """`measured.json` and the README's block, both or neither."""
+    """`measured.json` and the README's block, both or neither; adds to what is there, see `joined`."""
+    if MEASURED.exists():
+        measured = joined(read_measured(), measured)
     text = rewritten(README.read_text(encoding="utf-8"), measured)
     facts = {**measured, "rows": "ROWS"}
     rows = ",\n  ".join(json.dumps(row) for row in measured["rows"])
