@@ -125,7 +125,7 @@ def read_measured() -> dict[str, Any]:
 
 
 def joined(kept: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """A long bench may be taken in parts: `new`, and what `kept` has of other races on this machine, versions and models' code.
+    """A long bench may be taken in parts: `new`, and what `kept` has of other races with the same machine and code.
 
     A race is one text of one checkpoint at one number of threads; its rows are ratios of one run and stay together.
     """
