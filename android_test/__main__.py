@@ -14,7 +14,7 @@ from android_test import compile_table
 from android_test.adb import Phone
 from android_test.bench.command import add_options, bench
 from android_test.coverage import LEVELS, NPU_STAGES, Settings, check, find_variants
-from android_test.coverage_report import report_of, show, write_report
+from android_test.coverage_report import inputs_of, report_of, show, still_holds, write_report
 from android_test.linux_runner import build_runner
 from android_test.nnapi_rules import NnapiOptions
 from android_test.nnapi_tables import DEFAULT_LEVEL, FEATURE_LEVELS
@@ -61,15 +61,20 @@ def coverage(options: argparse.Namespace) -> int:
     variants = [
         variant for folder in options.folders for variant in find_variants(folder, settings.buckets, settings.stages)
     ]
+    folder, inputs = options.build / "android_test" / "coverage", inputs_of(variants, settings)
+    known = None if options.contexts else still_holds(folder, inputs, options.require)
+    if known:
+        console.say(f"{folder} is up to date: every variant is covered at the level {known}")
+        return 0
     results = []
     crops: dict[str, Agreement] = {}
     with console.progress("coverage", len(variants)) as advance:
         for variant in variants:
             advance(f"{variant.target} {variant.stage} {variant.bucket.name}")
             results.append(check(variant, settings, crops))
-    report = report_of(results, settings)
+    report = report_of(results, settings) | {"signature": inputs}
     show(report)
-    path = write_report(report, options.build / "android_test" / "coverage")
+    path = write_report(report, folder)
     verdict = "every variant is covered" if report["passed"] else "NOT covered"
     console.say(f"{verdict} at the level {options.require}; see {path}")
     return 0 if report["passed"] else 1

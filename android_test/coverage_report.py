@@ -12,7 +12,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from android_test.coverage import LEVELS, Result, Settings, share_on_npu, work_of_stages
+from android_test.coverage import LEVELS, Level, Result, Settings, Variant, share_on_npu, work_of_stages
+from export_onnx.provenance import code_digest, read_report, sha256, signature
 
 COLUMNS: Final = ("target", "stage", "bucket", "nodes", "on NPU", "partitions", "share", "proven")
 PACKAGES: Final = ("onnx", "onnxruntime", "onnxruntime-qnn")
@@ -39,6 +40,23 @@ def report_of(results: Sequence[Result], settings: Settings) -> dict[str, Any]:
         "variants": [result.as_dict() for result in results],
         "versions": {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()},
     }
+
+
+def inputs_of(variants: Sequence[Variant], settings: Settings) -> str:
+    """One digest of all that a report depends on, but the level asked for."""
+    files = {f"{v.target}/{v.path.name}": sha256(v.path) for v in variants}
+    floats = {path.name: sha256(path) for path in sorted(settings.floats.glob("*.onnx"))}
+    asked = {"stages": settings.stages, "buckets": settings.buckets, "socs": settings.socs, "nnapi": settings.nnapi}
+    return signature(code=code_digest("android_test"), files=files, floats=floats, **asked)
+
+
+def still_holds(folder: Path, inputs: str, level: Level) -> Level | None:
+    """The level that the report in `folder` proves for every variant, if that is `level` or more of the same inputs."""
+    report = read_report(folder)
+    if report is None or report.get("signature") != inputs or not report["passed"]:
+        return None
+    proven: Level = report["required"]
+    return proven if LEVELS.index(proven) >= LEVELS.index(level) else None
 
 
 def write_report(report: dict[str, Any], folder: Path) -> Path:

@@ -160,6 +160,24 @@ def test_a_legal_chain_passes(folders: Path) -> None:
     assert "100" not in str(rows(report))
 
 
+def test_what_is_proven_is_not_proven_again_and_not_lost(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, report = run(folders, "nnapi")
+    file = folders / "android_test" / "coverage" / "report.json"
+    file.write_text(json.dumps({**report, "required": "simulated"}))
+    with monkeypatch.context() as patch:
+        patch.setattr("android_test.__main__.check", lambda *given: pytest.fail("proven before"))
+        assert run(folders, "nnapi") == (0, {**report, "required": "simulated"}), "a higher level stays"
+    file.write_text(json.dumps(report))
+    for changed in (folders / "nnapi" / "generator_5s.onnx", folders / "floats" / "tail_5s.onnx"):
+        model = onnx.load(changed)
+        model.graph.name = "another"
+        onnx.save(model, changed)
+        before, (status, report) = report["signature"], run(folders, "nnapi")
+        assert (status, report["signature"] != before) == (0, True)
+    onnx.save(PLANTED["a 1-D convolution"][1], folders / "nnapi" / "generator_5s.onnx")
+    assert run(folders, "nnapi")[0] == run(folders, "nnapi")[0] == 1, "what is not covered is looked at again"
+
+
 @pytest.mark.parametrize("name", PLANTED)
 def test_planted_defects_are_caught(folders: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     target, planted, words = PLANTED[name]

@@ -27,9 +27,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("once")
     weights = load_weights("random-small", folder)
     for bucket in (SHORT, LONG):
-        onnx.save(export_stage("vocoder", weights.model, weights.config, bucket), folder / f"{bucket.name}.onnx")
+        onnx.save(export_stage("generator", weights.model, weights.config, bucket), folder / f"{bucket.name}.onnx")
     changed = onnx.load(folder / f"{LONG.name}.onnx")
-    tensor = next(t for t in changed.graph.initializer if t.name.endswith("conv1.weight"))
+    tensor = next(t for t in changed.graph.initializer if t.name.endswith("convs1.0.weight"))
     tensor.CopyFrom(numpy_helper.from_array(np.asarray(numpy_helper.to_array(tensor) * 1.01), tensor.name))
     onnx.save(changed, folder / "changed.onnx")
     return folder
@@ -46,7 +46,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> list[onnx.ModelProto]:
 
     def speech(floats: Path, bucket: Bucket) -> dict[str, np.ndarray]:
         sizes = contracts.sizes(load_architecture("small"), bucket)
-        return {p.name: np.ones(p.resolve(sizes), np.float32) for p in contracts.stage("vocoder").inputs}
+        return {p.name: np.ones(p.resolve(sizes), np.float32) for p in contracts.stage("generator").inputs}
 
     monkeypatch.setattr(coverage, "simulate", simulate)
     monkeypatch.setattr(coverage, "simulate_blocks", lambda *given: {"resblocks.0": 60.0})
@@ -56,7 +56,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> list[onnx.ModelProto]:
 
 
 def run(folder: Path, crops: dict[str, Agreement], *files: tuple[str, Bucket]) -> list[Agreement]:
-    variants = [Variant("qnn", "vocoder", bucket, folder / f"{name}.onnx") for name, bucket in files]
+    variants = [Variant("qnn", "generator", bucket, folder / f"{name}.onnx") for name, bucket in files]
     return [run_simulation(variant, Settings(), crops) for variant in variants]
 
 

@@ -209,7 +209,7 @@ def test_what_was_made_with_other_things_is_forgotten(tmp_path: Path) -> None:
 
 def test_the_page_says_no_more_than_the_receipt() -> None:
     page = page_of(receipt())
-    assert "4 of 4 NPU stages verified on SM8550" in page
+    assert "6 of 6 NPU stages verified on SM8550" in page
     assert "<script" not in page
     assert "http" not in page
     nothing = receipt(never="an emulator (<ranchu>)")
