@@ -134,7 +134,10 @@ def load_folder(folder: Path, source: str, name: str, revision: str) -> Weights:
         config = json.loads(config_file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise WeightsError(
-            str(config_file), expected="a JSON object", got=str(error)[:100], todo="Restore the file."
+            str(config_file),
+            expected="a JSON object",
+            got=str(error)[:100],
+            todo="A checkpoint's folder holds config.json, one *.pth and voices/: check the path, or restore the file.",
         ) from error
     if not isinstance(config, dict):
         raise WeightsError(str(config_file), expected="a JSON object", got=type(config).__name__, todo="Restore it.")
