@@ -22,11 +22,19 @@ _shown = False  # whether a bar is on the screen
 EXIT_STATUS: Final = "exit status: 0 done; 1 refused, the reason on stderr; 2 a wrong command line; 130 interrupted"
 
 
+class _Steps(argparse._SubParsersAction):  # type: ignore[type-arg]  # argparse's own, which takes no parameter
+    """Subcommands whose line in the list of all is also the first of their own help."""
+
+    def add_parser(self, name: str, **options: Any) -> Any:
+        return super().add_parser(name, **{"description": options.get("help"), **options})
+
+
 class Parser(argparse.ArgumentParser):
     """The form of every command: `--debug`, and the exit status below the help. Subcommands inherit both."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{"epilog": EXIT_STATUS, "allow_abbrev": False, **options})
+        self.register("action", "parsers", _Steps)
         self.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show tracebacks")
 
     def add_names(self, flag: str, names: Sequence[str], what: str) -> None:

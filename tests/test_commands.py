@@ -66,6 +66,7 @@ def test_every_help_is_short_and_says_how_it_ends(
     for name, text in found.items():
         assert text.startswith(f"usage: python -m {name}"), name
         assert "--debug" in text, name
+        assert re.search(r"\n\n\S.+\n(.+\n)*\n(options|positional)", text), f"{name} does not say what it is"
         assert re.sub(r"\s+", " ", text).endswith(f"{console.EXIT_STATUS} "), name
         assert len(text.splitlines()) <= MOST_LINES, f"{name}: {len(text.splitlines())} lines"
         unexplained = re.findall(r"^  (--\S+)(?: [A-Z_]+)?\n(?=  -|\n|$)", text, re.MULTILINE)
