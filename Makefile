@@ -37,7 +37,7 @@ help:
 	@echo 'make bench         demo voice and full-size random weights against PyTorch and the usual exports [BENCH="--readme"]'
 	@echo 'make test          every quick test, format, lint and types'
 	@echo 'make full-size     the slower tests at the size of Kokoro-82M'
-	@echo 'make compile-table  completes android_test/compile_table.md: what the HTP compiler costs (hours for all of it)'
+	@echo 'make compile-table completes android_test/compile_table.md: what the HTP compiler costs'
 	@echo 'make demo-voice    trains the demo voice again (hours on two cores; it resumes)'
 
 # The environment follows pyproject.toml.

@@ -13,7 +13,7 @@ from pathlib import Path
 from android_test import compile_table
 from android_test.adb import Phone
 from android_test.bench.command import add_options, bench
-from android_test.coverage import LEVELS, NPU_STAGES, Settings, check, find_variants
+from android_test.coverage import LEVELS, Settings, check, find_variants
 from android_test.coverage_report import inputs_of, report_of, show, still_holds, write_report
 from android_test.linux_runner import build_runner
 from android_test.nnapi_rules import NnapiOptions
@@ -24,7 +24,7 @@ from android_test.receipt import holds
 from android_test.simulate import Agreement
 from android_test.verify import Plan, verify
 from export_onnx import console
-from export_onnx.contracts import BUCKETS
+from export_onnx.contracts import BUCKETS, NPU_STAGES
 from selector.package import Package
 from selector.providers import TARGETS
 from selector.speak import find_package

@@ -2,9 +2,8 @@
 
 By bucket, chip and kind of activation: the vocoder in one graph, time axes as they are, in the compiler's default mode
 ("before"), and its two halves as they ship (`quantize/fold_time.py`, `export_onnx/cut.py`, the options of
-`selector/providers.py`). What a compilation costs
-does not depend on weights or ranges, so weights are random and ranges stand-ins. Every measurement is written at once:
-a run measures what the table lacks, so that one of hours can be taken in parts.
+`selector/providers.py`). What a compilation costs does not depend on weights or ranges, so weights are random and
+ranges stand-ins. Every measurement is written at once: a run measures what the table lacks, and can be taken in parts.
 """
 
 from __future__ import annotations

@@ -30,14 +30,13 @@ from android_test.speech_inputs import loudest, speech_values
 from android_test.time_crop import crop_model, crop_values
 from android_test.verdict import Refusal, Verdict
 from export_onnx.chain import Tensors
-from export_onnx.contracts import BUCKETS, HALVES, STAGES, Bucket
+from export_onnx.contracts import BUCKETS, HALVES, NPU_STAGES, STAGES, Bucket
 from export_onnx.errors import CoverageError
 from export_onnx.provenance import sha256
 from selector.providers import NPU_TARGETS
 
 Level = Literal["rules", "compiled", "simulated"]
 LEVELS: Final[tuple[Level, ...]] = ("rules", "compiled", "simulated")
-NPU_STAGES: Final = tuple(stage.name for stage in STAGES if stage.runs_on == "npu")
 
 
 @dataclass(frozen=True)
@@ -119,7 +118,7 @@ def find_variants(folder: Path, buckets: Iterable[Bucket], stages: Iterable[str]
             raise CoverageError(
                 str(folder),
                 expected=" or ".join(path.name for path in paths.values()),
-                got="neither",
+                got="none of them",
                 todo="Make the files first, or name only the buckets that exist.",
             )
         found += here

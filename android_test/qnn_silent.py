@@ -60,9 +60,8 @@ def _mask_after_snake(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> 
     """norm -> Snake -> mask -> quantized Conv: 0.6 dB. Snake(0) = 0, so the mask may stand before it."""
     if node.op_type != "Mul" or not _feeds_quantized_conv(view, node):
         return None
-    for name in node.input:
-        maker = view.nodes[view.producer[name]] if name in view.producer else None
-        if maker is not None and maker.op_type == "Add" and _is_snake(view, maker):
+    for name, maker in _makers(view, node):
+        if maker.op_type == "Add" and _is_snake(view, maker):
             hint = "Mask before Snake: Snake(0) = 0, so it is the same."
             return Found("no mask between Snake and a quantized convolution", name, hint, "inferred")
     return None
@@ -70,14 +69,10 @@ def _mask_after_snake(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> 
 
 def _masked_shift(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Found | None:
     """a + shift * mask -> LeakyRelu -> quantized Conv: -5 dB. Masking the whole sum is the same and comes out right."""
-    if node.op_type != "Add":
+    if node.op_type != "Add" or not _feeds_leaky_conv(view, node):
         return None
-    readers = [view.nodes[i] for i in view.readers.get(node.output[0], [])]
-    if not any(reader.op_type == "LeakyRelu" and _feeds_quantized_conv(view, reader) for reader in readers):
-        return None
-    for name in node.input:
-        maker = view.nodes[view.producer[name]] if name in view.producer else None
-        if maker is not None and maker.op_type == "Mul" and _outer_product(view, maker):
+    for name, maker in _makers(view, node):
+        if maker.op_type == "Mul" and _outer_product(view, maker):
             hint = "Mask the sum: (a + shift) * mask."
             return Found("no masked shift before LeakyRelu and a quantized convolution", name, hint, "inferred")
     return None
@@ -85,14 +80,12 @@ def _masked_shift(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Foun
 
 def _multiplied_sum(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Found | None:
     """(conv + b) * factors -> quantized Conv, LeakyRelu between or not: -1 dB where the factors are one a channel."""
-    readers = [view.nodes[i] for i in view.readers.get(node.output[0], [])]
-    leaky = any(reader.op_type == "LeakyRelu" and _feeds_quantized_conv(view, reader) for reader in readers)
-    if node.op_type != "Mul" or not (leaky or _feeds_quantized_conv(view, node)):
+    if node.op_type != "Mul" or not (_feeds_leaky_conv(view, node) or _feeds_quantized_conv(view, node)):
         return None
-    for name, factors in zip(node.input, reversed(node.input), strict=True):
-        maker = view.nodes[view.producer[name]] if name in view.producer else None
+    for name, maker in _makers(view, node):
+        factors = node.input[1 - list(node.input).index(name)]
         several = any(size != 1 for size in view.value(factors).shape or ())
-        if several and maker is not None and maker.op_type == "Add" and _adds_rounded(view, maker):
+        if several and maker.op_type == "Add" and _adds_rounded(view, maker):
             hint = "Multiply what is added, a * f + b * f, or put the factors into weights."
             return Found(
                 "no sum of rounded values times factors before a quantized convolution", name, hint, "inferred"
@@ -100,9 +93,14 @@ def _multiplied_sum(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Fo
     return None
 
 
+def _makers(view: GraphView, node: onnx.NodeProto) -> list[tuple[str, onnx.NodeProto]]:
+    """The inputs that other nodes make, with those."""
+    return [(name, view.nodes[view.producer[name]]) for name in node.input if name in view.producer]
+
+
 def _adds_rounded(view: GraphView, add: onnx.NodeProto) -> bool:
     """Whether the sum has a DequantizeLinear's output in it, Adds of Adds included."""
-    makers = [view.nodes[view.producer[name]] for name in add.input if name in view.producer]
+    makers = [maker for _, maker in _makers(view, add)]
     return any(m.op_type == "DequantizeLinear" or (m.op_type == "Add" and _adds_rounded(view, m)) for m in makers)
 
 
@@ -124,6 +122,11 @@ def _feeds_quantized_conv(view: GraphView, node: onnx.NodeProto) -> bool:
             if any(end.op_type == "Conv" for end in ends):
                 return True
     return False
+
+
+def _feeds_leaky_conv(view: GraphView, node: onnx.NodeProto) -> bool:
+    readers = [view.nodes[i] for i in view.readers.get(node.output[0], [])]
+    return any(reader.op_type == "LeakyRelu" and _feeds_quantized_conv(view, reader) for reader in readers)
 
 
 def _is_snake(view: GraphView, add: onnx.NodeProto) -> bool:

@@ -102,8 +102,10 @@ STAGES: Final = (
     Stage("tail", "cpu", (SPECTRUM, N_FRAMES), (WAVEFORM,)),
 )
 
+NPU_STAGES: Final = tuple(stage.name for stage in STAGES if stage.runs_on == "npu")
+
 # Decoder and generator as one graph: what is calibrated, quantized and scored, because scales and errors cross the cut
-# (cut.py). It does not ship: at 15 s its binary for Qualcomm's NPU is twice as large as either half's.
+# (cut.py has the reason). It does not ship.
 VOCODER = Stage("vocoder", "npu", (ASR, F0, ENERGY, HAR, GAINS, SHIFTS, FRAME_MASK), (SPECTRUM,))
 HALVES: Final = ("decoder", "generator")
 QUANTIZED: Final = ("bert", VOCODER.name)  # what `calibrate` and `quantize` work on

@@ -62,7 +62,11 @@ def export_stage(name: str, model: KModel, config: dict[str, Any], bucket: Bucke
 
 
 def export_stages(
-    names: Iterable[str], model: KModel, config: dict[str, Any], bucket: Bucket, advance: Callable[[str], object] = str
+    names: Iterable[str],
+    model: KModel,
+    config: dict[str, Any],
+    bucket: Bucket,
+    advance: Callable[[str], None] = lambda name: None,
 ) -> dict[str, onnx.ModelProto]:
     """Several stages at one bucket, by name; the vocoder is traced once for itself and its halves.
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
-from export_onnx.contracts import STAGES, Stage
+from export_onnx.contracts import NPU_STAGES, Stage
 from export_onnx.errors import PackageError
 from export_onnx.provenance import read_report, sha256
 
 REPORT_FOLDER = Path("android_test", "coverage")
-NPU_STAGES: Final = tuple(stage.name for stage in STAGES if stage.runs_on == "npu")
 
 
 def read_coverage(build: Path, target: str, models: Path, buckets: Sequence[str] = ()) -> dict[str, Any] | None:

@@ -16,10 +16,10 @@ import pytest
 from rich.console import Console
 
 from export_onnx import console
-from export_onnx.contracts import BUCKETS, STAGES
+from export_onnx.contracts import BUCKETS, NPU_STAGES, STAGES
 from export_onnx.errors import ContractError, PackageError, ParityError
 from export_onnx.provenance import completed
-from selector.coverage import NPU_STAGES, read_coverage
+from selector.coverage import read_coverage
 from tests.page_build import cover, page_build, write
 
 ROOT = Path(__file__).parent.parent

@@ -47,6 +47,16 @@ def pool(form: str) -> onnx.ModelProto:
     return build(f"y = ConvTranspose<{attributes}>(x, w)", (1, 16, 1, 64), {"w": weight})
 
 
+def conv(i: int, x: str, shape: str = "kernel_shape=[1,3], pads=[0,1,0,1]") -> str:
+    """A unit on 16 bits: constants w{i}, ws{i}, and z, s, wz of all; its output is cd{i}."""
+    return f"""xq{i} = QuantizeLinear({x}, s, z)
+        xd{i} = DequantizeLinear(xq{i}, s, z)
+        wd{i} = DequantizeLinear<axis=0>(w{i}, ws{i}, wz)
+        c{i} = Conv<{shape}>(xd{i}, wd{i})
+        cq{i} = QuantizeLinear(c{i}, s, z)
+        cd{i} = DequantizeLinear(cq{i}, s, z)"""
+
+
 def two_convolutions(mask: str) -> onnx.ModelProto:
     """quantized Conv -> norm -> Snake -> quantized Conv, masked before or behind Snake."""
     draw = np.random.default_rng(3)
@@ -55,14 +65,6 @@ def two_convolutions(mask: str) -> onnx.ModelProto:
     for i in (1, 2):
         constants |= {f"w{i}": draw.integers(-127, 127, (16, 16, 1, 3)).astype(np.int8)}
         constants |= {f"ws{i}": np.full(16, 0.002, F)}
-
-    def conv(i: int, x: str) -> str:
-        return f"""xq{i} = QuantizeLinear({x}, s, z)
-            xd{i} = DequantizeLinear(xq{i}, s, z)
-            wd{i} = DequantizeLinear<axis=0>(w{i}, ws{i}, wz)
-            c{i} = Conv<kernel_shape=[1,3], pads=[0,1,0,1]>(xd{i}, wd{i})
-            cq{i} = QuantizeLinear(c{i}, s, z)
-            cd{i} = DequantizeLinear(cq{i}, s, z)"""
 
     norm = """m = ReduceMean(cd1, axes)
         d = Sub(cd1, m)
@@ -89,14 +91,6 @@ def masked_sum(mask: str) -> onnx.ModelProto:
         constants |= {f"w{i}": draw.integers(-127, 127, (48, 48, 1, 3)).astype(np.int8)}
         constants |= {f"ws{i}": np.full(48, 0.001, F)}
 
-    def conv(i: int, x: str) -> str:
-        return f"""xq{i} = QuantizeLinear({x}, s, z)
-            xd{i} = DequantizeLinear(xq{i}, s, z)
-            wd{i} = DequantizeLinear<axis=0>(w{i}, ws{i}, wz)
-            c{i} = Conv<kernel_shape=[1,3], pads=[0,1,0,1]>(xd{i}, wd{i})
-            cq{i} = QuantizeLinear(c{i}, s, z)
-            cd{i} = DequantizeLinear(cq{i}, s, z)"""
-
     norm = """m = ReduceMean(cd1, axes)
         d0 = Sub(cd1, m) \n d = Mul(d0, mask) \n dd = Mul(d, d)
         v = ReduceMean(dd, axes) \n ve = Add(v, eps) \n sd = Sqrt(ve)
@@ -116,20 +110,14 @@ def multiplied_sum(form: str) -> onnx.ModelProto:
         constants |= {f"w{i}": draw.integers(-127, 127, (48, 48, 1, 1)).astype(np.int8)}
         constants |= {f"ws{i}": np.full(48, 0.001, F)}
 
-    def conv(i: int, x: str) -> str:
-        return f"""xq{i} = QuantizeLinear({x}, s, z)
-            xd{i} = DequantizeLinear(xq{i}, s, z)
-            wd{i} = DequantizeLinear<axis=0>(w{i}, ws{i}, wz)
-            c{i} = Conv<kernel_shape=[1,1]>(xd{i}, wd{i})
-            cq{i} = QuantizeLinear(c{i}, s, z)
-            cd{i} = DequantizeLinear(cq{i}, s, z)"""
-
     behind = {
         "sum": "t = Add(cd1, x) \n h = Mul(t, factors)",
         "leaky": "t = Add(cd1, x) \n u = Mul(t, factors) \n h = LeakyRelu<alpha=0.1>(u)",
         "summands": "a = Mul(cd1, factors) \n b = Mul(x, factors) \n h = Add(a, b)",
     }
-    body = "\n".join([conv(1, "x"), behind[form], conv(2, "h"), "y = Identity(cd2)"])
+    body = "\n".join(
+        [conv(1, "x", "kernel_shape=[1,1]"), behind[form], conv(2, "h", "kernel_shape=[1,1]"), "y = Identity(cd2)"]
+    )
     return build(body, (1, 48, 1, 16), constants)
 
 

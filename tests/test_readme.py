@@ -132,5 +132,5 @@ def test_the_messages_it_explains_are_the_codes() -> None:
     for said in (none, several):
         assert " ".join(str(said.value).partition(",")[0].split()[1:]) in README
     source = "".join(file.read_text(encoding="utf-8") for step in STEPS for file in (ROOT / step).rglob("*.py"))
-    quoted = ("the program adb", "no voice of that name", "room to write", "neither", "a device", "one device")
+    quoted = ("the program adb", "no voice of that name", "room to write", "none of them", "a device", "one device")
     assert all(f'"{words}"' in source and words in README for words in quoted)

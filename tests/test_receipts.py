@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from export_onnx.contracts import NPU_STAGES
 from export_onnx.errors import PackageError
 from selector import golden, release
-from selector.coverage import NPU_STAGES
 from selector.package import Package
 from selector.receipts import Receipt, devices_section, models_digest, read_receipts, verified_time
 from tests.selector_fakes import make_build

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from android_test import device_verdict, session
-from android_test.coverage import NPU_STAGES, Settings, Variant, check
-from export_onnx.contracts import BUCKETS
+from android_test.coverage import Settings, Variant, check
+from export_onnx.contracts import BUCKETS, NPU_STAGES
 from export_onnx.errors import CoverageError
 from quantize import blocklists, gates, recipes
 from selector import providers

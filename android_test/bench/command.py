@@ -19,6 +19,7 @@ from android_test.bench.prepare import Build
 from export_onnx import console, provenance
 from export_onnx.contracts import BUCKETS
 from export_onnx.errors import ContractError
+from selector.receipts import models_digest
 
 FOLDER: Final = Path("android_test", "bench")
 THREADS: Final = (1, 2)
@@ -75,7 +76,7 @@ def bench(options: argparse.Namespace) -> int:
         "machine": machine(),
         "load_average": {"before": before, "after": load_average()},
         "versions": provenance.versions(),
-        "code": {step: provenance.code_digest(step) for step in ("export_onnx", "quantize")},
+        "models": {build.name: models_digest(build.package.manifest) for build in builds},
         "repetitions": options.repetitions,
         "rows": rows,
         "steps": {build.name: build.steps() for build in builds},

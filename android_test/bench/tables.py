@@ -125,12 +125,13 @@ def read_measured() -> dict[str, Any]:
 
 
 def joined(kept: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """A long bench may be taken in parts: `new`, and what `kept` has of other races with the same machine and code.
+    """A long bench may be taken in parts: `new`, and what `kept` has of other races with the same machine and models.
 
     A race is one text of one checkpoint at one number of threads; its rows are ratios of one run and stay together.
     """
-    if any(kept.get(what) != new[what] for what in ("machine", "versions", "code")):
+    if any(kept[what] != new[what] for what in ("machine", "versions")):
         return dict(new)
+    same = {name for name, digest in kept["models"].items() if new["models"].get(name, digest) == digest}
 
     def race(row: Mapping[str, Any]) -> tuple[Any, ...]:
         return row["weights"], row["threads"], row["text"]
@@ -139,7 +140,8 @@ def joined(kept: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     load, before = new["load_average"], kept["load_average"]
     return {
         **new,
-        "rows": [*(row for row in kept["rows"] if race(row) not in again), *new["rows"]],
+        "rows": [*(r for r in kept["rows"] if r["weights"] in same and race(r) not in again), *new["rows"]],
+        "models": {**kept["models"], **new["models"]},
         "repetitions": min(kept["repetitions"], new["repetitions"]),
         "load_average": {when: max(load[when], before[when]) for when in load},
         "steps": {**kept["steps"], **new["steps"]},
