@@ -67,7 +67,7 @@ class Package:
         files = self.manifest.voices.files
         if name not in files:
             plain = {re.sub(r"\W|_", "", known.lower()): known for known in files}
-            near = difflib.get_close_matches(re.sub(r"\W|_", "", name.lower()), plain, n=3, cutoff=0.4)
+            near = difflib.get_close_matches(re.sub(r"\W|_", "", name.lower()), plain)
             raise PackageError(
                 f"voice {name[:40]!r}",
                 expected="one of " + ", ".join(sorted(files)[:60]),

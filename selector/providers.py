@@ -32,9 +32,18 @@ class Provider:
     optimization: Optimization = "all"
 
 
-# In the transformer's layout ReduceMean takes 19 times as long, which costs more than the convolutions win: without it
-# the INT8 generator is 1.5 times as fast, measured on x86 at both sizes. What is faster on ARM, `verify` can tell.
-CPU: Final = Provider("CPUExecutionProvider", session={"optimization.disable_specified_optimizers": "NhwcTransformer"})
+CPU: Final = Provider(
+    "CPUExecutionProvider",
+    session={
+        # In the transformer's layout ReduceMean takes 19 times as long, which costs more than the convolutions win:
+        # without it the INT8 generator is 1.5 times as fast, measured on x86 at both sizes. What is faster on ARM,
+        # `verify` can tell.
+        "optimization.disable_specified_optimizers": "NhwcTransformer",
+        # Eight sessions run one after the other: threads of the last that still spin take the next one's cores. Full
+        # size, 5 s, two cores: `cpu` 1.43 -> 1.22 s, the float stages 2.15 -> 1.92 s.
+        "session.force_spinning_stop": "1",
+    },
+)
 NO_FALLBACK: Final = {"session.disable_cpu_ep_fallback": "1"}
 
 HTP: Final = {

@@ -213,6 +213,9 @@ def test_the_block_shows_times_ratios_and_what_failed() -> None:
     assert "| 13 | 13 | 2.0 s | 4,000 | failed | 1,000 (4.00x) |" in block
     assert "| `cpu` | 1,500 ms | 250 ms | 100 MB | 10.0 MB |" in block
     assert "busy" not in block
+    wide = measured()
+    wide["rows"][-1] |= {"ratio_low": 3.0, "ratio_high": 5.0}
+    assert "quartiles 50% apart, in the widest row 50%" in tables.bench_block(wide), "PyTorch's own rows do not count"
     busy = measured() | {"load_average": {"before": 9.0, "after": 8.0}}
     assert "load average 9 before, 8 after" in tables.bench_block(busy)
 

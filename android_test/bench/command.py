@@ -83,14 +83,14 @@ def bench(options: argparse.Namespace) -> int:
         "seconds": round(time.monotonic() - began, 1),
     }
     show(rows)
+    if options.readme:
+        measured = tables.keep(measured)
+        console.say(f"{tables.README.name} and {tables.MEASURED.name} made from them")
     folder = options.build / FOLDER
     provenance.start(folder)
-    inputs = provenance.signature(rows=rows, machine=measured["machine"])
+    inputs = provenance.signature(rows=measured["rows"], machine=measured["machine"])
     report = provenance.Report(folder, inputs, begun=began).write(measured)
     console.say(f"{len(report['rows'])} rows in {folder / provenance.REPORT}")
-    if options.readme:
-        tables.keep(measured)
-        console.say(f"{tables.README.name} and {tables.MEASURED.name} made from them")
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any, Final
 
 from android_test.bench.contenders import CONTENDERS, REFERENCE
@@ -57,9 +58,12 @@ def conditions(measured: Mapping[str, Any]) -> str:
         else ""
     )
     ways = "; ".join(f"`{one.name}` {one.what}" for one in CONTENDERS)
+    raced = [row for row in measured["rows"] if "ratio" in row and row["contender"] != REFERENCE]
+    apart = sorted((row["ratio_high"] - row["ratio_low"]) / row["ratio"] for row in raced)
+    spread = f", quartiles {median(apart):.0%} apart, in the widest row {apart[-1]:.0%}" if apart else ""
     return (
         f"Milliseconds for the whole text, median of {measured['repetitions']} or more repetitions taken in turn, and "
-        f"in brackets how many times faster than PyTorch (median of the pairs). {machine['processor']} "
+        f"in brackets how many times faster than PyTorch (median of the pairs{spread}). {machine['processor']} "
         f"({machine['has']}), {machine['cores']} cores; onnxruntime {versions['onnxruntime']}, torch "
         f"{versions['torch']}.{others} Contenders: {ways}."
     )
@@ -149,12 +153,12 @@ def joined(kept: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def keep(measured: Mapping[str, Any]) -> None:
-    """`measured.json` and the README's block, both or neither; adds to what is there, see `joined`."""
-    if MEASURED.exists():
-        measured = joined(read_measured(), measured)
+def keep(new: Mapping[str, Any]) -> dict[str, Any]:
+    """`measured.json` and the README's block, both or neither: what is there and what is new, see `joined`."""
+    measured = joined(read_measured(), new) if MEASURED.exists() else dict(new)
     text = rewritten(README.read_text(encoding="utf-8"), measured)
     facts = {**measured, "rows": "ROWS"}
     rows = ",\n  ".join(json.dumps(row) for row in measured["rows"])
     MEASURED.write_text(json.dumps(facts, indent=1).replace('"ROWS"', f"[\n  {rows}\n ]") + "\n", encoding="utf-8")
     README.write_text(text, encoding="utf-8")
+    return measured
