@@ -40,24 +40,21 @@ int main(int, char** arguments) {
     app.say(arguments[2], app.selector.most_tokens(app.voice, app.speed) - 2);
 }
 """
-JAVA = """
-import io.github.kokoronpu.*;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.*;
-public class App {
-    Selector selector;
-    String voice = "%s";
-    double speed = 1;
-    String heard;
-    String phonemize(String text) { return heard = text; }
-    long runTextStages(Bucket bucket, int[] ids) { return 3L * ids.length; }
-    void runSoundStages(Bucket bucket) { System.out.println(bucket.name + " " + heard); }
+KOTLIN = """
+import io.github.kokoronpu.*
+import java.io.File
+class App(val selector: Selector) {
+    val voice = "%s"
+    val speed = 1.0
+    var heard = ""
+    fun phonemize(text: String): String { heard = text; return text }
+    fun runTextStages(bucket: Bucket, ids: IntArray) = 3L * ids.size
+    fun runSoundStages(bucket: Bucket) = println(bucket.name + " " + heard)
 %s
-    public static void main(String[] arguments) throws Exception {
-        App app = new App();
-        app.selector = new Selector(new String(Files.readAllBytes(Paths.get(arguments[0])), StandardCharsets.UTF_8));
-        app.say(arguments[1], app.selector.mostTokens(app.voice, app.speed) - 2);
-    }
+}
+fun main(arguments: Array<String>) {
+    val app = App(Selector(File(arguments[0]).readText()))
+    app.say(arguments[1], app.selector.mostTokens(app.voice, app.speed) - 2L)
 }
 """
 TEXT = "This is the first sentence. " * 12 + "It ends here, " + "with many short words " * 30 + "at last."
@@ -80,15 +77,16 @@ def test_the_readmes_cpp_compiles_and_says_every_word(tmp_path):
     check(tmp_path / "app")
 
 
-def test_the_readmes_java_compiles_and_says_every_word(tmp_path):
-    compiler = shutil.which("javac")
-    if compiler is None:
-        pytest.skip("no JDK")
-    (tmp_path / "classes.jar").write_bytes(classes_jar(compiler))
-    (tmp_path / "App.java").write_text(JAVA % (VOICE, block("java")), encoding="utf-8")
-    at = ["-cp", str(tmp_path / "classes.jar"), "-d", str(tmp_path)]
-    subprocess.run([compiler, "--release", "8", "-Xlint:-options", *at, tmp_path / "App.java"], check=True)
-    check("java", "-XX:TieredStopAtLevel=1", "-cp", f"{tmp_path}:{tmp_path / 'classes.jar'}", "App")
+def test_the_readmes_kotlin_compiles_and_says_every_word(tmp_path):
+    compilers = shutil.which("javac"), shutil.which("kotlinc")
+    if None in compilers:
+        pytest.skip("no JDK or no kotlinc")
+    java, kotlin = compilers
+    classes, app = tmp_path / "classes.jar", tmp_path / "app.jar"
+    classes.write_bytes(classes_jar(java))
+    (tmp_path / "App.kt").write_text(KOTLIN % (VOICE, block("kotlin")), encoding="utf-8")
+    subprocess.run([kotlin, "-include-runtime", "-cp", classes, tmp_path / "App.kt", "-d", app], check=True)
+    check("java", "-XX:TieredStopAtLevel=1", "-cp", f"{app}:{classes}", "AppKt")
 
 
 def check(*command: str | Path) -> None:
