@@ -27,7 +27,7 @@ from export_onnx.provenance import sha256, signature
 from selector.package import Package
 from selector.receipts import Chain, Receipt, Stage, models_digest
 
-COMES_BACK: Final = 10.0  # seconds that a device may be away before the rest counts as lost
+COMES_BACK: Final = 30.0  # seconds that a device may be away before the rest counts as lost
 
 
 @dataclass(frozen=True)
