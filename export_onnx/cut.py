@@ -2,9 +2,9 @@
 
 Before   one graph
 After    two, `features` between them; what both need of gains, shifts and mask is computed in both
-Why      as one graph its binary for Qualcomm's NPU has 72 MB at 15 s and 16-bit activations; the halves have 34 and 38
-         (android_test/compile_table.md). The vocoder is quantized whole and cut afterwards: scales and error
-         compensation cross the cut
+Why      as one graph its binary for Qualcomm's NPU had 72 MB at 15 s and 16-bit activations, measured once; the halves
+         have 34 and 38, see android_test/compile_table.md. The vocoder is quantized whole and cut afterwards: scales
+         and error compensation cross the cut
 Price    none: `features` is a float value in every graph, quantized or not, so both halves run the same operators
 
 Requires the value `features` (`name_features`) with its shape.

@@ -205,6 +205,7 @@ def measured() -> dict[str, Any]:
         "machine": {"processor": "Some CPU", "has": "avx2", "cores": 2, "memory_gb": 8.0, "system": "Linux"},
         "load_average": {"before": 0.1, "after": 2.0},
         "versions": {"torch": "2", "onnxruntime": "1"},
+        "session": {"spinning": "0"},
         "models": {"random": "1"},
         "repetitions": 5,
         "rows": [common | row_of(course, slow) for course in (slow, dead, fast)],
@@ -236,7 +237,7 @@ def test_a_bench_in_parts_replaces_whole_races_and_keeps_only_what_compares() ->
     ], "the other rows of a race that was run again are of another run"
     assert (both["repetitions"], both["load_average"]) == (2, {"before": 0.5, "after": 2.0})
     assert tables.bench_block(both).index("| 13 | 13 |") < tables.bench_block(both).index("| 66 | 66 |")
-    for other in ({"machine": {}}, {"versions": {}}, {"models": {"random": "2"}}):
+    for other in ({"machine": {}}, {"versions": {}}, {"session": {}}, {"models": {"random": "2"}}):
         assert tables.joined(kept | other, new)["rows"] == new["rows"]
     voice = {"rows": [row | {"weights": "demo"} for row in kept["rows"]], "models": {"demo": "3"}}
     assert len(tables.joined(kept | voice, new)["rows"]) == 7, "another checkpoint's rows stay"

@@ -19,6 +19,7 @@ from android_test.bench.prepare import Build
 from export_onnx import console, provenance
 from export_onnx.contracts import BUCKETS
 from export_onnx.errors import ContractError
+from selector.providers import CPU
 from selector.receipts import models_digest
 
 FOLDER: Final = Path("android_test", "bench")
@@ -76,6 +77,7 @@ def bench(options: argparse.Namespace) -> int:
         "machine": machine(),
         "load_average": {"before": before, "after": load_average()},
         "versions": provenance.versions(),
+        "session": CPU.session,
         "models": {build.name: models_digest(build.package.manifest) for build in builds},
         "repetitions": options.repetitions,
         "rows": rows,

@@ -129,11 +129,12 @@ def read_measured() -> dict[str, Any]:
 
 
 def joined(kept: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-    """A long bench may be taken in parts: `new`, and what `kept` has of other races with the same machine and models.
+    """A long bench may be taken in parts: `new`, and what `kept` has of other races of the same models.
 
-    A race is one text of one checkpoint at one number of threads; its rows are ratios of one run and stay together.
+    Nothing is kept of another machine, other versions or other options of our sessions. A race is one text of one
+    checkpoint at one number of threads; its rows are ratios of one run and stay together.
     """
-    if any(kept[what] != new[what] for what in ("machine", "versions")):
+    if any(kept[what] != new[what] for what in ("machine", "versions", "session")):
         return dict(new)
     same = {name for name, digest in kept["models"].items() if new["models"].get(name, digest) == digest}
 
