@@ -17,8 +17,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import onnx
-
 from android_test.graph_view import GraphView
 from android_test.multiply_adds import multiply_adds
 from android_test.nnapi_rules import NnapiOptions, check_nnapi
@@ -33,6 +31,7 @@ from export_onnx.chain import Tensors
 from export_onnx.contracts import BUCKETS, HALVES, NPU_STAGES, STAGES, Bucket
 from export_onnx.errors import CoverageError
 from export_onnx.provenance import sha256
+from export_onnx.storage import load
 from selector.providers import NPU_TARGETS
 
 Level = Literal["rules", "compiled", "simulated"]
@@ -181,7 +180,7 @@ def run_simulation(variant: Variant, settings: Settings, crops: dict[str, Agreem
     if variant.stage not in HALVES:
         values = _speech(settings.floats, variant.bucket)
         return simulate(variant.path, {name: values[name] for name in _inputs(variant)}, job)
-    crop = crop_model(onnx.load(variant.path), variant.stage, variant.bucket.frames)
+    crop = crop_model(load(variant.path), variant.stage, variant.bucket.frames)
     birth = hashlib.sha256(crop.SerializeToString(deterministic=True)).hexdigest()
     if birth not in crops:
         values = _speech(settings.floats, variant.bucket)

@@ -14,6 +14,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, external_data_helper, helper, numpy_helper
 
+from export_onnx.storage import load_outside
+
 Array = np.ndarray[Any, Any]
 Shape = tuple[int | None, ...]  # None: a dimension without a number
 
@@ -115,7 +117,7 @@ class GraphView:
         if external_data_helper.uses_external_data(tensor):
             copy = TensorProto()
             copy.CopyFrom(tensor)
-            external_data_helper.load_external_data_for_tensor(copy, str(self.folder))
+            load_outside(copy, self.folder)
             tensor = copy
         return np.asarray(numpy_helper.to_array(tensor))
 

@@ -15,6 +15,7 @@ from android_test.graph_view import GraphView
 from android_test.nnapi_rules import NnapiOptions, check_nnapi
 from android_test.verdict import Refusal, Verdict
 from export_onnx.errors import CoverageError
+from export_onnx.storage import cpu_session
 
 
 def basic_optimized(path: Path, folder: Path) -> GraphView:
@@ -34,7 +35,7 @@ def basic_optimized(path: Path, folder: Path) -> GraphView:
     options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "optimized.bin")
     options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")
     try:
-        onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        cpu_session(path, options)
     except Exception as error:  # ONNX Runtime raises its own kinds, none of them exported
         raise CoverageError(
             str(path), expected="a file that a session takes", got=str(error)[:300], todo="Check the file."

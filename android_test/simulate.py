@@ -21,6 +21,7 @@ from android_test.blocks import blocks_of, open_at
 from android_test.graph_view import Array, GraphView
 from android_test.qnn_host import Compilation, Job, compile_for
 from export_onnx.decibels import snr
+from export_onnx.storage import cpu_session
 
 # dB, simulation against CPU. Half precision gave 52 dB on this vocoder, uint8 units agree within rounding steps.
 FLOOR_FINE: Final = 40.0  # activations float or 16-bit
@@ -104,7 +105,7 @@ def on_cpu(path: Path, feed: Mapping[str, Array], fetch: tuple[str, ...] = ()) -
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    session = cpu_session(path, options)
     names = list(fetch) or [port.name for port in session.get_outputs()]
     inputs = {port.name: feed[port.name] for port in session.get_inputs()}
     return {name: np.asarray(value) for name, value in zip(names, session.run(names, inputs), strict=True)}

@@ -14,6 +14,7 @@ from export_onnx import geometry
 from export_onnx.architecture import STYLE_HALF
 from export_onnx.contracts import STAGES, Bucket
 from export_onnx.errors import ContractError
+from export_onnx.storage import cpu_session
 
 Tensors = dict[str, NDArray[np.generic]]  # by contract name
 
@@ -28,7 +29,7 @@ def session(path: Path, threads: int = 0) -> ort.InferenceSession:
     options.log_severity_level = 3
     options.intra_op_num_threads = threads
     try:
-        return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return cpu_session(path, options)
     except Exception as error:  # ONNX Runtime raises its own kinds, none of them exported
         raise ContractError(
             str(path),

@@ -89,9 +89,15 @@ def completed(folder: Path, step: str, stages: Iterable[str] = (), buckets: Iter
 
 
 def start(folder: Path) -> None:
-    """Makes the folder incomplete: without its report nothing in it counts."""
+    """Makes the folder incomplete: without its report nothing in it counts.
+
+    Files that are links, as `cp -al` makes them, are removed: writing into them would change the copy they came from.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / REPORT).unlink(missing_ok=True)
+    for path in list(folder.rglob("*")):
+        if path.is_symlink() or (path.is_file() and path.stat().st_nlink > 1):
+            path.unlink()
 
 
 @dataclass

@@ -2,6 +2,9 @@
 
 Each distinct tensor of 1 KiB or more is stored once, found by its bytes; large ones start on a page, so that a
 runtime maps them instead of copying. The same models in the same order give the same bytes.
+
+Files may be links, as in a copy made by `cp -al` or in a hub's cache: reading follows them, writing makes new files and
+leaves what shares the old ones as it was. onnx's own loader of outside data refuses links, so it is not used.
 """
 
 from __future__ import annotations
@@ -11,7 +14,8 @@ from pathlib import Path
 from typing import Final
 
 import onnx
-from onnx.external_data_helper import set_external_data
+import onnxruntime as ort
+from onnx.external_data_helper import ExternalDataInfo, set_external_data, uses_external_data
 
 from export_onnx.errors import ContractError
 
@@ -28,7 +32,7 @@ class ModelFolder:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._offsets: dict[str, int] = {}
-        self._file = (folder / WEIGHTS_FILE).open("wb")
+        self._file = new_file(folder / WEIGHTS_FILE).open("wb")
 
     def __enter__(self) -> ModelFolder:
         return self
@@ -47,7 +51,7 @@ class ModelFolder:
                 set_external_data(outside, WEIGHTS_FILE, offset=self._place(raw), length=len(raw))
                 outside.ClearField("raw_data")
                 tensor.CopyFrom(outside)  # whole: a quantizer's tensors hold float_data, which must not stay
-        path = self.folder / f"{name}.onnx"
+        path = new_file(self.folder / f"{name}.onnx")
         path.write_bytes(stored.SerializeToString(deterministic=True))
         return path
 
@@ -74,6 +78,12 @@ def _raw(tensor: onnx.TensorProto) -> bytes:
     return onnx.numpy_helper.to_array(tensor).tobytes()
 
 
+def new_file(path: Path) -> Path:
+    """`path`, to be written: an old file there is unlinked, so that another link to it keeps its content."""
+    path.unlink(missing_ok=True)
+    return path
+
+
 def load(path: Path) -> onnx.ModelProto:
     """A model with its weights in memory.
 
@@ -81,7 +91,10 @@ def load(path: Path) -> onnx.ModelProto:
         ContractError: the file or its `weights.bin` is missing or damaged.
     """
     try:
-        return onnx.load(path)
+        model = onnx.load(path, load_external_data=False)
+        for tensor in model.graph.initializer:
+            load_outside(tensor, path.parent)
+        return model
     except Exception as error:  # protobuf and onnx raise half a dozen kinds; all mean this
         raise ContractError(
             str(path),
@@ -89,3 +102,37 @@ def load(path: Path) -> onnx.ModelProto:
             got=f"{type(error).__name__}: {error}"[:200],
             todo="Make it again.",
         ) from error
+
+
+def load_outside(tensor: onnx.TensorProto, folder: Path) -> None:
+    """The tensor's bytes from the file beside the model into the tensor; nothing where it holds them itself.
+
+    Raises:
+        ValueError: the place is not a file in `folder`, or has fewer bytes.
+        OSError: the file cannot be read.
+    """
+    if not uses_external_data(tensor):
+        return
+    place = ExternalDataInfo(tensor)
+    if Path(place.location).name != place.location or place.location in ("", ".", ".."):
+        raise ValueError(f"tensor {tensor.name} lies in {place.location!r}, which is no file beside the model")
+    with (folder / place.location).open("rb") as file:
+        file.seek(place.offset or 0)
+        raw = file.read(place.length if place.length is not None else -1)
+    if place.length is not None and len(raw) != place.length:
+        raise ValueError(f"tensor {tensor.name}: {len(raw)} of {place.length} bytes in {place.location}")
+    tensor.raw_data = raw
+    tensor.ClearField("external_data")
+    tensor.data_location = onnx.TensorProto.DEFAULT
+
+
+def cpu_session(path: Path, options: ort.SessionOptions) -> ort.InferenceSession:
+    """The file on ONNX Runtime's CPU provider; its weights may be a link to another folder.
+
+    The runtime refuses weights outside the model's real folder: those are handed over from memory.
+    """
+    weights = path.parent / WEIGHTS_FILE
+    if weights.is_symlink() and weights.resolve().parent != path.resolve().parent:
+        content = weights.read_bytes()
+        options.add_external_initializers_from_files_in_memory([WEIGHTS_FILE], [content], [len(content)])
+    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

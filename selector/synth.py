@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from export_onnx import contracts, text
 from export_onnx.errors import ContractError, PackageError, TextError
 from export_onnx.geometry import frames_to_samples
+from export_onnx.storage import cpu_session
 from selector.bounds import Bound
 from selector.choose import check_speed, choose, choose_sound, most_tokens
 from selector.chunk import Chunk, chunk
@@ -97,9 +98,7 @@ class Stages:
             for key, value in CPU.session.items():
                 options.add_session_config_entry(key, value)
             try:
-                self._sessions[file] = onnxruntime.InferenceSession(
-                    str(self.folder / file), options, providers=["CPUExecutionProvider"]
-                )
+                self._sessions[file] = cpu_session(self.folder / file, options)
             except Exception as error:  # the runtime's own exception classes have no common base but this
                 raise PackageError(
                     file,

@@ -112,8 +112,8 @@ def damage(copy: Path, kind: str) -> None:
     elif kind == "extra":
         (copy / "models" / "extra.bin").write_bytes(b"x")
     elif kind == "link":
-        weights.rename(copy.parent / "outside.bin")
-        weights.symlink_to(copy.parent / "outside.bin")
+        weights.unlink()
+        weights.symlink_to(copy.parent / "nowhere.bin")
     elif kind == "linked folder":
         (copy / "voices").rename(copy.parent / "voices")
         (copy / "voices").symlink_to(copy.parent / "voices")
