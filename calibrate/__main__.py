@@ -1,17 +1,19 @@
-"""`python -m calibrate`: float ONNX + sentences x voices -> value ranges, in `build/calibrate/`."""
+"""`python -m calibrate`: float ONNX + sentences x voices -> value ranges and kept speech, in `build/calibrate/`."""
 
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from calibrate import store
-from calibrate.capture import BEFORE_SOUND, Sample, Skipped, make_probe, speak
-from calibrate.corpus import Split, make_split
+from calibrate.capture import BEFORE_SOUND, Skipped, make_probe, speak
+from calibrate.corpus import PARTS, Split, Utterance, make_split
 from calibrate.ranges import METHODS
+from calibrate.speech import SPEECH, Sample, write_sample
 from calibrate.statistics import ChannelStatistics
 from export_onnx import console
 from export_onnx.contracts import BUCKETS, QUANTIZED, Bucket
@@ -19,20 +21,21 @@ from export_onnx.errors import ContractError
 from export_onnx.provenance import Report, code_digest, completed, is_up_to_date, sha256, signature, start, versions
 
 SENTENCES: Final = 64
+SEARCH: Final = 8
 HELD_OUT: Final = 16
 
 Collected = dict[str, dict[str, ChannelStatistics]]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Speaks the corpus in float, watches the NPU stages' convolutions, writes ranges."""
+    """Speaks the corpus in float, watches the NPU stages' convolutions, writes ranges, keeps the speech."""
     options = parse(arguments)
     source, folder = options.build / "export_onnx", options.build / "calibrate"
     bucket = next(b for b in BUCKETS if f"{b.seconds:g}" == options.bucket)
     stages = tuple(stage for stage in QUANTIZED if stage in options.stages)
     exported = completed(source, "export_onnx", (*BEFORE_SOUND, *stages), [bucket.name])
     voices = sorted(file.stem for file in (source / "voices").glob("*.npy"))
-    split = make_split(options.corpus, voices, options.sentences, HELD_OUT)
+    split = make_split(options.corpus, voices, options.sentences, SEARCH, HELD_OUT)
     wanted = signature(
         weights=exported["weights"],
         graphs=[sha256(source / f"{stage}_{bucket.name}.onnx") for stage in stages],
@@ -46,9 +49,10 @@ def main(arguments: list[str] | None = None) -> int:
         console.say(f"{folder} is up to date")
         return 0
     start(folder)
+    shutil.rmtree(folder / SPEECH, ignore_errors=True)
     report = Report(folder, wanted, {"weights": exported["weights"], "stages": stages})
     report.facts |= {"bucket": bucket.name, "method": options.method}
-    collected, used, skipped = collect(source, bucket, split, stages)
+    collected, used, skipped = collect(source, bucket, split, stages, folder)
     if not used:
         raise ContractError(
             f"bucket {bucket.name}",
@@ -57,7 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
             todo="Take a larger --bucket, or shorter sentences.",
         )
     store.write(folder, collected, used, options.method)
-    whole = report.write({"samples": used, "skipped": [_reason(s) for s in skipped], "split": split.facts()})
+    kept = {part: keep(source, bucket, getattr(split, part), folder, part) for part in PARTS[1:]}
+    whole = report.write({"samples": used, **kept, "skipped": [_reason(s) for s in skipped], "split": split.facts()})
     tensors = sum(len(stage) for stage in collected.values())
     console.say(
         f"{tensors} tensors from {used} sentences ({len(skipped)} did not fit {bucket.name}) "
@@ -67,18 +72,27 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def collect(
-    source: Path, bucket: Bucket, split: Split, stages: Sequence[str] = QUANTIZED
+    source: Path,
+    bucket: Bucket,
+    split: Split,
+    stages: Sequence[str] = QUANTIZED,
+    folder: Path | None = None,
 ) -> tuple[Collected, int, list[Skipped]]:
-    """Statistics of the NPU stages over the calibration part; how many sentences; those that do not fit."""
+    """Statistics of the NPU stages over the calibration part; how many sentences; those that do not fit.
+
+    Args:
+        folder: where the sentences are kept, if anywhere.
+    """
     probes = [make_probe(source, stage, bucket) for stage in stages]
     collected: Collected = {probe.stage: {} for probe in probes}
-    skipped: list[Skipped] = []
-    used = 0
+    used, skipped = 0, list[Skipped]()
     with console.progress("calibrate", len(split.calibration)) as advance:
-        for spoken in _watched(speak(source, bucket, split.calibration), advance):
+        for spoken in speak(source, bucket, _watched(split.calibration, advance)):
             if isinstance(spoken, Skipped):
                 skipped.append(spoken)
                 continue
+            if folder is not None:
+                write_sample(folder, PARTS[0], used, spoken)
             used += 1
             for probe in probes:
                 for name, steps in probe.run(spoken):
@@ -87,10 +101,20 @@ def collect(
     return collected, used, skipped
 
 
-def _watched(spoken: Iterator[Sample | Skipped], advance: Any) -> Iterator[Sample | Skipped]:
-    for one in spoken:
-        advance(one.utterance.voice)
-        yield one
+def keep(source: Path, bucket: Bucket, utterances: Sequence[Utterance], folder: Path, part: str) -> int:
+    """Speaks another part through the whole float chain and keeps what fits the bucket; how many sentences that is."""
+    with console.progress(f"speak, {part.replace('_', ' ')}", len(utterances)) as advance:
+        spoken = speak(source, bucket, _watched(utterances, advance), sound=True)
+        kept = [sample for sample in spoken if isinstance(sample, Sample)]
+    for number, sample in enumerate(kept):
+        write_sample(folder, part, number, sample)
+    return len(kept)
+
+
+def _watched(utterances: Sequence[Utterance], advance: Callable[[str], None]) -> Iterator[Utterance]:
+    for utterance in utterances:
+        advance(utterance.voice)
+        yield utterance
 
 
 def _reason(skipped: Skipped) -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,25 +14,17 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from calibrate.corpus import Utterance
+from calibrate.speech import Sample
+from calibrate.voices import read_voice
 from export_onnx import text
-from export_onnx.chain import Chain, Tensors, noise, text_inputs
-from export_onnx.contracts import Bucket
+from export_onnx.chain import Chain, noise, text_inputs, waveform
+from export_onnx.contracts import HALVES, Bucket
 from export_onnx.errors import ContractError, TextError
 from export_onnx.geometry import STAGE1_PER_FRAME, spectral_columns
 from export_onnx.storage import load
 
 BEFORE_SOUND: Final = ("bert", "duration", "prosody", "source", "style")
 SPEAKING: Final = "en-us"
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One utterance that fits the bucket, up to the vocoder's door."""
-
-    utterance: Utterance
-    values: Tensors  # by contract name
-    frames: int
-    tokens: int
 
 
 @dataclass(frozen=True)
@@ -43,20 +35,22 @@ class Skipped:
     reason: str
 
 
-def speak(folder: Path, bucket: Bucket, utterances: Sequence[Utterance]) -> Iterator[Sample | Skipped]:
+def speak(
+    folder: Path, bucket: Bucket, utterances: Iterable[Utterance], sound: bool = False
+) -> Iterator[Sample | Skipped]:
     """Runs the stages before the vocoder on each utterance, one at a time.
 
     Args:
         folder: what the export step wrote.
         bucket: one of its buckets.
+        sound: whether to run the float vocoder, too, and keep its `waveform` at its natural length.
     """
     chain = Chain(folder, bucket)
     vocab = json.loads((folder / "config.json").read_text(encoding="utf-8"))["vocab"]
     for utterance in utterances:
         try:
             encoded = text.encode(text.phonemize(utterance.text, SPEAKING), vocab)
-            pack = np.load(folder / "voices" / f"{utterance.voice}.npy")
-            style = pack[len(encoded.phonemes) - 1][None]
+            style = read_voice(folder / "voices", utterance.voice)[len(encoded.phonemes) - 1][None]
             values = text_inputs(encoded.ids, style, utterance.speed, bucket)
         except (TextError, ContractError) as error:
             yield Skipped(utterance, str(error))
@@ -69,6 +63,11 @@ def speak(folder: Path, bucket: Bucket, utterances: Sequence[Utterance]) -> Iter
         if frames > bucket.frames:
             yield Skipped(utterance, f"{frames} frames; bucket {bucket.name} holds {bucket.frames}")
             continue
+        if sound:
+            made = dict(values)
+            for stage in (*HALVES, "tail"):
+                made.update(chain.run(stage, made))
+            values["waveform"] = waveform(made)
         yield Sample(utterance, values, frames, len(encoded.ids))
 
 

@@ -1,7 +1,10 @@
 """Sentences x voices x speeds, split by sentence and by voice: what ranges are made from, and what judges them.
 
-No sentence of the calibration part is in the held-out part. Where there is more than one voice, the last one by name
-speaks held-out sentences only; the other half of the held-out sentences is spoken by known voices.
+    calibration   heard and made-up voices: ranges and second moments come from these sentences
+    search        other sentences of the same corpus, heard and other made-up voices: choices are made on these
+    held out      sentences of another corpus, half of them in voices that nothing else heard: these judge
+
+No sentence is in two parts. `voices.py` says which voices are held out and how others are made up.
 """
 
 from __future__ import annotations
@@ -13,10 +16,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+from calibrate.voices import make_up, split_voices
 from export_onnx.errors import TextError
 
 DEFAULT: Final = "the repository's sentences"
 SPEEDS: Final = (1.0, 0.85, 1.2)
+PARTS: Final = ("calibration", "search", "held_out")
+SEARCH_VOICES: Final = 5  # made-up ones, from another seed than calibration's
 TEXT_COLUMNS: Final = ("text", "sentence", "transcription", "normalized_text")
 READERS: Final = {".txt": "text", ".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
 HELD_OUT_SHARE: Final = 10  # of a corpus without a split of its own: one in ten
@@ -34,38 +40,40 @@ class Utterance:
 
 @dataclass(frozen=True)
 class Split:
-    """What ranges are collected from, and what they are judged on."""
+    """What ranges are collected from, what choices are made on, and what judges the result."""
 
     name: str
     calibration: tuple[Utterance, ...]
+    search: tuple[Utterance, ...]
     held_out: tuple[Utterance, ...]
-    held_out_voice: str | None
+    held_out_voices: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
         """For the report: every sentence with its voice and speed, and a digest."""
         listed = {
             "corpus": self.name,
-            "held_out_voice": self.held_out_voice,
-            "calibration": [asdict(u) for u in self.calibration],
-            "held_out": [asdict(u) for u in self.held_out],
+            "held_out_voices": list(self.held_out_voices),
+            **{part: [asdict(u) for u in getattr(self, part)] for part in PARTS},
         }
         return {**listed, "sha256": hashlib.sha256(repr(listed).encode()).hexdigest()}
 
 
-def make_split(corpus: str | None, voices: Sequence[str], calibration: int, held_out: int) -> Split:
+def make_split(corpus: str | None, voices: Sequence[str], calibration: int, search: int, held_out: int) -> Split:
     """Chooses sentences evenly through the corpus, and gives them voices and speeds in turn.
 
     Args:
         corpus: None for the repository's sentences; else a text, csv, json or parquet file, or a data set's hub name.
         voices: names; sorted here.
-        calibration, held_out: how many sentences, where there are as many.
+        calibration, search, held_out: how many sentences, where there are as many.
 
     Raises:
         TextError: the corpus cannot be read, or holds too little.
     """
     train, test = _default_sentences() if corpus is None else _split_sentences(read_sentences(corpus))
-    names = sorted(voices)
-    known, unheard = (names[:-1], names[-1]) if len(names) > 1 else (names, None)
+    known = _evenly(train, calibration)
+    others = [sentence for sentence in train if sentence not in set(known)] or known
+    heard, unheard = split_voices(voices)
+    judged_by = [*zip(heard * len(unheard), unheard * len(heard), strict=True)] if unheard else [heard]
 
     def speak(sentences: list[str], speakers: Sequence[str], seed: int) -> tuple[Utterance, ...]:
         return tuple(
@@ -73,11 +81,11 @@ def make_split(corpus: str | None, voices: Sequence[str], calibration: int, held
             for i, text in enumerate(sentences)
         )
 
-    judges = known if unheard is None else [name for voice in known for name in (unheard, voice)]
     return Split(
         corpus or DEFAULT,
-        speak(_evenly(train, calibration), known, 1_000),
-        speak(_evenly(test, held_out), judges, 9_000),
+        speak(known, (*heard, *make_up(heard)), 1_000),
+        speak(_evenly(others, search), (*heard, *make_up(heard, SEARCH_VOICES, seed=1)), 5_000),
+        speak(_evenly(test, held_out), [name for names in judged_by for name in names], 9_000),
         unheard,
     )
 

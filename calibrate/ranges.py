@@ -1,8 +1,13 @@
 """From what was seen of a tensor to the range that its integers cover.
 
-MIN_MAX keeps everything, PERCENTILE cuts the same share from every tensor, MSE cuts where the clipped values cost less
-than the finer step gains. MSE is the default: on held-out sentences it was 3.5 dB better than MIN_MAX at 8 bits in
-another project's measurement; `quantize` repeats the comparison in its report.
+    min-max      keeps everything that calibration saw
+    percentile   cuts the same share from every tensor
+    mse          8 bits: cuts where clipped values cost less than the finer step gains
+                 16 bits: cuts nothing, and leaves as much room again for voices that calibration did not hear. 16 bits
+                 have steps to spare: on Kokoro-82M an unheard voice gains 3 to 6 dB by that, and loses 3 to cuts
+
+`mse` is the default. `clipping` says how much a clipped value counts beside a rounded one: the mean over all samples
+is not what listeners hear, because clipping happens in the loudest moments, where it is masked.
 """
 
 from __future__ import annotations
@@ -15,8 +20,10 @@ from numpy.typing import NDArray
 
 Method = Literal["mse", "percentile", "min-max"]
 METHODS: Final[tuple[Method, ...]] = ("mse", "percentile", "min-max")
+COARSE: Final = 8  # bits; with more there are steps to spare
 PERCENTILE: Final = 99.99  # of all values; each side loses half of the rest
-SHRINKS: Final = np.geomspace(1.0, 0.2, 33)  # what MSE tries on each side
+SHRINKS: Final = np.geomspace(1.0, 0.08, 60)  # what MSE tries on each side
+HEADROOM: Final = 2.0  # times what calibration saw, for 16 bits
 
 
 @dataclass(frozen=True)
@@ -40,13 +47,14 @@ class Histogram:
     high: float
 
 
-def choose(histogram: Histogram, method: Method, bits: int) -> Range:
+def choose(histogram: Histogram, method: Method, bits: int, clipping: float = 1.0) -> Range:
     """The range of one tensor.
 
     Args:
         histogram: of everything that the range serves.
         method: see the top of this file.
-        bits: 8 or 16; at 16 MSE hardly cuts anything.
+        bits: 8 or 16.
+        clipping: what the squared error of a clipped value is multiplied with before it is weighed against rounding.
     """
     low, high = min(0.0, histogram.low), max(0.0, histogram.high)
     if low == high:
@@ -55,7 +63,9 @@ def choose(histogram: Histogram, method: Method, bits: int) -> Range:
         return Range(low, high)
     if method == "percentile":
         return _percentile(histogram, low, high)
-    return _least_squares(histogram, low, high, bits)
+    if bits > COARSE:
+        return Range(low * HEADROOM, high * HEADROOM)
+    return _least_squares(histogram, low, high, bits, clipping)
 
 
 def _percentile(histogram: Histogram, low: float, high: float) -> Range:
@@ -65,12 +75,12 @@ def _percentile(histogram: Histogram, low: float, high: float) -> Range:
     return Range(float(np.clip(left, low, 0)), float(np.clip(right, 0, high)))
 
 
-def _least_squares(histogram: Histogram, low: float, high: float, bits: int) -> Range:
+def _least_squares(histogram: Histogram, low: float, high: float, bits: int, clipping: float) -> Range:
     """Rounding costs step**2 / 12 a value; clipping costs the squared excess. Both sides are tried together."""
     x, w = histogram.centres, histogram.weights / histogram.weights.sum()
     below = np.array([float((np.square(np.minimum(x - low * s, 0)) * w).sum()) for s in SHRINKS])
     above = np.array([float((np.square(np.maximum(x - high * s, 0)) * w).sum()) for s in SHRINKS])
     span = high * SHRINKS[None, :] - low * SHRINKS[:, None]
-    cost = below[:, None] + above[None, :] + np.square(span / (2**bits - 1)) / 12
+    cost = clipping * (below[:, None] + above[None, :]) + np.square(span / (2**bits - 1)) / 12
     i, j = np.unravel_index(int(cost.argmin()), cost.shape)
     return Range(low * float(SHRINKS[i]), high * float(SHRINKS[j]))

@@ -2,19 +2,24 @@
 
 Memory does not depend on how much is seen. Bins are symmetric around zero and as wide as a power of two, so a
 histogram that must grow merges its bins in pairs: the result does not depend on the order of the samples. Histograms
-are kept a channel, because a channel that is later scaled by s only has its bins scaled by s.
+are kept per channel, because a channel that is later scaled by s only has its bins scaled by s.
+
+The upsamplers repeat a pattern every 2, 20, 60 or 120 steps, and a grid of sampled steps that shares a factor with it
+would see a part of the pattern only. So the sampled steps follow the golden ratio, which shares none.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-BINS: Final = 1024  # a channel
-STEPS_A_SAMPLE: Final = 512  # of the time axis enter the histogram; extremes see all of them
+BINS: Final = 1024  # per channel
+STEPS_A_SAMPLE: Final = 512  # of the time axis enter histogram and moments; extremes see all of them
+GOLDEN: Final = (5**0.5 - 1) / 2
 SMALLEST: Final = -40  # log2 of the half range of a channel that has seen only zeros
 
 
@@ -24,10 +29,10 @@ class ChannelStatistics:
 
     Attributes:
         low, high: exact extremes, [C].
-        total, squares: sums over all steps, [C].
+        total, squares: sums over the sampled steps, [C].
         exponent: the histogram covers -2**exponent to 2**exponent, [C].
         counts: [C, BINS].
-        steps: how many steps of time were seen.
+        steps: how many steps of time were sampled.
     """
 
     channels: int
@@ -48,14 +53,14 @@ class ChannelStatistics:
         self.counts = np.zeros((self.channels, BINS), dtype=np.int64)
 
     def add(self, x: NDArray[np.float32]) -> None:
-        """One sample's real steps, [C, L]."""
-        self.low = np.minimum(self.low, x.min(1))
-        self.high = np.maximum(self.high, x.max(1))
-        self.total += x.sum(1, dtype=np.float64)
-        self.squares += np.einsum("cl,cl->c", x, x, dtype=np.float64)
-        self.steps += x.shape[1]
-        self._grow(np.maximum(np.abs(x.min(1)), np.abs(x.max(1))))
-        some = x[:, :: max(1, x.shape[1] // STEPS_A_SAMPLE)]
+        """One sentence's real steps, [C, L]."""
+        low, high = x.min(1), x.max(1)
+        self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
+        self._grow(np.maximum(np.abs(low), np.abs(high)))
+        some = x[:, sampled_steps(x.shape[1])].astype(np.float64)
+        self.total += some.sum(1)
+        self.squares += np.square(some).sum(1)
+        self.steps += some.shape[1]
         scaled = some * (BINS / 2 * np.exp2(-self.exponent.astype(np.float64)))[:, None] + BINS / 2
         bins = np.clip(scaled.astype(np.int64), 0, BINS - 1) + np.arange(self.channels)[:, None] * BINS
         self.counts += np.bincount(bins.ravel(), minlength=self.counts.size).reshape(self.counts.shape)
@@ -71,6 +76,15 @@ class ChannelStatistics:
                 row = _halve(row)
             self.counts[channel] = row
             self.exponent[channel] = wanted[channel]
+
+
+@cache
+def sampled_steps(length: int) -> NDArray[np.int64]:
+    """Up to `STEPS_A_SAMPLE` different steps of `length`, in order, spread evenly but on no grid."""
+    if length <= STEPS_A_SAMPLE:
+        return np.arange(length)
+    drawn = dict.fromkeys(int(i * GOLDEN % 1 * length) for i in range(1, 2 * STEPS_A_SAMPLE))
+    return np.sort(np.array(list(drawn)[:STEPS_A_SAMPLE]))
 
 
 def _halve(row: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -8,25 +8,42 @@ from pathlib import Path
 import pytest
 
 from calibrate.corpus import SPEEDS, make_split, read_sentences
+from calibrate.voices import MADE_UP
 from export_onnx.errors import TextError
 
-VOICES = ("c_third", "a_first", "b_second")
+VOICES = ("af_a", "af_b", "af_c", "am_a", "am_b")
 
 
-def test_no_sentence_is_in_both_parts_and_the_last_voice_is_unheard() -> None:
-    split = make_split(None, VOICES, 64, 16)
-    known, held = ({u.text for u in part} for part in (split.calibration, split.held_out))
-    assert len(split.calibration) == 64
-    assert len(split.held_out) == 16
-    assert not known & held
-    assert split.held_out_voice == "c_third"
-    assert {u.voice for u in split.calibration} == {"a_first", "b_second"}
-    assert sum(u.voice == "c_third" for u in split.held_out) == 8
-    assert {u.speed for u in split.calibration} == set(SPEEDS)
+def test_no_sentence_is_in_two_parts_and_held_out_voices_are_in_none_but_theirs() -> None:
+    split = make_split(None, VOICES, 64, 8, 16)
+    parts = [{u.text for u in part} for part in (split.calibration, split.search, split.held_out)]
+    assert [len(part) for part in (split.calibration, split.search, split.held_out)] == [64, 8, 16]
+    assert not parts[0] & parts[1]
+    assert not (parts[0] | parts[1]) & parts[2]
+    assert split.held_out_voices == ("af_c", "am_b")
+    speakers = {u.voice for u in (*split.calibration, *split.search)}
+    assert {"af_a", "af_b", "am_a"} <= speakers
+    assert not any(unheard in voice for voice in speakers for unheard in split.held_out_voices)
+    assert sum(u.voice in split.held_out_voices for u in split.held_out) == 8
+
+
+def test_every_voice_speaks_at_every_speed() -> None:
+    split = make_split(None, VOICES, 64, 8, 16)
+    spoken: dict[str, set[float]] = {}
+    for utterance in split.calibration:
+        spoken.setdefault(utterance.voice, set()).add(utterance.speed)
+    assert len(spoken) == 3 + MADE_UP
+    assert all(speeds == set(SPEEDS) for speeds in spoken.values())
+
+
+def test_voices_that_choose_are_made_up_otherwise_than_those_that_calibrate() -> None:
+    split = make_split(None, VOICES, 64, 8, 16)
+    calibrated, searched = ({u.voice for u in part if ":" in u.voice} for part in (split.calibration, split.search))
+    assert searched - calibrated
 
 
 def test_the_default_corpus_is_large_and_varied() -> None:
-    split = make_split(None, VOICES, 10_000, 16)
+    split = make_split(None, VOICES, 10_000, 8, 16)
     texts = [u.text for u in split.calibration]
     assert len(set(texts)) >= 200
     assert any("?" in t for t in texts)
@@ -35,15 +52,15 @@ def test_the_default_corpus_is_large_and_varied() -> None:
 
 
 def test_the_split_is_recorded_and_repeats() -> None:
-    one, two = (make_split(None, order, 20, 6).facts() for order in (VOICES, VOICES[::-1]))
+    one, two = (make_split(None, order, 20, 4, 6).facts() for order in (VOICES, VOICES[::-1]))
     assert one == two
-    assert one["sha256"] != make_split(None, VOICES, 21, 6).facts()["sha256"]
+    assert one["sha256"] != make_split(None, VOICES, 21, 4, 6).facts()["sha256"]
     assert len(one["calibration"]) == 20
 
 
 def test_one_voice_has_no_unheard_one() -> None:
-    split = make_split(None, ("only",), 4, 4)
-    assert split.held_out_voice is None
+    split = make_split(None, ("only",), 4, 2, 4)
+    assert split.held_out_voices == ()
     assert {u.voice for u in split.held_out} == {"only"}
 
 
@@ -66,7 +83,7 @@ def test_local_files_are_read(kind: str, tmp_path: Path, monkeypatch: pytest.Mon
         pandas = pytest.importorskip("pandas")
         pandas.DataFrame({"text": SENTENCES}).to_parquet(file)
     assert read_sentences(str(file)) == SENTENCES
-    split = make_split(str(file), VOICES, 8, 4)
+    split = make_split(str(file), VOICES, 8, 4, 4)
     assert not {u.text for u in split.calibration} & {u.text for u in split.held_out}
 
 
@@ -81,4 +98,4 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     short = tmp_path / "short.txt"
     short.write_text("One.\n")
     with pytest.raises(TextError, match="Add sentences"):
-        make_split(str(short), VOICES, 4, 4)
+        make_split(str(short), VOICES, 4, 2, 4)

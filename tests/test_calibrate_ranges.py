@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from calibrate import store
-from calibrate.ranges import Histogram, choose
-from calibrate.statistics import BINS, STEPS_A_SAMPLE, ChannelStatistics
+from calibrate.ranges import HEADROOM, Histogram, choose
+from calibrate.statistics import BINS, STEPS_A_SAMPLE, ChannelStatistics, sampled_steps
 
 
 def chunks(seed: int = 0) -> list[NDArray[np.float32]]:
@@ -38,7 +38,7 @@ def test_extremes_are_exact_and_memory_does_not_grow() -> None:
     seen, whole = collected(parts), np.concatenate(parts, 1)
     assert (seen.low == whole.min(1)).all()
     assert (seen.high == whole.max(1)).all()
-    assert seen.steps == whole.shape[1]
+    assert seen.steps == whole.shape[1]  # each part is short enough to be seen whole
     assert seen.counts.shape == (4, BINS)
     long = ChannelStatistics(4)
     long.add(np.ones((4, 10 * STEPS_A_SAMPLE), np.float32))
@@ -88,7 +88,25 @@ def test_mse_cuts_an_outlier_that_min_max_keeps() -> None:
     assert choose(outlier(), "min-max", 8).high == 40.0
     assert choose(outlier(), "mse", 8).high < 20
     assert choose(outlier(), "percentile", 8).high < 2
-    assert choose(outlier(), "mse", 16).high > choose(outlier(), "mse", 8).high
+    assert choose(outlier(), "mse", 8, clipping=0.01).high < choose(outlier(), "mse", 8).high
+
+
+def test_16_bits_cut_nothing_and_leave_room() -> None:
+    chosen = choose(outlier(), "mse", 16)
+    assert chosen.high == HEADROOM * 40.0
+    assert chosen.low == -HEADROOM
+    assert choose(outlier(), "min-max", 16).high == 40.0
+
+
+@pytest.mark.parametrize("period", [2, 20, 60, 120])
+def test_sampled_steps_see_every_phase_of_the_upsamplers(period: int) -> None:
+    """A grid of every 46th of 24,000 steps, for example, never sees an odd one."""
+    steps = sampled_steps(24_008)
+    assert len(np.unique(steps)) == len(steps) == STEPS_A_SAMPLE
+    assert (np.sort(steps) == steps).all()
+    phases = np.bincount(steps % period, minlength=period)
+    assert phases.min() >= 1
+    assert np.bincount(np.arange(0, 24_008, 46) % 2, minlength=2).min() == 0
 
 
 @pytest.mark.parametrize(("low", "high"), [(1.0, 2.0), (-2.0, -1.0), (0.0, 0.0)])

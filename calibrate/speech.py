@@ -1,0 +1,91 @@
+"""The speech that calibration made, kept: later steps choose and judge on it without speaking it again.
+
+One `.npz` a sentence in `speech/`, with every tensor that crosses a stage's door before the vocoder; those that choose
+and judge hold the float vocoder's `waveform`, too. Every tensor is zero on padding, so a sample of one bucket is one of
+any larger bucket as soon as it is padded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from calibrate.corpus import Utterance
+from export_onnx.chain import Tensors
+from export_onnx.contracts import STAGES, Bucket, sizes
+from export_onnx.errors import ContractError
+
+SPEECH: Final = "speech"
+_PORTS: Final = {port.name: port for stage in STAGES for port in (*stage.inputs, *stage.outputs)}
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One utterance that fits the bucket, up to the vocoder's door."""
+
+    utterance: Utterance
+    values: Tensors  # by contract name
+    frames: int
+    tokens: int
+
+    @property
+    def reference(self) -> NDArray[np.float32]:
+        """What the float vocoder says, [600 * frames]."""
+        return np.asarray(self.values["waveform"], np.float32)
+
+
+def write_sample(folder: Path, part: str, number: int, sample: Sample) -> None:
+    """`speech/<part>_<number>.npz` into calibration's folder."""
+    (folder / SPEECH).mkdir(exist_ok=True)
+    facts = {"utterance": asdict(sample.utterance), "frames": sample.frames, "tokens": sample.tokens}
+    arrays: dict[str, NDArray[Any]] = {"facts": np.array(json.dumps(facts)), **sample.values}
+    np.savez(folder / SPEECH / f"{part}_{number:03d}.npz", allow_pickle=False, **arrays)
+
+
+def read_samples(folder: Path, part: str, most: int | None = None) -> list[Sample]:
+    """The first samples of one part, in the order in which they were spoken.
+
+    Raises:
+        ContractError: there are none, or a file is damaged.
+    """
+    files = sorted((folder / SPEECH).glob(f"{part}_*.npz"))[:most]
+    if not files:
+        raise ContractError(
+            str(folder / SPEECH),
+            expected=f"sentences of the part {part!r}",
+            got="none",
+            todo="Run `python -m calibrate`; take shorter sentences or a larger --bucket where it spoke none.",
+        )
+    return [_read(file) for file in files]
+
+
+def _read(file: Path) -> Sample:
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            values = {name: stored[name] for name in stored.files if name != "facts"}
+            facts: dict[str, Any] = json.loads(str(stored["facts"]))
+    except (OSError, ValueError, KeyError) as error:
+        raise ContractError(
+            str(file), expected="a sentence", got=str(error)[:100], todo="Run `python -m calibrate`."
+        ) from error
+    return Sample(Utterance(**facts["utterance"]), values, facts["frames"], facts["tokens"])
+
+
+def in_bucket(sample: Sample, config: Mapping[str, Any], bucket: Bucket) -> Sample:
+    """The same sample padded to a larger bucket; `waveform` keeps its natural length."""
+    numbers = sizes(config, bucket)
+    padded = {
+        name: value if name == "waveform" else _padded(name, value, numbers) for name, value in sample.values.items()
+    }
+    return replace(sample, values=padded)
+
+
+def _padded(name: str, value: NDArray[np.generic], numbers: Mapping[str, int]) -> NDArray[np.generic]:
+    wanted: Sequence[int] = _PORTS[name].resolve(numbers)
+    return np.pad(value, [(0, size - had) for size, had in zip(wanted, value.shape, strict=True)])
