@@ -20,7 +20,7 @@ from export_onnx.provenance import Report, code_digest, completed, is_up_to_date
 from export_onnx.storage import ModelFolder
 from export_onnx.table import stages_table
 from export_onnx.voices import voice_row
-from export_onnx.weights import HUB_NAME, Weights, load_weights
+from export_onnx.weights import Weights, load_weights
 
 PROOF_TEXT = "The quick brown fox jumps over the lazy dog."
 PROOF_PACE = 2  # words of it for each second of a bucket: fewer than anyone says
@@ -38,9 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         console.say(who(completed(folder, "export_onnx")["weights"]))
         return 0
     weights = load_weights(options.weights, options.build / "weights")
-    took = who(asdict(weights.identity))
-    if options.weights == "auto" and weights.identity.source == "demo":
-        took += f"; {HUB_NAME} is neither in the hub's cache nor to be had from the hub"
+    took = chosen(weights)
     console.say(took)
     buckets = [bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets]
     stages = [stage for stage in STAGES if stage.name in options.stages]
@@ -72,6 +70,11 @@ def main(arguments: list[str] | None = None) -> int:
 def who(identity: dict[str, Any]) -> str:
     """The line that says which weights were taken: the first and the last of every run."""
     return f"weights: {identity['name']} ({identity['source']}, {identity['revision']})"
+
+
+def chosen(weights: Weights) -> str:
+    """`who`, and of `auto` which sources came before and why they were not taken."""
+    return who(asdict(weights.identity)) + "".join(f"; not {reason}" for reason in weights.passed_over)
 
 
 def export(weights: Weights, folder: Path, buckets: list[Bucket], stages: list[str]) -> dict[str, int]:
@@ -130,7 +133,11 @@ def prove(weights: Weights, folder: Path, bucket: Bucket, stages: list[str]) -> 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line: paths and names."""
     parser = console.Parser(prog="python -m export_onnx", description=__doc__)
-    parser.add_argument("--weights", default="auto", help="auto | demo | random | random-small | folder | hub name")
+    parser.add_argument(
+        "--weights",
+        default="auto",
+        help="auto | demo | kokoro-82m-int8 | random | random-small | folder | .onnx file | hub name",
+    )
     parser.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     parser.add_names("--buckets", [f"{bucket.seconds:g}" for bucket in BUCKETS], "seconds")
     parser.add_names("--stages", [stage.name for stage in STAGES], "later steps refuse what lacks one")

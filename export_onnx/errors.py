@@ -2,6 +2,7 @@
 
 PipelineError
 ├── WeightsError    a checkpoint, config or voice is not what it claims to be
+│   └── UnreachableError    nobody answers where the weights would come from
 ├── TextError       text or phonemes that cannot become ids
 ├── ContractError   a graph or tensor does not keep the shapes and types of `contracts.py`
 ├── ParityError     a result is further from its reference than its floor allows
@@ -26,6 +27,10 @@ class PipelineError(Exception):
 
 class WeightsError(PipelineError):
     """A checkpoint, config or voice is not what it claims to be."""
+
+
+class UnreachableError(WeightsError):
+    """Nobody answers where the weights would come from: no network. `WEIGHTS=auto` asks the next source."""
 
 
 class TextError(PipelineError):

