@@ -1,6 +1,7 @@
 # kokoro-npu: checkpoint -> INT8 packages -> speech. `make help` lists the targets.
 #
-#   WEIGHTS   auto | demo | random | random-small | <folder> | <hub name>
+#   WEIGHTS   auto | demo | kokoro-82m-int8 | random | random-small | <folder> | <file>.onnx | <hub name>
+#             auto: Kokoro-82M from the hub, else from pip packages; the demo voice where neither can be reached
 #   TARGETS   "nnapi qnn cpu"     BUCKETS   seconds, all by default     BUILD, DIST   where steps write
 
 WEIGHTS ?= auto
@@ -28,7 +29,8 @@ ONLY    := $(if $(BUCKETS),--buckets $(BUCKETS))
 .DEFAULT_GOAL := help
 
 help:
-	@echo 'make export-int8   checkpoint -> INT8 packages in $(DIST)/   [WEIGHTS= TARGETS= BUCKETS=]'
+	@echo 'make export-int8   Kokoro-82M -> INT8 packages in $(DIST)/   [WEIGHTS= TARGETS= BUCKETS=]'
+	@echo 'make export-int8 WEIGHTS=demo   the same from a small voice in this repository, in a few minutes'
 	@echo 'make report        as far as $(BUILD)/report.html: what was made and proven, and how it sounds'
 	@echo 'make readme        … and the tables in README.md'
 	@echo 'make speak         TEXT="…" [VOICE= SPEED= TARGET=cpu OUT=out.wav]: the package speaks'
