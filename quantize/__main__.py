@@ -15,12 +15,16 @@ from export_onnx.cut import cut
 from export_onnx.provenance import Report, code_digest, completed, is_up_to_date, signature, start, versions
 from export_onnx.storage import ModelFolder, load
 from quantize.baselines import compare_with_baselines
-from quantize.decide import default_blocklist, excluded_groups, searched_blocklist, write_blocklist
+from quantize.decide import (
+    convolutions,
+    default_blocklist,
+    excluded_convolutions,
+    float_channels,
+    searched_blocklist,
+    write_blocklist,
+)
 from quantize.fold_time import fold_time
-from quantize.full_size import full_size_share
-from quantize.full_size_weights import size_goal
-from quantize.gates import FLOORS, check_bucket, check_durations, check_forbidden, check_sound
-from quantize.groups import conv_groups, quantized_nodes
+from quantize.gates import STANDARDS, check_bucket, check_durations, check_forbidden, check_sound
 from quantize.inputs import Inputs, gather
 from quantize.multiply_adds import conv_share
 from quantize.prepare import apply, prepare
@@ -28,7 +32,6 @@ from quantize.range_table import range_table, summary, write_ranges
 from quantize.recipes import RECIPES, Recipe, recipe
 from quantize.sizes import megabytes_by_stage
 from quantize.text_stages import TextSide, choose_text_side
-from quantize.verify import Judge, average, rounded
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -56,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         if is_up_to_date(folder, wanted):
             console.say(f"{folder} is up to date")
             continue
-        inputs = inputs or gather(source, calibrated, ranged["split"], buckets)
+        inputs = inputs or gather(source, calibrated, exported["weights"], ranged["split"], buckets)
         if folder.exists():
             shutil.rmtree(folder)
         start(folder)
@@ -78,18 +81,21 @@ def make_target(
     """
     judge, bits, first = inputs.judge, chosen.activation_bits, inputs.buckets[0]
     model, seen = load(inputs.source / f"{VOCODER.name}_{first.name}.onnx"), inputs.statistics[VOCODER.name]
-    groups = conv_groups(model)
+    names = convolutions(model)
+    moments = inputs.moments if chosen.compensates else None
     blocklist = (
-        searched_blocklist(chosen, model, seen, inputs.searcher, inputs.moments)
+        searched_blocklist(chosen, model, seen, inputs.searcher, moments)
         if search
-        else default_blocklist(chosen, groups)
+        else default_blocklist(chosen, names, inputs.weights["name"])
     )
-    excluded = excluded_groups(blocklist) if VOCODER.name in stages else tuple(groups)
+    excluded = excluded_convolutions(blocklist) if VOCODER.name in stages else names
     check_forbidden(chosen.name, excluded)
-    nodes = quantized_nodes(groups, excluded)
-    if (bits, nodes) not in inputs.prepared:  # targets may ask for the same
-        inputs.prepared[bits, nodes] = prepare(model, seen, nodes, bits, moments=inputs.moments)
-    prepared = inputs.prepared[bits, nodes]
+    nodes = tuple(name for name in names if name not in excluded)
+    floats = float_channels(blocklist)
+    key = (bits, nodes, tuple(floats.items()), chosen.compensates)
+    if key not in inputs.prepared:  # targets may ask for the same
+        inputs.prepared[key] = prepare(model, seen, nodes, bits, moments=moments, floats=floats)
+    prepared = inputs.prepared[key]
     parts = 1 + len(inputs.buckets) * (len(STAGES) - len(HALVES) + 1)
     with ModelFolder(folder) as models, console.progress(f"quantize {chosen.name}", parts) as advance:
         advance("try the text stages")
@@ -111,52 +117,54 @@ def make_target(
     ranges = range_table(model, seen, prepared)
     write_ranges(folder, ranges)
     scores = judge.score(folder)
-    quality = check_sound(f"{chosen.name}, {VOCODER.name} {first.name}", scores, FLOORS[bits])
+    whole = check_sound(f"{chosen.name}, {VOCODER.name} {first.name}", scores, STANDARDS[bits].floor)
     for other in inputs.elsewhere:
-        check_bucket(f"{chosen.name}, {other.bucket.name}", folder, other, FLOORS[bits])
-    unheard = [s for s, sample in zip(scores, judge.samples, strict=True) if sample.utterance.voice == _last(judge)]
+        check_bucket(f"{chosen.name}, {other.bucket.name}", folder, other, STANDARDS[bits].floor)
+    missed = STANDARDS[bits].goal.missed(whole)
     facts: dict[str, Any] = {
         "quality": {
-            "held_out": rounded(quality),
-            "held_out_voice": rounded(average(unheard)),
-            "sentences": len(scores),
+            "groups": {name: group.facts() for name, group in judge.by_group(scores).items()},
+            "unheard": list(judge.unheard),
             "bucket": first.name,
-            "meets_goal": FLOORS[bits].meets_goal(quality),
-            "frames_per_token": check_durations(chosen.name, folder, first, judge.samples),
+            "meets_goal": not missed,
+            "missed": [f"{expected}: {got}" for expected, got in missed],
+            "durations": check_durations(chosen.name, folder, first, judge.samples),
         },
         "blocklist": excluded,
+        "float_channels": {name: list(channels) for name, channels in floats.items()},
         "convolution_share": round(conv_share(model, nodes), 4),
-        "convolution_share_full_size": round(full_size_share(excluded), 4),
         "ranges": summary(ranges) if ranges else {},
         "text_stages": text_side.facts(),
         "megabytes": round(megabytes, 1),
         "megabytes_by_stage": megabytes_by_stage(folder, [s.name for s in STAGES], [b.name for b in inputs.buckets]),
-        "size_goal": size_goal(excluded, text_side, on_cpu=VOCODER.name in chosen.compact),
     }
     if compare:
-        table = compare_with_baselines(model, seen, nodes, bits, judge, inputs.moments)
-        facts["comparison"] = {name: rounded(q) for name, q in table.items()}
+        table = compare_with_baselines(model, seen, nodes, bits, judge)
+        facts["comparison"] = {name: quality.facts() for name, quality in table.items()}
     return facts
 
 
-def _last(judge: Judge) -> str:
-    """The held-out voice: the last by name, as `corpus.make_split` chooses it."""
-    return max(sample.utterance.voice for sample in judge.samples)
-
-
 def say_result(chosen: Recipe, whole: dict[str, Any]) -> None:
-    """One line for the target, and the table where one was made."""
-    quality = whole["quality"]["held_out"]
+    """One line for the target, one for a goal that is missed, and the table where one was made."""
+    quality = whole["quality"]
     console.say(
-        f"{chosen.name}: {quality['snr_db']:.1f} dB, log-mel {quality['mel_db']:.2f} dB, "
-        f"{whole['convolution_share']:.1%} of the convolutions' multiply-adds "
-        f"({whole['convolution_share_full_size']:.1%} at full size), {whole['megabytes']:.1f} MB "
-        f"({whole['size_goal']['megabytes']['total']:.0f} at full size, "
-        f"{'within' if whole['size_goal']['met'] else 'beyond'} {whole['size_goal']['goal']:g}), "
-        f"{whole['seconds']:.0f} s, {whole['peak_memory_mb']} MB at the peak"
+        f"{chosen.name}: {_heard(quality['groups']['all'])}; "
+        f"{whole['convolution_share']:.1%} of the convolutions' multiply-adds in integers, "
+        f"{whole['megabytes']:.1f} MB, {whole['seconds']:.0f} s, {whole['peak_memory_mb']} MB at the peak"
     )
+    for line in quality["missed"]:
+        console.say(f"    goal missed: {line}")
     for name, row in whole.get("comparison", {}).items():
-        console.say(f"    {name:30s} {row['snr_db']:6.1f} dB {row['mel_db']:6.2f} dB log-mel")
+        console.say(f"    {name:36s} {_heard(row)}")
+
+
+def _heard(summary: dict[str, Any]) -> str:
+    mean, worst = summary["mean"], summary["worst"]
+    return (
+        f"PESQ {mean['pesq']:.2f} (worst {worst['pesq']:.2f}), "
+        f"log-mel {mean['mel_db']:.2f} dB ({worst['mel_db']:.2f}), "
+        f"STOI {mean['stoi']:.3f}, SNR {mean['snr_db']:.1f} dB ({worst['snr_db']:.1f})"
+    )
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

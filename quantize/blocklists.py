@@ -1,52 +1,74 @@
-"""Which groups stay in float where nobody searches: the committed defaults, with what was measured on the demo voice.
+"""Which convolutions stay in float where nobody searches: one committed list for Kokoro-82M, one for the demo voice.
 
-Evidence: each group quantized alone in u8/s8, four held-out sentences of the demo voice at 9,750 training steps. The
-whole, over the other held-out sentences that fit 5 s, stands in the README's table. On this voice a search for 35 dB in
-8 bits ends at 34.0 dB with 92.7 % of the full-size work quantized; it leaves resblocks.3 and both noise_convs out, too.
-The four blocks of the generator's last stage are at 40 to 42 dB each, and nothing cheap is left. So the list spares
-what costs nothing at full size, 1.6 % of the work, and the noise of the rest is reported, not hidden.
-`python -m quantize --search` makes a list for other weights; the build folder's `blocklist.json` says which was used.
+A list belongs to weights, because what a convolution loses in 8 bits follows from the values that flow through it.
+Other weights of Kokoro's architecture get Kokoro-82M's list; the sound gates say whether it serves them, and
+`python -m quantize --search` makes a list of their own. The build folder's `blocklist.json` says which was used.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-# Its error is the waveform's: 16 to 22 dB alone in 8 bits, and a mel spectrum hardly sees it.
-NEVER: Final = ("conv_post",)
+# Its error is the waveform's: on Kokoro-82M PESQ 1.1 to 1.3 alone in 8 bits. For 16 bits the weights' 8 bits do harm.
+NEVER: Final = ("/conv_post/Conv",)
 
 
 @dataclass(frozen=True)
 class Exclusion:
-    """One group that stays in float.
+    """One convolution that stays in float, or some of its output channels.
 
     Attributes:
-        alone_snr_db: held-out waveform SNR with nothing but this group quantized, in u8/s8.
+        conv: the node's name, which is its module's path.
+        alone_mel_db: log-mel distance on search sentences with nothing but this convolution in u8/s8.
+        channels: those in float where the rest is in integers; none: the whole convolution stays in float.
     """
 
-    group: str
-    alone_snr_db: float
+    conv: str
+    alone_mel_db: float
     reason: str
+    channels: tuple[int, ...] = ()
 
 
-UPSAMPLED = "its input and output are not normalized, and the whole stage reads what it rounds"
-CURVE = "one channel that everything follows, and no work"
-FEATURES = "pitch, energy and text features side by side, as large as they come; 6 % of a shortcut's weights"
+WAVEFORM: Final = "its error is the waveform's: a veil of noise"
+UPSAMPLED: Final = "its input and output are not normalized, and the whole stage reads what it rounds"
+CURVE: Final = "one channel that everything follows, and no work"
+FEATURES: Final = "pitch, energy and text features side by side, as large as they come"
 
-EIGHT_BITS: Final = (
-    Exclusion("conv_post", 17.7, "its error is the waveform's: a veil of noise"),
-    Exclusion("ups.1", 32.7, UPSAMPLED),
-    Exclusion("f0_conv", 59.3, CURVE),
-    Exclusion("energy_conv", 33.6, CURVE),
-    Exclusion("encode.features", 37.4, FEATURES),
-    Exclusion("decode.0.features", 41.9, FEATURES),
-    Exclusion("decode.1.features", 41.8, FEATURES),
-    Exclusion("decode.2.features", 41.8, FEATURES),
+
+FRONT: Final = ("/encode", "/decode.0", "/decode.1", "/decode.2")
+
+DEMO_8_BITS: Final = (
+    Exclusion("/conv_post/Conv", 9.0, WAVEFORM),
+    Exclusion("/ups.1/conv/Conv", 1.0, UPSAMPLED),
+    Exclusion("/f0_conv/Conv", 0.1, CURVE),
+    Exclusion("/energy_conv/Conv", 0.1, CURVE),
+    *(Exclusion(f"{block}/shortcuts.1/Conv", 0.1, FEATURES) for block in FRONT),
 )
+KOKORO_8_BITS: Final = DEMO_8_BITS
+POST_ONLY: Final = (Exclusion("/conv_post/Conv", 9.8, WAVEFORM),)
 
-DEFAULTS: Final = {
-    "nnapi": EIGHT_BITS,
-    "cpu": EIGHT_BITS,
-    "qnn": (Exclusion("conv_post", 17.7, "16-bit activations do not help where 8-bit weights make the waveform"),),
+KOKORO: Final = "kokoro-82m"
+LISTS: Final[Mapping[str, Mapping[str, tuple[Exclusion, ...]]]] = {
+    KOKORO: {"nnapi": KOKORO_8_BITS, "qnn": POST_ONLY, "cpu": KOKORO_8_BITS},
+    "demo": {"nnapi": DEMO_8_BITS, "qnn": POST_ONLY, "cpu": DEMO_8_BITS},
 }
+
+
+def owner(weights: str) -> str:
+    """Whose list serves the weights of that name: their own, or Kokoro-82M's.
+
+    `kokoro-82m-int8`, the published 8-bit file, is Kokoro-82M.
+    """
+    return "demo" if weights == "demo" else KOKORO
+
+
+def has_own_list(weights: str) -> bool:
+    """Whether the list was measured on these weights."""
+    return weights == "demo" or weights.startswith(KOKORO)
+
+
+def committed(weights: str, target: str) -> tuple[str, tuple[Exclusion, ...]]:
+    """Whose list it is, and the list of one target."""
+    return owner(weights), LISTS[owner(weights)][target]

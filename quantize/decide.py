@@ -1,4 +1,4 @@
-"""Which groups stay in float for one target: the committed default, or a search; written as `blocklist.json`."""
+"""Which convolutions stay in float for one target: the committed list, or a search; written as `blocklist.json`."""
 
 from __future__ import annotations
 
@@ -7,111 +7,136 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import onnx
 
-from calibrate.capture import Sample
 from calibrate.store import Channels
 from export_onnx import console
-from export_onnx.errors import ParityError
-from quantize.blocklists import DEFAULTS, NEVER
-from quantize.gates import FLOORS
-from quantize.groups import conv_groups, quantized_nodes
+from quantize.blocklists import NEVER, committed
+from quantize.equalize import equalize
+from quantize.gates import STANDARDS
 from quantize.moments import Moments
-from quantize.multiply_adds import conv_multiply_adds, weight_share
+from quantize.multiply_adds import conv_multiply_adds, conv_weights
 from quantize.plot import draw
-from quantize.prepare import apply, prepare
+from quantize.prepare import Prepared, apply, prepare
+from quantize.quality import Quality, Summary, rounded, summarize
 from quantize.recipes import Recipe
-from quantize.sensitivity import Found, Group, search
-from quantize.verify import Judge, average, rounded
+from quantize.search import Candidate, Found, harm, search
+from quantize.sensitivity import alone_in_integers
+from quantize.sites import vocoder_sites
+from quantize.verify import Judge
 
 BLOCKLIST: Final = "blocklist.json"
 PLOT: Final = "blocklist.svg"
-SEARCH_SENTENCES: Final = 4
+ALONE_SENTENCES: Final = 3  # each convolution alone is heard on so many
+CURED: Final = 8  # of the most harmful convolutions, single channels are tried in float
+CHANNELS: Final = 4  # so many
+CURE: Final = 0.5  # of the harm may remain, or it is no cure
 
 
-def default_blocklist(chosen: Recipe, groups: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
-    """The committed list, as `blocklist.json` holds it."""
-    listed = {exclusion.group: exclusion for exclusion in DEFAULTS[chosen.name]}
+def convolutions(model: onnx.ModelProto) -> tuple[str, ...]:
+    """All of them, in the graph's order."""
+    return tuple(node.name for node in model.graph.node if node.op_type == "Conv")
+
+
+def default_blocklist(chosen: Recipe, convs: Sequence[str], weights: str) -> dict[str, Any]:
+    """The committed list, as `blocklist.json` holds it.
+
+    Args:
+        convs: of the vocoder.
+        weights: their name, as the export recorded it.
+    """
+    owner, exclusions = committed(weights, chosen.name)
+    listed = {exclusion.conv: exclusion for exclusion in exclusions}
     rows: dict[str, Any] = {}
-    for name in groups:
+    for name in convs:
         exclusion = listed.get(name)
         rows[name] = {
-            "snr_db": exclusion.alone_snr_db if exclusion else None,
-            "decision": "float" if exclusion else "quantized",
+            "mel_db": exclusion.alone_mel_db if exclusion else None,
+            "decision": "float" if exclusion and not exclusion.channels else "quantized",
+            "float_channels": list(exclusion.channels) if exclusion else [],
             "reason": exclusion.reason if exclusion else "not on the committed list",
         }
-    return {"target": chosen.name, "source": "committed default, measured on the demo voice", "groups": rows}
+    return {"target": chosen.name, "source": f"committed list, measured on {owner}", "convolutions": rows}
 
 
 def searched_blocklist(
-    chosen: Recipe, model: onnx.ModelProto, seen: Mapping[str, Channels], judge: Judge, moments: Moments
+    chosen: Recipe, model: onnx.ModelProto, seen: Mapping[str, Channels], judge: Judge, moments: Moments | None
 ) -> dict[str, Any]:
-    """Listens to each group alone, then to wholes; see `sensitivity.py`.
+    """Listens to each convolution alone, cures single channels, then listens to wholes; see `search.py`.
 
     Args:
         judge: of sentences that the result is not judged on.
+        moments: see `prepare`.
     """
-    groups = conv_groups(model)
-    counted = conv_multiply_adds(model)
-    whole = sum(counted.values())
-    floor = FLOORS[chosen.activation_bits]
-    candidates = tuple(
-        Group(name, share + weight_share(model, convs), share)
-        for name, convs in groups.items()
-        for share in [sum(counted[conv] for conv in convs) / whole]
-    )
-    with console.progress(f"listen to {chosen.name}", len(groups) + 3) as advance:
+    names, bits = convolutions(model), chosen.activation_bits
+    counted, sizes = conv_multiply_adds(model), conv_weights(model)
+    whole, everything = sum(counted.values()), sum(sizes.values())
+    candidates = [Candidate(name, counted[name] / whole, sizes[name] / everything) for name in names]
+    prepared = prepare(model, seen, names, bits)
+    scaled = equalize(model, vocoder_sites(model), prepared.scales)
+    few = judge.first(ALONE_SENTENCES)
+    with (
+        console.progress(f"listen to {chosen.name}", len(names) + CURED + 1) as advance,
+        alone_in_integers(scaled, prepared.plan, few) as listen_alone,
+    ):
+        alone: dict[str, Quality] = {}
+        for name in names:
+            advance(name)
+            alone[name] = summarize(listen_alone(name, ())).mean
+        floats: dict[str, tuple[int, ...]] = {}
+        widest = widest_channels(model, seen, prepared)
+        for name in sorted((n for n in names if n not in NEVER), key=lambda n: -harm(alone, n, NEVER))[:CURED]:
+            advance(f"{name}, {len(widest[name])} channels in float")
+            cured = {**alone, name: summarize(listen_alone(name, widest[name])).mean}
+            if harm(cured, name, NEVER) < CURE * harm(alone, name, NEVER):
+                floats[name], alone = widest[name], cured
 
-        def listen(names: tuple[str, ...]) -> Any:
-            advance(names[0] if len(names) == 1 else f"{len(names)} groups")
-            nodes = quantized_nodes(groups, set(groups) - set(names))
-            graph = apply(model, prepare(model, seen, nodes, chosen.activation_bits, moments=moments))
-            return average(judge.score_graph(graph))
+        def listen(nodes: tuple[str, ...]) -> Summary:
+            advance(f"{len(nodes)} convolutions")
+            whole = prepare(model, seen, nodes, bits, moments=moments, floats=floats)
+            return summarize(judge.score_graph(apply(model, whole)))
 
-        found = search(candidates, NEVER, listen, floor)
-    return _as_blocklist(chosen, found)
+        found = search(candidates, NEVER, alone, listen, STANDARDS[bits].goal)
+    return _as_blocklist(chosen, found, floats)
 
 
-def _as_blocklist(chosen: Recipe, found: Found) -> dict[str, Any]:
+def widest_channels(
+    model: onnx.ModelProto, seen: Mapping[str, Channels], prepared: Prepared
+) -> dict[str, tuple[int, ...]]:
+    """Convolution -> its output channels of the widest range, before anything was rescaled."""
+    outputs = {node.name: node.output[0] for node in model.graph.node if node.name in prepared.plan.nodes}
+    return {
+        name: tuple(int(channel) for channel in np.argsort(-seen[value].peak(), kind="stable")[:CHANNELS])
+        for name, value in outputs.items()
+    }
+
+
+def _as_blocklist(chosen: Recipe, found: Found, floats: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     rows = {}
     for name, quality in found.alone.items():
         out = name in found.excluded
-        reason = "most noise for its price" if out else "the whole meets the goal"
+        reason = "most harm for its price" if out else "the whole sounds as it should with it"
         reason = "never in integers" if name in NEVER else reason
-        rows[name] = {**rounded(quality), "decision": "float" if out else "quantized", "reason": reason}
-    curve = [{"excluded": p.excluded, "share": round(p.share, 4), **rounded(p.quality)} for p in found.curve]
-    return {"target": chosen.name, "source": "searched", "groups": rows, "curve": curve}
+        decision = {"decision": "float" if out else "quantized", "float_channels": list(floats.get(name, ()))}
+        rows[name] = {**rounded(quality), **decision, "reason": reason}
+    curve = [{"excluded": p.excluded, "share": round(p.share, 4), **p.quality.facts()} for p in found.curve]
+    return {"target": chosen.name, "source": "searched", "convolutions": rows, "curve": curve}
 
 
-def split_for_search(samples: Sequence[Sample]) -> tuple[Sequence[Sample], Sequence[Sample]]:
-    """Held-out sentences to choose by, and others to judge by.
-
-    Raises:
-        ParityError: too few for two parts.
-    """
-    if len(samples) < 2:
-        raise ParityError(
-            "held-out sentences",
-            expected="two that fit the bucket: one to choose by, one to judge by",
-            got=str(len(samples)),
-            todo="Take more or shorter sentences.",
-        )
-    last = max(sample.utterance.voice for sample in samples)  # as `corpus.make_split` holds one out
-    ordered = sorted(range(len(samples)), key=lambda i: samples[i].utterance.voice == last)
-    count = min(SEARCH_SENTENCES, len(samples) // 2)
-    # From both ends of the order: the first ones speak with trained voices, the last one with the held-out voice.
-    chosen = {*ordered[: count - count // 4], *(ordered[-(count // 4) :] if count // 4 else ())}
-    parts = [[s for i, s in enumerate(samples) if (i in chosen) is wanted] for wanted in (True, False)]
-    return parts[0], parts[1]
+def excluded_convolutions(blocklist: Mapping[str, Any]) -> tuple[str, ...]:
+    """Those that stay in float."""
+    return tuple(name for name, row in blocklist["convolutions"].items() if row["decision"] == "float")
 
 
-def excluded_groups(blocklist: Mapping[str, Any]) -> tuple[str, ...]:
-    """The groups that stay in float."""
-    return tuple(name for name, row in blocklist["groups"].items() if row["decision"] == "float")
+def float_channels(blocklist: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Output channels that stay in float, of convolutions in integers."""
+    rows = blocklist["convolutions"].items()
+    return {n: tuple(r["float_channels"]) for n, r in rows if r["float_channels"] and r["decision"] != "float"}
 
 
 def write_blocklist(folder: Path, blocklist: Mapping[str, Any]) -> None:
     """`blocklist.json` and its picture."""
     (folder / BLOCKLIST).write_text(json.dumps(blocklist, indent=1) + "\n", encoding="utf-8")
     title = f"{blocklist['target']}: {blocklist['source']}"
-    (folder / PLOT).write_text(draw(title, blocklist["groups"], blocklist.get("curve", ())), encoding="utf-8")
+    (folder / PLOT).write_text(draw(title, blocklist["convolutions"], blocklist.get("curve", ())), encoding="utf-8")

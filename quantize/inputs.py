@@ -2,69 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import json
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 from calibrate import store
-from calibrate.capture import Sample, speak
-from calibrate.corpus import Utterance
+from calibrate.speech import Sample, in_bucket, read_samples
 from export_onnx import console
-from export_onnx.contracts import Bucket
+from export_onnx.contracts import VOCODER, Bucket
 from quantize.compact import Rounder
-from quantize.decide import split_for_search
-from quantize.moments import SENTENCES, Moments, second_moments
+from quantize.moments import Moments, second_moments
 from quantize.prepare import Prepared
 from quantize.recipes import ON_CPU
 from quantize.text_stages import TextInputs, choose_storage, make_readers
-from quantize.verify import Judge, make_judge
+from quantize.verify import Judge
 
 ROUNDED: Final = ("bert", "duration", "prosody")  # all that style's weights meet is a voice: few, and not all seen
+MET: Final = 16  # calibration's sentences that second moments are taken from: each heard and made-up voice
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Of one build."""
+    """Of one build.
 
-    source: Path  # the export step's folder
+    Attributes:
+        source: the export step's folder.
+        weights: whose they are, as the export recorded it.
+        judge: held-out sentences in the first bucket; nothing is chosen by what it hears.
+        searcher: other sentences, by which a block-list is chosen.
+        elsewhere: one held-out sentence in each of the other buckets.
+        met: calibration's sentences that second moments are taken from.
+        prepared: by everything that a target asks for; two may ask for the same.
+    """
+
+    source: Path
+    weights: Mapping[str, Any]
     statistics: store.Statistics
-    judge: Judge  # on the first bucket; nothing is chosen by what it hears
-    elsewhere: tuple[Judge, ...]  # one sentence in each of the other buckets
-    searcher: Judge  # other held-out sentences, by which a block-list is chosen
-    text: TextInputs  # in the same bucket
-    moments: Moments  # of what the vocoder's weights are multiplied with
+    judge: Judge
+    searcher: Judge
+    elsewhere: tuple[Judge, ...]
+    text: TextInputs
+    met: Sequence[Sample]
     buckets: Sequence[Bucket]
-    prepared: dict[tuple[int, tuple[str, ...]], Prepared] = field(default_factory=dict)  # by bits and convolutions
+    prepared: dict[Hashable, Prepared] = field(default_factory=dict)
+
+    @cached_property
+    def moments(self) -> Moments:
+        """Of what the vocoder's weights are multiplied with; made when a target first asks."""
+        return second_moments(self.source, VOCODER.name, self.buckets[0], self.met)
 
 
-def gather(source: Path, calibrated: Path, split: dict[str, Any], buckets: Sequence[Bucket]) -> Inputs:
-    """Calibration's statistics, and the held-out part spoken by the float chain."""
-    samples = spoken(source, buckets[0], split["held_out"], "speak the held-out part")
-    known = split["calibration"][: 2 * SENTENCES]  # every voice in turn, and some are too long
-    met = spoken(source, buckets[0], known, "speak to the weights")[:SENTENCES]
-    moments = second_moments(source, "vocoder", buckets[0], met)
-    rounders = {stage: Rounder(second_moments(source, stage, buckets[0], met)) for stage in ROUNDED}
-    searched, judged = split_for_search(samples)
-    judge, searcher = (make_judge(source, buckets[0], part) for part in (judged, searched))
-    one = [vars(judged[0].utterance)]
-    elsewhere = tuple(make_judge(source, b, spoken(source, b, one, f"speak in {b.name}")) for b in buckets[1:])
+def gather(
+    source: Path, calibrated: Path, weights: Mapping[str, Any], split: dict[str, Any], buckets: Sequence[Bucket]
+) -> Inputs:
+    """Calibration's statistics and its kept speech, and how the text stages' weights are stored."""
+    first, unheard = buckets[0], split["held_out_voices"]
+    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    judge = Judge(source, first, read_samples(calibrated, "held_out"), unheard)
+    searcher = replace(judge, samples=read_samples(calibrated, "search"))
+    elsewhere = tuple(Judge(source, b, [in_bucket(judge.samples[0], config, b)], unheard) for b in buckets[1:])
+    met = read_samples(calibrated, "calibration", MET)
+    rounders = {stage: Rounder(second_moments(source, stage, first, met)) for stage in ROUNDED}
     with console.progress("read the text", 2) as advance:
         advance("held-out sentences by several voices")
-        readers = make_readers(source, buckets[0], split)
+        readers = make_readers(source, first, split)
         advance("in how many bits weights are stored")
-        stored = choose_storage(source, buckets[0], readers, rounders, ON_CPU)
+        stored = choose_storage(source, first, readers, rounders, ("bert", *ON_CPU))
     statistics = store.read(calibrated)
-    text = TextInputs(source, buckets[0], readers, statistics.get("bert", {}), rounders, stored)
-    return Inputs(source, statistics, judge, elsewhere, searcher, text, moments, buckets)
-
-
-def spoken(folder: Path, bucket: Bucket, utterances: Sequence[dict[str, Any]], words: str) -> list[Sample]:
-    """The float chain on those that fit the bucket."""
-    samples = []
-    with console.progress(words, len(utterances)) as advance:
-        for one in speak(folder, bucket, [Utterance(**u) for u in utterances]):
-            advance(one.utterance.voice)
-            if isinstance(one, Sample):
-                samples.append(one)
-    return samples
+    text = TextInputs(source, first, readers, statistics.get("bert", {}), rounders, stored)
+    return Inputs(source, weights, statistics, judge, searcher, elsewhere, text, met, buckets)

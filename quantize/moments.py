@@ -17,7 +17,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import helper
 
-from calibrate.capture import Sample, real_steps
+from calibrate.capture import real_steps
+from calibrate.speech import Sample
 from export_onnx import console
 from export_onnx.contracts import Bucket
 from export_onnx.storage import load
@@ -25,7 +26,6 @@ from export_onnx.storage import load
 Moments = Mapping[str, tuple[NDArray[np.float32], ...]]  # weight -> E[x x'] of each equal part of its rows
 
 WINDOWS: Final = 1024  # of one sentence, for one weight
-SENTENCES: Final = 8
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,7 @@ def conv_share(model: onnx.ModelProto, nodes: Collection[str]) -> float:
     return sum(count for name, count in counted.items() if name in nodes) / sum(counted.values())
 
 
-def weight_share(model: onnx.ModelProto, nodes: Collection[str]) -> float:
-    """The share of `nodes` in the weights of all convolutions, 0 to 1."""
+def conv_weights(model: onnx.ModelProto) -> dict[str, int]:
+    """Numbers in the weight of each convolution, by node name."""
     sizes = {tensor.name: int(np.prod(tensor.dims)) for tensor in model.graph.initializer}
-    counted = {node.name: sizes[node.input[1]] for node in model.graph.node if node.op_type == "Conv"}
-    return sum(count for name, count in counted.items() if name in nodes) / sum(counted.values())
+    return {node.name: sizes[node.input[1]] for node in model.graph.node if node.op_type == "Conv"}

@@ -1,6 +1,6 @@
 """From a float graph, what calibration saw and a list of groups to the quantized graph: the whole recipe in order.
 
-    choose scales -> rescale -> choose ranges of what is quantized -> round weights -> DQ-Conv-Q units
+    choose scales -> rescale -> split off float channels -> choose ranges -> round weights -> DQ-Conv-Q units
 
 Scales, ranges and integers are chosen once, on one bucket's graph, and used for every bucket: the weights are the
 same, and statistics do not depend on padding.
@@ -19,12 +19,14 @@ from onnx import numpy_helper
 from calibrate.ranges import Method, Range, choose
 from calibrate.store import Channels
 from export_onnx import console
+from quantize.clipping import weight_of_clipping
 from quantize.equalize import Affine, Vector, changed_values, equalize
 from quantize.moments import Moments
 from quantize.qdq import WEIGHT_LIMIT, Plan, Rounded, quantize_convolutions, weight_steps
 from quantize.rounding import round_rows
 from quantize.scales import choose_scales
 from quantize.sites import vocoder_sites
+from quantize.split_channels import FloatChannels, split_channels
 
 METHOD: Final[Method] = "mse"
 
@@ -34,6 +36,7 @@ class Prepared:
     """Everything that one vocoder's integers follow from."""
 
     scales: Mapping[str, Affine]  # by site
+    floats: FloatChannels
     plan: Plan
 
 
@@ -45,6 +48,7 @@ def prepare(
     method: Method = METHOD,
     rescale: bool = True,
     moments: Moments | None = None,
+    floats: FloatChannels | None = None,
 ) -> Prepared:
     """Chooses scales, ranges and integers.
 
@@ -56,21 +60,27 @@ def prepare(
         method: of ranges.
         rescale: whether to equalize first; without, for comparison.
         moments: of what the weights are multiplied with; without them each goes to the nearest integer.
+        floats: output channels of quantized convolutions that stay in float.
     """
-    values = quantized_values(model, nodes)
-    wanted = {value: seen[value] for value in values}
+    conv_of, apart = quantized_values(model, nodes), {k: v for k, v in (floats or {}).items() if k in nodes}
+    wanted = {value: seen[value] for value in conv_of}
     sites = vocoder_sites(model)
     scales = choose_scales(model, sites, wanted, bits) if rescale else {}
     changed = changed_values(sites, scales, {value: len(channels.low) for value, channels in seen.items()})
-    ranges = {
-        value: choose(channels.histogram(changed[value].scale, changed[value].shift), method, bits)
-        for value, channels in wanted.items()
-    }
+    empty = {node.output[0]: apart[node.name] for node in model.graph.node if node.name in apart}
+    ranges = {}
+    for value, channels in wanted.items():
+        scale = changed[value].scale.copy()
+        shift = changed[value].shift.copy()
+        for channel in empty.get(value, ()):  # zero in what is quantized
+            scale[channel] = shift[channel] = 0
+        ranges[value] = choose(channels.histogram(scale, shift), method, bits, weight_of_clipping(conv_of[value]))
     if moments is None:
-        return Prepared(scales, Plan(nodes, ranges, bits))
-    scaled = equalize(model, sites, scales)
-    follow = {value: changed[value].scale for value in values}
-    return Prepared(scales, Plan(nodes, ranges, bits, round_weights(scaled, nodes, ranges, bits, moments, follow)))
+        return Prepared(scales, apart, Plan(nodes, ranges, bits))
+    scaled = split_channels(equalize(model, sites, scales), apart)
+    follow = {value: changed[value].scale for value in conv_of}
+    rounded = round_weights(scaled, nodes, ranges, bits, moments, follow)
+    return Prepared(scales, apart, Plan(nodes, ranges, bits, rounded))
 
 
 def round_weights(
@@ -107,13 +117,17 @@ def round_weights(
     return rounded
 
 
-def quantized_values(model: onnx.ModelProto, nodes: tuple[str, ...]) -> tuple[str, ...]:
-    """Inputs and outputs of the convolutions `nodes`."""
+def quantized_values(model: onnx.ModelProto, nodes: Sequence[str]) -> dict[str, str]:
+    """Inputs and outputs of the convolutions `nodes`, each with the first of them that reads or writes it."""
     convs = {node.name: node for node in model.graph.node if node.op_type == "Conv"}
-    return tuple(dict.fromkeys(v for name in nodes for v in (convs[name].input[0], convs[name].output[0])))
+    result: dict[str, str] = {}
+    for name in nodes:
+        for value in (convs[name].input[0], convs[name].output[0]):
+            result.setdefault(value, name)
+    return result
 
 
 def apply(model: onnx.ModelProto, prepared: Prepared) -> onnx.ModelProto:
     """The quantized graph of one bucket."""
     scaled = equalize(model, vocoder_sites(model), prepared.scales) if prepared.scales else model
-    return quantize_convolutions(scaled, prepared.plan)
+    return quantize_convolutions(split_channels(scaled, prepared.floats), prepared.plan)

@@ -178,7 +178,8 @@ def reconnect(quantized: onnx.ModelProto, original: onnx.ModelProto) -> None:
     floats = {value.name for value in (*original.graph.value_info, *original.graph.input)}
     behind_conv = {node.output[0] for node in quantized.graph.node if node.op_type == "Conv"}
     for node in quantized.graph.node:
-        if node.op_type in ("Conv", "QuantizeLinear", "DequantizeLinear"):
+        integers = node.op_type == "Conv" and node.input[1] in made_by
+        if integers or node.op_type in ("QuantizeLinear", "DequantizeLinear"):
             continue
         for i, name in enumerate(node.input):
             dequantize = made_by.get(name)

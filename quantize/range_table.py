@@ -16,8 +16,9 @@ import onnx
 
 from calibrate.ranges import Range, choose
 from calibrate.store import Channels
+from quantize.clipping import weight_of_clipping
 from quantize.equalize import Affine, changed_values
-from quantize.prepare import METHOD, Prepared
+from quantize.prepare import METHOD, Prepared, quantized_values
 from quantize.sites import vocoder_sites
 
 RANGES: Final = "ranges.json"
@@ -33,9 +34,9 @@ def range_table(model: onnx.ModelProto, seen: Mapping[str, Channels], prepared: 
     """
     sizes = {value: len(channels.low) for value, channels in seen.items()}
     changed = changed_values(vocoder_sites(model), prepared.scales, sizes)
-    table = {}
+    conv_of, table = quantized_values(model, prepared.plan.nodes), {}
     for value, after in prepared.plan.ranges.items():
-        before = choose(seen[value].histogram(), METHOD, prepared.plan.bits)
+        before = choose(seen[value].histogram(), METHOD, prepared.plan.bits, weight_of_clipping(conv_of[value]))
         plain = Affine(np.ones(sizes[value]), np.zeros(sizes[value]))
         table[value] = {
             "channels": sizes[value],

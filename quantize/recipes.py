@@ -15,7 +15,8 @@ class Recipe:
     Attributes:
         name: of the target, and of its folder.
         activation_bits: 8 or 16, unsigned, one scale a tensor.
-        compact: stages whose float weights are stored in 16 bits: those that this target runs on the CPU.
+        compact: stages that this target runs on the CPU: their float weights are stored in fewer bits.
+        compensates: whether the vocoder's weights are rounded so that their errors cancel (`rounding.py`).
         folds_time: long time axes in rows and columns, see `fold_time.py`.
         because: why it is so.
     """
@@ -24,6 +25,7 @@ class Recipe:
     activation_bits: int
     compact: tuple[str, ...]
     because: str
+    compensates: bool = False
     folds_time: bool = False
 
 
@@ -35,7 +37,7 @@ RECIPES: Final = (
     Recipe(
         "nnapi",
         8,
-        ON_CPU,
+        ("bert", *ON_CPU),  # see `text_stages.py`
         "NNAPI's quantized units take unsigned 8-bit activations only; whole DQ-Conv-Q units, the rest float",
     ),
     Recipe(
@@ -43,6 +45,7 @@ RECIPES: Final = (
         16,
         ON_CPU,
         "HTP multiplies 16-bit activations with 8-bit weights; what is not a convolution runs in half precision",
+        compensates=True,
         folds_time=True,
     ),
     Recipe(

@@ -1,92 +1,118 @@
-"""Which groups of convolutions 8 bits hurt, and the cheapest set to leave in float.
+"""Which convolutions 8 bits hurt: each one alone in integers, everything else in float.
 
-Each group is quantized alone and listened to. Errors add in energy along the chain, so the noise of a set is about
-the sum of its members'. Groups leave the set by noise for their price, until the prediction meets the goal; then the
-whole is measured, and where it misses, the next one leaves, too. Every whole that was measured is a point of the
-trade-off curve.
+The alternative, all in integers but one, would say what each exclusion saves; but errors mask each other there, and
+single channels that spoil one convolution would not be seen.
+
+A variant of the graph shares all weights with the float graph on disk: only the convolution's own weight and the four
+nodes around it are its own, so a variant opens in the time of a session. Its integers are emulated: quantized and
+dequantized values through float kernels, which differ from integer kernels in the order of sums only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Final
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
-from quantize.gates import Floor
-from quantize.verify import Quality
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
 
-REPAIRS: Final = 6  # measured wholes at most
-MARGIN_DB: Final = 0.5  # above the goal, on the sentences that the search listens to
+from calibrate.ranges import Range
+from export_onnx.chain import Chain
+from export_onnx.contracts import VOCODER
+from export_onnx.storage import ModelFolder
+from quantize.qdq import WEIGHT_LIMIT, Plan, weight_steps
+from quantize.quality import Quality
+from quantize.verify import Judge
 
-
-@dataclass(frozen=True)
-class Group:
-    """One candidate.
-
-    Attributes:
-        price: what leaving it in float costs: its share of the multiply-adds plus its share of the weights.
-    """
-
-    name: str
-    price: float
-    share: float  # of the convolutions' multiply-adds
+# A convolution, and its output channels that stay in float -> how it sounds alone in integers.
+Alone = Callable[[str, tuple[int, ...]], list[Quality]]
 
 
-@dataclass(frozen=True)
-class Point:
-    """One measured whole."""
-
-    excluded: tuple[str, ...]
-    share: float
-    quality: Quality
-
-
-@dataclass(frozen=True)
-class Found:
-    """What the search saw and chose."""
-
-    alone: Mapping[str, Quality]
-    excluded: tuple[str, ...]
-    curve: tuple[Point, ...]
-
-
-Listen = Callable[[tuple[str, ...]], Quality]  # quantized groups -> how it sounds
-
-
-def search(groups: tuple[Group, ...], never: tuple[str, ...], listen: Listen, floor: Floor) -> Found:
-    """The cheapest exclusions that meet the goal, as far as greedy choice finds them.
+@contextmanager
+def alone_in_integers(model: onnx.ModelProto, plan: Plan, judge: Judge) -> Iterator[Alone]:
+    """Gives a function that quantizes one convolution of `plan` and listens to it.
 
     Args:
-        groups: all of them.
-        never: those that are not quantized whatever they score; they are listened to as well, as evidence.
-        listen: quantizes exactly the named groups.
-        floor: its goal is the aim.
+        model: the float vocoder, rescaled as the plan expects.
+        judge: of sentences that the result is not judged on.
     """
-    alone = {group.name: listen((group.name,)) for group in groups}
-    by_name = {group.name: group for group in groups}
-    kept = [group.name for group in groups if group.name not in never]
+    steps = weight_steps(model, plan.nodes, plan.ranges, plan.bits)
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.name in steps}
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        with ModelFolder(folder) as models:
+            models.save(model, VOCODER.name)
+        stored = onnx.load(folder / f"{VOCODER.name}.onnx", load_external_data=False)
 
-    def noise(name: str) -> float:
-        return float(10 ** (-alone[name].snr_db / 10))
+        def listen(conv: str, floats: tuple[int, ...] = ()) -> list[Quality]:
+            variant = emulated(stored, conv, plan, weights, steps, floats)
+            path = folder / "variant.onnx"
+            path.write_bytes(variant.SerializeToString())
+            return judge.score_chain(Chain(judge.folder, judge.bucket, {VOCODER.name: path}), (VOCODER.name,))
 
-    def leave() -> None:
-        """The group that adds most noise for its price leaves the set."""
-        kept.remove(max(kept, key=lambda name: noise(name) / by_name[name].price))
-
-    def measure() -> Point:
-        excluded = tuple(group.name for group in groups if group.name not in kept)
-        return Point(excluded, sum(by_name[name].share for name in kept), listen(tuple(kept)))
-
-    curve = [measure()]
-    allowed = 10 ** (-(floor.goal_snr_db + MARGIN_DB) / 10)
-    while len(curve) <= REPAIRS and kept and not _good(curve[-1].quality, floor):
-        leave()
-        while kept and sum(map(noise, kept)) > 2 * allowed:  # far off: no need to listen
-            leave()
-        curve.append(measure())
-    best = curve[-1]
-    return Found(alone, best.excluded, tuple(curve))
+        yield listen
 
 
-def _good(quality: Quality, floor: Floor) -> bool:
-    return quality.snr_db >= floor.goal_snr_db + MARGIN_DB and quality.mel_db <= floor.goal_mel_db
+def emulated(
+    model: onnx.ModelProto,
+    conv: str,
+    plan: Plan,
+    weights: Mapping[str, NDArray[np.float32]],
+    steps: Mapping[str, NDArray[np.float32]],
+    floats: Sequence[int] = (),
+) -> onnx.ModelProto:
+    """A copy of `model` whose convolution `conv` reads, multiplies with and writes rounded values.
+
+    Args:
+        model: the float vocoder; its weights may lie outside.
+        weights, steps: of the plan's convolutions, by initializer.
+        floats: output channels that are written as they are.
+    """
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    graph = copy.graph
+    place = next(i for i, node in enumerate(graph.node) if node.name == conv)
+    node = graph.node[place]
+    value, result, weight = node.input[0], node.output[0], node.input[1]
+    step = steps[weight][:, None, None, None]
+    whole = np.round(weights[weight] / step).clip(-WEIGHT_LIMIT, WEIGHT_LIMIT) * step
+    graph.initializer.append(numpy_helper.from_array(whole.astype(np.float32), f"{conv}.weight"))
+    node.input[0], node.input[1], node.output[0] = f"{conv}.read", f"{conv}.weight", f"{conv}.written"
+    before = _rounded(graph, value, f"{conv}.read", plan.ranges[value], plan.bits)
+    rounded = f"{conv}.rounded" if floats else result
+    behind = _rounded(graph, f"{conv}.written", rounded, plan.ranges[result], plan.bits)
+    if floats:
+        behind += _kept(graph, conv, result, len(weights[weight]), floats)
+    nodes = [*graph.node[:place], *before, node, *behind, *graph.node[place + 1 :]]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return copy
+
+
+def _kept(graph: onnx.GraphProto, conv: str, result: str, channels: int, floats: Sequence[int]) -> list[onnx.NodeProto]:
+    """The written values of some channels, the rounded ones of the others."""
+    mask = np.zeros((1, channels, 1, 1), bool)
+    mask[0, list(floats)] = True
+    graph.initializer.append(numpy_helper.from_array(mask, f"{conv}.floats"))
+    inputs = [f"{conv}.floats", f"{conv}.written", f"{conv}.rounded"]
+    return [helper.make_node("Where", inputs, [result], f"{conv}/Where")]
+
+
+def _rounded(graph: onnx.GraphProto, value: str, result: str, span: Range, bits: int) -> list[onnx.NodeProto]:
+    """`value` on the integers of its range, as float: clipped, divided, rounded and back, for any number of bits."""
+    scale = (span.high - span.low) / (2**bits - 1)
+    low = np.round(span.low / scale) * scale
+    constants = {"low": low, "high": low + scale * (2**bits - 1), "scale": scale}
+    for name, number in constants.items():
+        graph.initializer.append(numpy_helper.from_array(np.array(number, np.float32), f"{result}.{name}"))
+    steps = (
+        ("Clip", [value, f"{result}.low", f"{result}.high"], f"{result}.clipped"),
+        ("Div", [f"{result}.clipped", f"{result}.scale"], f"{result}.divided"),
+        ("Round", [f"{result}.divided"], f"{result}.whole"),
+        ("Mul", [f"{result}.whole", f"{result}.scale"], result),
+    )
+    return [helper.make_node(kind, inputs, [output], f"{output}/{kind}") for kind, inputs, output in steps]

@@ -26,11 +26,11 @@ def strangers(text: str) -> dict[str, set[str]]:
     places = {
         "providers": every ^ set(providers.NPU),
         "recipes": every ^ {recipe.name for recipe in recipes.RECIPES},
-        "blocklists": every ^ set(blocklists.DEFAULTS),
+        "blocklists": {name for lists in blocklists.LISTS.values() for name in every ^ set(lists)},
         "Makefile": every ^ set(made[1].split() if made else ()),
         "verdict": npu ^ set(device_verdict.NO_DEVICE),
         "session": every ^ {session.SHORT[providers.NPU[target].name] for target in every},
-        "gates": {recipe.name for recipe in recipes.RECIPES if recipe.activation_bits not in gates.FLOORS},
+        "gates": {recipe.name for recipe in recipes.RECIPES if recipe.activation_bits not in gates.STANDARDS},
     }
     return {place: names for place, names in places.items() if names}
 
