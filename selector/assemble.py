@@ -21,15 +21,17 @@ from export_onnx.storage import WEIGHTS_FILE
 from selector import manifest as schema
 from selector import providers
 from selector.coverage import processor, read_coverage
-from selector.durations import QUANTILE, Fit, summary
+from selector.curve import QUANTILE
+from selector.durations import Fit
 from selector.golden import golden_section
-from selector.length import PAUSE_MARKS, PAUSE_TOKENS
+from selector.length import PAUSE_MARKS
 from selector.manifest import BucketContract
 from selector.notice import notice
 from selector.package import Package
 from selector.page.packaged import PAGE, packaged_page
 from selector.receipts import digest
 from selector.tokenizer import INPUT, OUTPUT, build_tokenizer
+from selector.worth import summary
 from selector.write import copy_all, listed, whole_folder, write_manifest
 
 VOICE_SHAPE: Final = (geometry.MAX_PHONEMES, 256)
@@ -246,10 +248,11 @@ def digest_of_models(inputs: Inputs, target: str) -> str:
 def selector_section(fits: Mapping[str, Fit]) -> dict[str, Any]:
     """The manifest's `selector`."""
     worth = {name: value for name, value in summary(fits).items() if name != "excess"}
+    (pause_tokens,) = {fit.pause_tokens for fit in fits.values()}  # lengths are counted alike for all voices
     return {
         "quantile": QUANTILE,
         "pause_marks": PAUSE_MARKS,
-        "pause_tokens": PAUSE_TOKENS,
+        "pause_tokens": pause_tokens,
         "voices": {name: asdict(fit.table) for name, fit in fits.items()},
         "coverage": {name: round(fit.coverage, 4) for name, fit in fits.items()} | _rounded(worth),
         "excess": {name: round(fit.excess, 4) for name, fit in fits.items()},

@@ -1,12 +1,14 @@
 """Durations of many texts of many lengths, per voice: what the selector's table is fitted on.
 
 Texts are seeded runs of sentences cut at a word, from the project's own sentences; those held out share none with
-those fitted. `bert` runs once a text, `duration` once a text and voice (see `durations.py`).
+those fitted. `bert` runs once per text, `duration` once per text and voice (see `durations.py`).
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from importlib.resources import files
 from typing import Final
@@ -16,15 +18,17 @@ from numpy.typing import NDArray
 
 from export_onnx import text
 from export_onnx.geometry import MAX_PHONEMES
-from selector.durations import READ_SPEED, SMALLEST, Durations, Fit, Measured, fit_voice
-from selector.length import PADS, length, mark_ids
+from selector.durations import READ_SPEED, SMALLEST, Durations, Fit, Measured, fit_voice, pause_worth
+from selector.length import PADS, mark_ids, pauses_of
 from selector.manifest import BucketContract
 from selector.synth import Stages, resize
 
 FITTED: Final = "sentences_train.txt"
 HELD_OUT: Final = "sentences_held_out.txt"
-MOST_TEXTS, FEWEST_TEXTS, RUNS = 160, 32, 960  # texts a voice: as many as the runs of `duration` allow
-HELD_OUT_SHARE: Final = 4  # one held out for so many fitted
+RUNS: Final = 1480  # of `duration`, over all voices: with five voices a minute on two cores
+FITTED_TEXTS: Final = range(40, 97)  # per voice; more than 96 would not narrow the margin
+HELD_OUT_TEXTS: Final = range(16, 201)  # per voice; 200 tell 97 % from 99 %, see `worth.py`
+MOST_WORKERS: Final = 4  # each holds the working memory of a run
 
 Encoded = tuple[int, ...]
 
@@ -55,12 +59,17 @@ def measure(
     texts: Sequence[Encoded],
     advance: Callable[[str], None],
 ) -> dict[str, list[Durations]]:
-    """Durations of each text in each voice, in thousandths of a frame at speed 1."""
-    result: dict[str, list[Durations]] = {voice: [] for voice in voices}
-    for number, ids in enumerate(texts):
-        advance(f"text {number + 1}")
-        n = len(ids)
-        bucket = next(b for b in buckets if n <= b.tokens)
+    """Durations of each text in each voice, in thousandths of a frame at speed 1.
+
+    Args:
+        stages: of one thread each; texts are read in parallel instead, which keeps all cores busy.
+    """
+
+    def bucket_of(ids: Encoded) -> BucketContract:
+        return next(b for b in buckets if len(ids) <= b.tokens)
+
+    def read(ids: Encoded) -> list[Durations]:
+        n, bucket = len(ids), bucket_of(ids)
         tensors = {
             "ids": resize(np.array([ids], np.int32), bucket.tokens),
             "token_mask": resize(np.ones((1, n), np.float32), bucket.tokens),
@@ -68,10 +77,23 @@ def measure(
             "speed": np.array([READ_SPEED], np.float32),
         }
         tensors = stages.run("bert", bucket, tensors)
-        for name, rows in voices.items():
+        durations = []
+        for rows in voices.values():
             prosody = np.split(rows[n - PADS - 1 : n - PADS], 2, axis=1)[1]
             outputs = stages.run("duration", bucket, tensors | {"prosody_style": prosody})
-            result[name].append(outputs["frames_per_token"][0, :n].astype(np.int64))
+            durations.append(outputs["frames_per_token"][0, :n].astype(np.int64))
+        return durations
+
+    for bucket in {bucket_of(ids).name: bucket_of(ids) for ids in texts}.values():
+        for stage in ("bert", "duration"):
+            stages.session(bucket.models[stage])  # made here: workers only use them
+    result: dict[str, list[Durations]] = {voice: [] for voice in voices}
+    with ThreadPoolExecutor(min(MOST_WORKERS, os.cpu_count() or 1)) as workers:
+        reading = workers.map(read, texts)
+        for number in range(len(texts)):
+            advance(f"text {number + 1}")
+            for voice, durations in zip(voices, next(reading), strict=True):
+                result[voice].append(durations)
     return result
 
 
@@ -84,17 +106,22 @@ def fit(
 ) -> dict[str, Fit]:
     """The table of every voice, with its held-out coverage."""
     most = min(max(b.tokens for b in buckets), MAX_PHONEMES + PADS)
-    number = texts_per_voice(len(voices))
     marks = mark_ids(vocabulary)
     measured: list[dict[str, list[Measured]]] = []
-    for seed, (name, share) in enumerate(((FITTED, number), (HELD_OUT, max(8, number // HELD_OUT_SHARE)))):
-        texts = [text.encode(run, vocabulary).ids for run in runs(sentences(name), share, most - PADS, seed)]
-        lengths = [length(ids, marks) for ids in texts]
+    for seed, (name, number) in enumerate(zip((FITTED, HELD_OUT), texts_per_voice(len(voices)), strict=True)):
+        texts = [text.encode(run, vocabulary).ids for run in runs(sentences(name), number, most - PADS, seed)]
+        pauses = [pauses_of(ids, marks) for ids in texts]
         durations = measure(stages, buckets, voices, texts, advance)
-        measured.append({voice: list(map(Measured, lengths, read)) for voice, read in durations.items()})
-    return {voice: fit_voice(measured[0][voice], measured[1][voice], most) for voice in voices}
+        measured.append(
+            {voice: list(map(Measured, map(len, texts), pauses, read)) for voice, read in durations.items()}
+        )
+    fitted, held_out = measured
+    worth = pause_worth(fitted, most)
+    return {voice: fit_voice(fitted[voice], held_out[voice], most, worth) for voice in voices}
 
 
-def texts_per_voice(voices: int) -> int:
-    """Fitted texts a voice."""
-    return max(FEWEST_TEXTS, min(MOST_TEXTS, RUNS // max(1, voices)))
+def texts_per_voice(voices: int) -> tuple[int, int]:
+    """Fitted and held-out texts per voice: fewer each where there are many voices."""
+    runs_each = RUNS // max(1, voices)
+    fitted = min(max(runs_each // 3, FITTED_TEXTS[0]), FITTED_TEXTS[-1])
+    return fitted, min(max(runs_each - fitted, HELD_OUT_TEXTS[0]), HELD_OUT_TEXTS[-1])

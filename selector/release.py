@@ -19,13 +19,14 @@ from selector.assemble import (
     quantized,
     read_inputs,
 )
-from selector.corpus import HELD_OUT_SHARE, fit, texts_per_voice
+from selector.corpus import fit, texts_per_voice
 from selector.coverage import read_coverage
-from selector.durations import Fit, check_worth, read_tables, summary
+from selector.durations import Fit, read_tables
 from selector.manifest import MANIFEST, dumps
 from selector.page.packaged import packaged_page
 from selector.receipts import devices_section, read_receipts
 from selector.synth import Stages
+from selector.worth import check_worth, summary
 from selector.write import whole_file
 
 MOST_BYTES: Final = 110_000_000  # of a target's package at full size
@@ -60,7 +61,7 @@ def release(
     check_worth(fits)
     worth = summary(fits)
     console.say(
-        f"selector table: covers {worth['mean']:.1%} of held-out texts, worst voice {worth['worst']:.1%}; "
+        f"selector table: covers {worth['mean']:.2%} of held-out texts, worst voice {worth['worst']:.2%}; "
         f"median excess {worth['excess']:.1%}"
     )
     made = {}
@@ -146,8 +147,8 @@ def fit_tables(inputs: Inputs) -> dict[str, Fit]:
     stored = inputs.build / "selector" / "tables.json"
     if fits := read_tables(stored, made_from):
         return fits
-    with console.progress("selector table", number + max(8, number // HELD_OUT_SHARE)) as advance:
-        stages = Stages(inputs.build / "export_onnx")
+    with console.progress("selector table", sum(number)) as advance:
+        stages = Stages(inputs.build / "export_onnx", threads=1)
         buckets = bucket_contracts(inputs, "")
         fits = fit(stages, buckets, inputs.voices, inputs.config["vocab"], advance)
     with whole_file(stored) as work:

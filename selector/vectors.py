@@ -19,7 +19,7 @@ from export_onnx.contracts import BUCKETS
 from export_onnx.errors import PipelineError
 from selector.choose import choose, choose_sound, expected_frames, most_tokens
 from selector.durations import SPEEDS, Measured, fit_voice
-from selector.length import PAUSE_MARKS, PAUSE_TOKENS, length, mark_ids
+from selector.length import PAUSE_MARKS, length, mark_ids
 from selector.manifest import VoiceTable
 from selector.split_vectors import split_questions
 from selector.write import whole_file
@@ -28,6 +28,7 @@ MANIFEST: Final = "manifest.json"
 QUESTIONS: Final = "selector.tsv"
 SPLITS: Final = "split.tsv"
 VOICES: Final = {"af_quick": 1.6, "bm_slow": 3.4, 'héroïne \\ "1"': 2.3}  # frames a token; names try the parsers
+PAUSE_TOKENS: Final = 4
 SEED: Final = 6
 NUMBER: Final = 1500
 
@@ -53,10 +54,10 @@ def example(vocabulary: dict[str, int]) -> dict[str, Any]:
     tables: dict[str, Any] = {}
     for voice, mean in VOICES.items():
         texts = [
-            Measured(int(n), np.maximum(draws.normal(mean * 1000, 900, int(n)), 300).astype(np.int64))
+            Measured(int(n), 0, np.maximum(draws.normal(mean * 1000, 900, int(n)), 300).astype(np.int64))
             for n in draws.integers(3, 384, 60)
         ]
-        table = fit_voice(texts[:48], texts[48:], 384).table
+        table = fit_voice(texts[:48], texts[48:], 384, PAUSE_TOKENS).table
         tables[voice] = {"tokens": table.tokens, "speeds_milli": table.speeds_milli, "frames": table.frames}
     buckets = [
         {"name": b.name, "tokens": b.tokens, "frames": b.frames, "models": {"tail": f"models/tail_{b.name}.onnx"}}
@@ -109,7 +110,7 @@ def questions(manifest: dict[str, Any]) -> list[str]:
         except PipelineError:
             continue
         lines.append(f"encode\t{symbol}\t{' '.join(map(str, ids))}")
-        lines.append(f"length\t{symbol}\t{length(ids, mark_ids(vocabulary))}")
+        lines.append(f"length\t{symbol}\t{length(ids, mark_ids(vocabulary), PAUSE_TOKENS)}")
     return lines
 
 

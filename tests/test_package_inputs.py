@@ -25,7 +25,7 @@ COMMAND = "python -m selector package"
 def few_texts():
     """The table itself is tested elsewhere."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(corpus, "MOST_TEXTS", 32)
+        patch.setattr(corpus, "RUNS", 0)
         yield
 
 
