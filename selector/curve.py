@@ -5,7 +5,7 @@
 Why it bends: a voice has a row of style for every number of phonemes, and the rows' paces differ; one voice of
 Kokoro-82M is slower per token at 200 tokens than at 60 and at 380. On that model (weights from its published 8-bit ONNX
 file, five voices, halves of the fitted texts in turn) a straight line with a fixed pause and the greatest residual as
-its margin covers 98.7 % of the worst voice's other texts at 10.2 % of median excess; this covers 99.6 % at 8.6 %. A
+its margin covers 98.7 % of the worst voice's other texts at 10.2 % of median excess; this covers 99.5 % at 8.4 %. A
 weight for each symbol of the vocabulary, by ridge regression, would take another 5 % off the spread: not enough for a
 list of weights in every manifest and every language.
 
@@ -28,7 +28,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 QUANTILE: Final = 0.99
-DEVIATIONS: Final = 2.6  # 99.5 % of a normal distribution; with 2.33, 99 %, half of all voices would miss 99 %
+# Of a normal distribution 2.33 is 99 %, 2.5 is 99.4 %. The least with which the worst of five voices kept 99 % in all
+# of 16 splits of the fitted texts: 2.33 kept it in 13, 2.4 in 15, 2.5 and 2.6 in 16; each tenth is 0.3 % of excess.
+DEVIATIONS: Final = 2.5
 BENDS: Final = (0.25, 0.5)  # of the greatest length
 SHORT: Final = 30  # tokens; how many a text of one word is as uncertain as
 

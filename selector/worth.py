@@ -25,8 +25,8 @@ def coverage_floor(texts: int) -> float:
 
     Of n texts, a table that covers 99 % misses a binomial number. The floor allows the least k of which more than k
     misses come with a chance below `FALSE_ALARM`: n = 200 allows 6, so 97 %; n = 16 allows 2, so 87.5 %. The speeds of
-    a text count as one draw, for they are missed together. A table that covers 99.5 %, at which the margin aims
-    (`curve.py`), is refused with a chance of 1 in 10 000 at n = 200.
+    a text count as one draw, for they are missed together. A table that covers 99.4 %, at which the margin aims
+    (`curve.py`), is refused with a chance of 1 in 4000 at n = 200.
     """
     share, misses = 0.0, -1
     while share <= 1 - FALSE_ALARM:

@@ -24,7 +24,7 @@ def test_every_voice_keeps_the_promise():
 
 def test_the_margin_of_few_texts_holds_as_well():
     worst = min(coverage(fit_voice(texts(i, 40), texts(9, 9), 384, 0).table, texts(80, 400), 0) for i in range(10))
-    assert worst >= 0.98
+    assert worst >= 0.97
 
 
 def test_a_voice_whose_rows_differ_in_pace_gets_a_bent_curve():
