@@ -1,4 +1,8 @@
-"""A block-list as a picture: each group's waveform SNR alone, and the measured trade-off. Plain SVG, same bytes."""
+"""A block-list as a picture: how far single convolutions move the sound, and the measured trade-off. Plain SVG.
+
+The bars are log-mel distances with nothing but that convolution in integers. A vocoder has 77 convolutions, so the
+picture shows those that matter: every one that stays in float, and those in integers that are heard most.
+"""
 
 from __future__ import annotations
 
@@ -6,46 +10,76 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
+from quantize.blocklists import NEVER
+
+MOST: Final = 20  # rows; more only where more stay in float
 ROW: Final = 18  # pixels
-LEFT: Final = 150
-WIDTH: Final = 420
-FULL: Final = 70.0  # dB at the right edge
-KEPT, LEFT_OUT, INK, GRID = "#2a6f97", "#c0392b", "#222222", "#dddddd"
+LEFT: Final = 190
+WIDTH: Final = 300
+KEPT, LEFT_OUT, INK = "#2a6f97", "#c0392b", "#222222"
+
+Row = Mapping[str, Any]  # of `blocklist.json`
 
 
-def draw(title: str, groups: Mapping[str, Mapping[str, Any]], curve: Sequence[Mapping[str, Any]]) -> str:
-    """The picture.
+def heard_most(convolutions: Mapping[str, Row], most: int = MOST) -> dict[str, Row]:
+    """The convolutions that a reader wants to see, in the order of their harm.
 
     Args:
-        groups: as in `blocklist.json`: name -> snr_db, decision.
-        curve: points with share (0 to 1) and snr_db.
+        convolutions: as in `blocklist.json`: name -> decision, reason and, where it was listened to alone, mel_db.
+        most: how many, unless more stay in float.
     """
-    rows = [(name, facts) for name, facts in groups.items() if facts.get("snr_db") is not None]
-    top, base = 44, 44 + ROW * len(rows)
+    order = sorted(convolutions, key=lambda name: (-(convolutions[name].get("mel_db") or 0.0), name))
+    out = [name for name in order if convolutions[name]["decision"] == "float"]
+    kept = [name for name in order if name not in out and convolutions[name].get("mel_db") is not None]
+    shown = {*out, *kept[: max(0, most - len(out))]}
+    return {name: convolutions[name] for name in order if name in shown}
+
+
+def module(conv: str) -> str:
+    """A convolution's node name as its module's path: `/resblocks.1/convs2.2/Conv` -> `resblocks.1/convs2.2`."""
+    return conv.removeprefix("/").removesuffix("/Conv")
+
+
+def longest_bar(shown: Mapping[str, Row]) -> float:
+    """The log-mel distance, dB, that fills a bar: the largest among those that may be quantized at all."""
+    return max((row.get("mel_db") or 0.0 for name, row in shown.items() if name not in NEVER), default=0.0) or 1.0
+
+
+def draw(title: str, convolutions: Mapping[str, Row], curve: Sequence[Mapping[str, Any]]) -> str:
+    """The picture; the same block-list gives the same bytes.
+
+    Args:
+        convolutions: see `heard_most`.
+        curve: points with share (0 to 1), excluded, and mean and worst quality.
+    """
+    shown = heard_most(convolutions)
+    full, top = longest_bar(shown), 36
+    base = top + ROW * len(shown)
     parts = [_text(12, 22, title, 14)]
-    for decibels in range(0, int(FULL) + 1, 10):
-        x = _x(decibels)
-        parts.append(f'<line x1="{x}" y1="{top - 6}" x2="{x}" y2="{base}" stroke="{GRID}"/>')
-        parts.append(_text(x - 6, top - 10, str(decibels), 9))
-    for i, (name, facts) in enumerate(rows):
-        y, colour = top + i * ROW, LEFT_OUT if facts["decision"] == "float" else KEPT
-        parts.append(_text(12, y + 12, name, 11))
-        width = max(1, _x(min(FULL, max(0.0, facts["snr_db"]))) - LEFT)
+    for i, (name, row) in enumerate(shown.items()):
+        y, colour = top + i * ROW, LEFT_OUT if row["decision"] == "float" else KEPT
+        heard = row.get("mel_db")
+        width = max(1, round(WIDTH * min(1.0, (heard or 0.0) / full)))
+        parts.append(_text(12, y + 12, module(name), 11))
         parts.append(f'<rect x="{LEFT}" y="{y + 2}" width="{width}" height="{ROW - 5}" fill="{colour}"/>')
-        parts.append(_text(LEFT + width + 6, y + 12, f"{facts['snr_db']:.1f} dB", 10))
-    parts.append(_text(12, base + 24, "alone in integers, held-out waveform SNR; red stays in float", 11))
+        parts.append(_text(LEFT + width + 6, y + 12, "not measured" if heard is None else f"{heard:.2f} dB", 10))
+    left = len(convolutions) - len(shown)
+    rest = f"; {left} more in integers" if left else ""
+    parts.append(_text(12, base + 24, f"log-mel distance, alone in integers; red stays in float{rest}", 11))
     for i, point in enumerate(curve):
-        measured = f"{point['snr_db']:.1f} dB, {point['mel_db']:.2f} dB log-mel"
-        line = f"{point['share']:.1%} of the multiply-adds in integers: {measured}"
-        parts.append(_text(12, base + 46 + i * ROW, line, 11))
+        parts.append(_text(12, base + 46 + i * ROW, _point(point), 11))
     height = base + 56 + ROW * len(curve)
-    size = f'width="{LEFT + WIDTH + 80}" height="{height}"'
+    size = f'width="{LEFT + WIDTH + 90}" height="{height}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif">'
     return "\n".join([head, '<rect width="100%" height="100%" fill="white"/>', *parts, "</svg>", ""])
 
 
-def _x(decibels: float) -> int:
-    return LEFT + round(WIDTH * decibels / FULL)
+def _point(point: Mapping[str, Any]) -> str:
+    mean, worst = point["mean"], point["worst"]
+    return (
+        f"{point['share']:.1%} of the multiply-adds in integers, {len(point['excluded'])} in float: "
+        f"PESQ {mean['pesq']:.2f} (worst {worst['pesq']:.2f}), log-mel {mean['mel_db']:.2f} dB ({worst['mel_db']:.2f})"
+    )
 
 
 def _text(x: int, y: int, text: str, size: int) -> str:
