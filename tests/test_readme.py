@@ -7,6 +7,7 @@ import re
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -18,10 +19,13 @@ from export_onnx.chain import text_inputs
 from export_onnx.contracts import BUCKETS, STAGES, Bucket
 from export_onnx.errors import ContractError
 from export_onnx.table import BEGIN, END, stages_table
+from quantize.gates import Limits
 from selector.page.facts import read_facts
-from selector.page.figures import blocks, coverage_table, figures_of, quality_table, read_figures, rewritten
+from selector.page.figures import blocks, coverage_table, figures_of, read_figures, rewritten
 from selector.page.flow import FLOW, flow_picture
-from tests.page_build import cover, page_build
+from selector.page.goals import asked, goal_of
+from selector.page.headline import DYNAMIC, quality_tables
+from tests.page_build import COMPARISON, HELD_OUT, KEPT, UNHEARD, cover, page_build, write
 from tests.test_layout import STEPS
 
 ROOT = Path(__file__).parent.parent
@@ -55,7 +59,7 @@ def test_its_tables_are_what_the_committed_figures_give() -> None:
     for block in blocks(figures).values():
         assert block in README
     other = json.loads(json.dumps(figures))
-    other["targets"]["cpu"]["quality"]["held_out"]["snr_db"] += 1
+    other["targets"]["cpu"]["quality"]["groups"]["all"]["worst"]["snr_db"] += 1
     assert rewritten(README, other) != README
     with pytest.raises(ContractError, match=r"expected <!-- quality: .* not both, once"):
         rewritten(README.replace("<!-- end of quality -->", ""), figures)
@@ -82,9 +86,80 @@ def test_a_readme_has_no_gaps(tmp_path: Path) -> None:
     figures = figures_of(read_facts(build, ("nnapi", "cpu")))
     cells = " | ".join(["rules", *["rules, compiled"] * len(between), "nothing"])
     assert f"| `nnapi` | `generator` | {cells} |" in coverage_table(figures)
-    assert "36.9 dB | 0.28 dB | 36.4 dB | 35 dB, 0.35 dB: reached | 97.8 %" in quality_table(figures)
-    figures["targets"]["cpu"]["quality"]["meets_goal"] = False
-    assert "35 dB, 0.35 dB: missed" in quality_table(figures)
+    for target in ("nnapi", "cpu"):
+        file = build / "quantize" / target / "report.json"
+        write(file, {k: v for k, v in json.loads(file.read_text()).items() if k != "comparison"})
+    with pytest.raises(ContractError, match=r"the ordinary ways to 8 bits .* Run `python -m quantize --compare`"):
+        figures_of(read_facts(build, ("nnapi", "cpu")))
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    build = page_build(tmp_path_factory.mktemp("readme"), ("nnapi", "cpu"))
+    cover(build, {bucket.name: ["rules"] for bucket in BUCKETS})
+    return figures_of(read_facts(build, ("nnapi", "cpu")))
+
+
+def test_ours_and_the_ordinary_ways_stand_in_one_table(figures: dict[str, Any]) -> None:
+    text = quality_tables(figures)
+    for row in (
+        "| `nnapi` | u8 / s8 | 4.52 / 4.39 | 0.993 / 0.981 | 0.91 / 1.21 | 20.4 / 17.9 | 4.43, 4.35 | reached |",
+        "| dynamic INT8 | u8 found at run time / u8 | 2.83 / 2.70 | 0.993 / 0.981 | 4.60 / 4.90 | 12.6 / 10.1 |  |  |",
+        "| static min-max, no equalization | u8 / s8 | 2.61 / 2.48 |",
+        f"| `{HELD_OUT[0]['voice']}` | yes | 4.56 / 4.43 | 4.56 / 4.43 |",
+        f"| `{UNHEARD}` | no | 4.48 / 4.35 | 4.48 / 4.35 |",
+        f"| target | {' | '.join(SIZE)} | models of {len(BUCKETS)} buckets |",
+        f"| `cpu` | 95.4 % | 2 of {KEPT + 2} | 2 of 777 | {figures['targets']['cpu']['bytes'] / 1e6:.1f} MB |",
+    ):
+        assert row in text, row
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in lines}) == 3, "three tables, whole rows each"
+    source = (ROOT / "quantize" / "baselines.py").read_text(encoding="utf-8")
+    assert all(f'"{name}":' in source for name in (DYNAMIC, *COMPARISON))
+
+
+SIZE = ("the vocoder's multiply-adds in integers", "convolutions in float", "tokens whose frames change")
+
+
+def test_sixteen_bits_show_their_snr_by_voice_and_one_voice_alone_has_no_unheard_one(figures: dict[str, Any]) -> None:
+    nnapi = figures["targets"]["nnapi"]
+    text = quality_tables({**figures, "targets": {"nnapi": nnapi, "qnn": nnapi}})
+    assert "| voice | in calibration | `nnapi`, PESQ-WB | `qnn`, SNR, dB |" in text
+    assert f"| `{UNHEARD}` | no | 4.48 / 4.35 | 18.9 / 16.4 |" in text
+    assert "| `qnn` | u16 / s8 |" in text
+    quality = nnapi["quality"]
+    groups = {name: group for name, group in quality["groups"].items() if name not in ("unheard", UNHEARD)}
+    alone = {**nnapi, "quality": {**quality, "groups": groups, "unheard": []}}
+    text = quality_tables({**figures, "targets": {"nnapi": alone}})
+    assert "| 4.43, – | reached |" in text
+    assert "held-out sentences in 1 voice, none of them left out of calibration" in text
+
+
+def test_the_weights_and_what_was_missed_are_named(figures: dict[str, Any]) -> None:
+    text = quality_tables(figures)
+    assert "Weights `fake` (random, none, checkpoint sha256 000000000000…). Measured on 16 held-out" in text
+    assert "16 held-out sentences in 2 voices, 1 of them left out of calibration, at 5s" in text
+    assert f"Goals: `nnapi`, `cpu`: {', '.join(goal_of('nnapi'))}." in text
+    assert "Missed" not in text
+    weights = {**figures["weights"], "name": "kokoro-82m-int8", "sha256": {"config.json": "1" * 64, "a.onnx": "2" * 64}}
+    missed = json.loads(json.dumps(figures["targets"]))
+    missed["cpu"]["quality"] |= {"meets_goal": False, "missed": ["a mean PESQ of 4.5: 4.41", "at most 1: 2"]}
+    text = quality_tables({**figures, "weights": weights, "targets": missed})
+    assert (
+        "(Kokoro-82M, weights from its published 8-bit ONNX file; random, none, checkpoint sha256 222222222222…)"
+        in text
+    )
+    assert "Missed by `cpu`: a mean PESQ of 4.5 (4.41); at most 1 (2)." in text
+    assert "4.43, 4.35 | missed |" in text
+
+
+def test_a_goal_in_words_is_what_is_checked() -> None:
+    assert asked(Limits()) == []
+    assert asked(Limits(pesq_worst=4.0, stoi_worst=0.9)) == [
+        "PESQ of 4 in every sentence",
+        "STOI of 0.9 in every sentence",
+    ]
+    assert [len(goal_of(target)) for target in ("nnapi", "qnn", "cpu")] == [3, 3, 3]
 
 
 def folders_of(text: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from export_onnx.contracts import BUCKETS, QUANTIZED, STAGES, Bucket
 from export_onnx.provenance import completed, read_report
+from quantize.recipes import recipe
 from selector.coverage import REPORT_FOLDER, processor, read_coverage
 
 BLOCKLIST: Final = "blocklist.json"
@@ -24,7 +25,7 @@ class Target:
 
     Attributes:
         report: what quantization measured.
-        blocklist: group -> decision, reason, and `snr_db` where it was listened to alone.
+        blocklist: its source, and `convolutions`: name -> decision, reason, and `mel_db` where it was heard alone.
         ranges: value -> range and share used, before and after equalization.
         coverage: as `read_coverage` gives it; None where nothing was measured for these files.
         runs_on: stage -> "npu" or "cpu", as the package says.
@@ -65,6 +66,12 @@ class Facts:
         """Every step's report, by its folder in the build."""
         quantized = {f"quantize/{target.name}": target.report for target in self.targets}
         return {"export_onnx": self.exported, "calibrate": self.calibrated, **quantized}
+
+    @property
+    def comparison(self) -> Mapping[str, Mapping[str, Any]]:
+        """The ordinary ways to 8 bits by name, as a target with 8-bit activations was compared with them; else none."""
+        narrow = [target.report for target in self.targets if recipe(target.name).activation_bits == 8]
+        return next((report["comparison"] for report in narrow if "comparison" in report), {})
 
 
 def read_facts(build: Path, targets: Sequence[str]) -> Facts:

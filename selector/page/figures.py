@@ -15,10 +15,9 @@ from typing import Any, Final
 from export_onnx import console
 from export_onnx.contracts import BUCKETS
 from export_onnx.errors import ContractError
-from quantize.gates import FLOORS
-from quantize.recipes import recipe
-from selector.page.facts import Facts
+from selector.page.facts import Facts, Target
 from selector.page.flow import FLOW, flow_picture
+from selector.page.headline import markdown, quality_tables
 
 FIGURES: Final = Path(__file__).parent / "figures.json"
 README: Final = Path(__file__).parent.parent.parent / "README.md"
@@ -29,28 +28,36 @@ def figures_of(facts: Facts) -> dict[str, Any]:
     """What the README shows of a build.
 
     Raises:
-        ContractError: a target was not made, or an NPU target's coverage not measured: a README has no gaps.
+        ContractError: a target was not made, an NPU target's coverage not measured, or nothing compared with the
+            ordinary ways to 8 bits: a README has no gaps.
     """
     for target in facts.targets:
         if target.name != "cpu" and not target.coverage:
             raise _incomplete(f"coverage of {target.name}", "python -m android_test coverage")
     if facts.missing:
         raise _incomplete(f"targets {', '.join(facts.missing)}", "python -m quantize")
+    if not facts.comparison:
+        raise _incomplete("the ordinary ways to 8 bits beside ours", "python -m quantize --compare")
     weights = facts.exported["weights"]
     return {
         "weights": {**weights, "sha256": {f: d for f, d in weights["sha256"].items() if not f.startswith("voices/")}},
         "versions": facts.exported["versions"],
-        "targets": {
-            target.name: {
-                "quality": target.report["quality"],
-                "share_full_size": target.report["convolution_share_full_size"],
-                "bytes": sum(target.sizes.values()),
-                "coverage": target.coverage and {k: v for k, v in target.coverage.items() if k != "versions"},
-            }
-            for target in facts.targets
-        },
+        "buckets": [bucket.name for bucket in facts.buckets],
+        "targets": {target.name: _target(target) for target in facts.targets},
+        "comparison": facts.comparison,
         "machine": f"{os.cpu_count()} cores, {platform.machine()}",
         "steps": {name: [report["seconds"], report["peak_memory_mb"]] for name, report in facts.steps.items()},
+    }
+
+
+def _target(target: Target) -> dict[str, Any]:
+    convolutions = target.blocklist["convolutions"].values()
+    return {
+        "quality": target.report["quality"],
+        "convolution_share": target.report["convolution_share"],
+        "convolutions_in_float": [sum(row["decision"] == "float" for row in convolutions), len(convolutions)],
+        "bytes": sum(target.sizes.values()),
+        "coverage": target.coverage and {k: v for k, v in target.coverage.items() if k != "versions"},
     }
 
 
@@ -60,51 +67,8 @@ def _incomplete(what: str, command: str) -> ContractError:
 
 def blocks(figures: Mapping[str, Any]) -> dict[str, str]:
     """Name -> Markdown between its two marks."""
-    made = {"quality": quality_table(figures), "coverage": coverage_table(figures), "steps": steps_table(figures)}
+    made = {"quality": quality_tables(figures), "coverage": coverage_table(figures), "steps": steps_table(figures)}
     return {name: f"<!-- {name}: made by `make readme` -->\n{made[name]}\n<!-- end of {name} -->" for name in BLOCKS}
-
-
-def quality_table(figures: Mapping[str, Any]) -> str:
-    """One row a target: how its vocoder sounds against the float one."""
-    columns = (
-        "target",
-        "activations",
-        "waveform SNR",
-        "log-mel",
-        "a voice not calibrated on",
-        "goal",
-        "integers at full size",
-        "all models",
-    )
-    rows = [columns, ("---",) * len(columns)]
-    for name, target in figures["targets"].items():
-        bits, quality = recipe(name).activation_bits, target["quality"]
-        goal = f"{FLOORS[bits].goal_snr_db:g} dB, {FLOORS[bits].goal_mel_db:g} dB"
-        rows.append(
-            (
-                f"`{name}`",
-                f"{bits} bits",
-                f"{quality['held_out']['snr_db']:.1f} dB",
-                f"{quality['held_out']['mel_db']:.2f} dB",
-                f"{quality['held_out_voice']['snr_db']:.1f} dB",
-                goal + (": reached" if quality["meets_goal"] else ": missed"),
-                f"{100 * target['share_full_size']:.1f} %",
-                f"{target['bytes'] / 1e6:.1f} MB",
-            )
-        )
-    return _markdown(rows) + f"\n\n{measured_on(figures)}"
-
-
-def measured_on(figures: Mapping[str, Any]) -> str:
-    """One line that names the weights and the sentences."""
-    weights = figures["weights"]
-    checkpoint = next((digest for file, digest in weights["sha256"].items() if file.endswith(".pth")), "none")
-    first = next(iter(figures["targets"].values()))["quality"]
-    return (
-        f"Weights `{weights['name']}` ({weights['source']}, checkpoint sha256 {checkpoint[:12]}…), "
-        f"{first['sentences']} held-out sentences at {first['bucket']}, same durations, pitch and noise. Integers: "
-        "the share of the multiply-adds of decoder's and generator's convolutions, at the size of Kokoro-82M."
-    )
 
 
 def coverage_table(figures: Mapping[str, Any]) -> str:
@@ -123,7 +87,7 @@ def coverage_table(figures: Mapping[str, Any]) -> str:
             rows.append((f"`{name}`", f"`{stage}`", *levels, f"{min(shares):.1f} to {max(shares):.1f} %"))
     weights = figures["weights"]["name"]
     held = "".join(f" Holds where {condition}." for condition in conditions)
-    return _markdown(rows) + f"\n\nWeights `{weights}`: another size has other shares.{held}"
+    return markdown(rows) + f"\n\nWeights `{weights}`: another size has other shares.{held}"
 
 
 def steps_table(figures: Mapping[str, Any]) -> str:
@@ -131,11 +95,7 @@ def steps_table(figures: Mapping[str, Any]) -> str:
     rows: list[tuple[str, ...]] = [("step", "seconds", "peak memory"), ("---", "---", "---")]
     rows += [(f"`{name}`", f"{seconds:.0f}", f"{memory} MB") for name, (seconds, memory) in figures["steps"].items()]
     where = f"On {figures['machine']}, with whatever else the computer did; memory is the process's peak so far."
-    return _markdown(rows) + f"\n\n{where}"
-
-
-def _markdown(rows: list[tuple[str, ...]]) -> str:
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return markdown(rows) + f"\n\n{where}"
 
 
 def rewritten(text: str, figures: Mapping[str, Any]) -> str:

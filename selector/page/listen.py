@@ -1,7 +1,7 @@
-"""A few held-out sentences through the float stages and through each target's, on this computer's CPU.
+"""A few held-out sentences through each target's stages, on this computer's CPU, beside the float sound.
 
-Durations and noise are the float run's, so that the sounds align and can be subtracted. Everything else is the
-target's own: its `bert`, its pitch, its vocoder.
+Calibration has spoken them in float and kept them. Durations and noise are the float run's, so that the sounds align
+and can be subtracted. Everything else is the target's own: its `bert`, its pitch, its vocoder.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.capture import Sample, speak
 from calibrate.corpus import Utterance
+from calibrate.speech import Sample, read_samples
 from export_onnx import console
 from export_onnx.chain import Chain, waveform
 from export_onnx.contracts import STAGES, Bucket
-from export_onnx.mel import log_mel_distance
+from quantize.quality import Quality, compare
 
-SENTENCES: Final = 3
+SENTENCES: Final = 4  # held-out sentences alternate between heard and unheard voices: two of each
 
 Sound = NDArray[np.float32]  # [600 * frames]
 
@@ -32,50 +32,43 @@ class Heard:
 
     Attributes:
         sounds: by target.
-        mel_db: log-mel distance of each from the float sound.
+        quality: of each, against the float sound.
     """
 
     utterance: Utterance
     reference: Sound
     sounds: Mapping[str, Sound]
-    mel_db: Mapping[str, float]
+    quality: Mapping[str, Quality]
 
 
-def choose(held_out: Sequence[Mapping[str, Any]], number: int = SENTENCES) -> list[Utterance]:
-    """The held-out sentences in the order in which they are tried: one of each voice first."""
-    utterances = [Utterance(**one) for one in held_out]
-    voices = [utterance.voice for utterance in utterances]
+def choose(samples: Sequence[Sample], number: int = SENTENCES) -> list[Sample]:
+    """The held-out sentences to listen to: one of each voice first, in the order in which calibration kept them."""
+    voices = [sample.utterance.voice for sample in samples]
     rank = [voices[:i].count(voice) for i, voice in enumerate(voices)]
-    return [utterances[i] for i in sorted(range(len(utterances)), key=lambda i: rank[i])][: 4 * number]
+    return [samples[i] for i in sorted(range(len(samples)), key=lambda i: rank[i])][:number]
 
 
-def listen(build: Path, bucket: Bucket, held_out: Sequence[Mapping[str, Any]], targets: Sequence[str]) -> list[Heard]:
-    """Speaks the first sentences that fit the bucket.
+def listen(build: Path, bucket: Bucket, targets: Sequence[str]) -> list[Heard]:
+    """Kept sentences through the targets' stages.
 
     Args:
-        held_out: as the calibration's report lists them.
+        bucket: the one that calibration spoke in.
         targets: whose folders are complete.
+
+    Raises:
+        ContractError: calibration kept no held-out sentence.
     """
-    folder = build / "export_onnx"
-    with console.progress("speak for the page", (1 + len(targets)) * SENTENCES) as advance:
-        samples: list[Sample] = []
-        for spoken in speak(folder, bucket, choose(held_out)):
-            if isinstance(spoken, Sample):
-                advance(f"float, {spoken.utterance.voice}")
-                samples.append(spoken)
-            if len(samples) == SENTENCES:
-                break
-        chain = Chain(folder, bucket)
-        references = [_sound(chain, sample) for sample in samples]
-        sounds: list[dict[str, Sound]] = [{} for _ in samples]
+    samples = choose(read_samples(build / "calibrate", "held_out"))
+    sounds: list[dict[str, Sound]] = [{} for _ in samples]
+    with console.progress("speak for the page", len(targets) * len(samples)) as advance:
         for target in targets:
             chain = Chain(build / "quantize" / target, bucket)
             for sample, made in zip(samples, sounds, strict=True):
                 advance(f"{target}, {sample.utterance.voice}")
                 made[target] = _sound(chain, sample)
     return [
-        Heard(sample.utterance, reference, made, {t: log_mel_distance(reference, s) for t, s in made.items()})
-        for sample, reference, made in zip(samples, references, sounds, strict=True)
+        Heard(sample.utterance, sample.reference, made, {t: compare(sample.reference, s) for t, s in made.items()})
+        for sample, made in zip(samples, sounds, strict=True)
     ]
 
 

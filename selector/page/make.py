@@ -46,9 +46,8 @@ def make_page(build: Path, targets: Sequence[str], out: Path | None = None) -> P
         return out
     start(folder)
     written = Report(folder, wanted)
-    held_out = facts.calibrated["split"]["held_out"]
     names = [target.name for target in facts.targets]
-    heard = listen(build, facts.buckets[0], held_out, names) if names else []
+    heard = listen(build, facts.buckets[0], names) if names else []
     (folder / PAGE).write_text(render(facts, heard, here=False), encoding="utf-8")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(render(facts, heard, here=True), encoding="utf-8")

@@ -9,15 +9,16 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from export_onnx.contracts import STAGES
-from quantize.gates import FLOORS
+from quantize.plot import heard_most, longest_bar, module
 from quantize.recipes import recipe
 from selector.page import pictures
 from selector.page.drawings import draw_ranges, draw_stages
 from selector.page.facts import Facts, Target
+from selector.page.goals import goal_of
+from selector.page.headline import PUBLISHED, both, missed, voices_of
 from selector.page.listen import Heard
 
 TEMPLATE: Final = "page.html.j2"
-FULL_BAR_DB: Final = 70.0  # of the sensitivity bars
 FEWEST_USED: Final = 8  # rows of the table of ranges
 
 
@@ -36,11 +37,12 @@ def render(facts: Facts, heard: Sequence[Heard], here: bool) -> str:
         lstrip_blocks=True,
     )
     environment.globals.update(len=len, min=min, max=max)
-    environment.filters["told"] = told
+    environment.filters |= {"told": told, "both": both, "module": module}
     environment.filters["signed"] = lambda value: f"{round(value, 2) + 0.0:+.2f}"
     return environment.get_template(TEMPLATE).render(
         facts=facts,
         here=here,
+        published=PUBLISHED.get(facts.exported["weights"]["name"], ""),
         command=command(facts),
         stages=STAGES,
         stage_pictures=[Markup(svg) for svg in stage_pictures(facts)],
@@ -49,7 +51,6 @@ def render(facts: Facts, heard: Sequence[Heard], here: bool) -> str:
         bench=bench(facts.bench) if here else None,
         difference_db=pictures.DIFFERENCE_DB,
         range_db=pictures.RANGE_DB,
-        full_bar_db=FULL_BAR_DB,
     )
 
 
@@ -66,9 +67,11 @@ def told(fact: Any) -> str:
 def command(facts: Facts) -> str:
     """What makes this build again."""
     weights, targets = facts.exported["weights"], " ".join(target.name for target in facts.targets)
-    before = {"folder": "<path>/", "hub": "<owner>/"}.get(weights["source"], "")
+    file = next((name for name in weights["sha256"] if name.endswith(".onnx")), "")
+    places = {"folder": f"<path>/{weights['name']}", "hub": f"<owner>/{weights['name']}", "onnx": f"<path>/{file}"}
     buckets = " ".join(f"{bucket.seconds:g}" for bucket in facts.buckets)
-    return f'make export-int8 WEIGHTS={before}{weights["name"]} TARGETS="{targets}" BUCKETS="{buckets}"'
+    where = places.get(weights["source"], weights["name"])
+    return f'make export-int8 WEIGHTS={where} TARGETS="{targets}" BUCKETS="{buckets}"'
 
 
 def stage_pictures(facts: Facts) -> list[str]:
@@ -87,7 +90,7 @@ def _spoken(one: Heard) -> dict[str, Any]:
             "spectrogram": pictures.spectrogram(sound, one.reference),
             "difference": pictures.difference(sound, one.reference),
             "player": pictures.player(sound),
-            "mel_db": one.mel_db[name],
+            "quality": one.quality[name],
         }
         for name, sound in one.sounds.items()
     }
@@ -100,19 +103,43 @@ def _spoken(one: Heard) -> dict[str, Any]:
 
 
 def _target(target: Target) -> dict[str, Any]:
-    groups = target.blocklist.get("groups", {})
-    heard = {name: row for name, row in groups.items() if row.get("snr_db") is not None}
+    convolutions = target.blocklist.get("convolutions", {})
+    shown = heard_most(convolutions)
+    quality = target.report.get("quality", {})
     wide = {name: row for name, row in target.ranges.items() if row["channels"] > 1}
     return {
         "name": target.name,
         "facts": target,
         "recipe": recipe(target.name),
-        "floor": FLOORS[recipe(target.name).activation_bits],
-        "listened": dict(sorted(heard.items(), key=lambda item: (item[1]["snr_db"], item[0]))),
-        "unheard": [name for name, row in groups.items() if row.get("snr_db") is None],
+        "quality": quality,
+        "groups": _groups(quality),
+        "goal": goal_of(target.name),
+        "missed": missed(quality),
+        "convolutions": convolutions,
+        "heard_most": shown,
+        "longest_bar": longest_bar(shown),
+        "curve": _curve(target.blocklist.get("curve", ())),
         "ranges": Markup(draw_ranges(target.ranges)) if wide else "",
         "fewest": sorted(wide.items(), key=lambda item: (item[1]["used_before"], item[0]))[:FEWEST_USED],
     }
+
+
+def _groups(quality: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What a reader calls each group of sentences -> its summary."""
+    groups, unheard = quality.get("groups", {}), quality.get("unheard", ())
+    names = {"all": "all sentences", "heard": "heard voices", "unheard": "unheard voices"}
+    names |= {voice: f"{voice}{', unheard' if voice in unheard else ''}" for voice in voices_of(groups)}
+    return {names[name]: summary for name, summary in groups.items()}
+
+
+def _curve(curve: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The points with the convolutions that leave at each, as those before it have left already."""
+    before: set[str] = set()
+    points = []
+    for point in curve:
+        points.append({**point, "leaves": [module(name) for name in point["excluded"] if name not in before]})
+        before = {*point["excluded"]}
+    return points
 
 
 def bench(report: Mapping[str, Any] | None) -> dict[str, Any] | None:
