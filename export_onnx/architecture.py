@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
+from pathlib import Path
 from typing import Any, Final
 
 import torch
@@ -24,6 +25,7 @@ from transformers import AlbertConfig
 from export_onnx import geometry
 from export_onnx.contracts import ORIGINAL_DECODER
 from export_onnx.errors import WeightsError
+from export_onnx.impostors import refuse_impostor
 
 Config = dict[str, Any]
 
@@ -44,6 +46,27 @@ def load_architecture(name: str) -> Config:
     """The config that the project ships under `architectures/`: `kokoro-82m` or `small`."""
     text = files("export_onnx").joinpath("architectures", f"{name}.json").read_text(encoding="utf-8")
     config: Config = json.loads(text)
+    return config
+
+
+def read_config(file: Path) -> Config:
+    """A checkpoint's `config.json`, parsed; `check_config` judges what it says.
+
+    Raises:
+        WeightsError: missing, or no JSON object.
+    """
+    refuse_impostor(file, "a JSON object")
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise WeightsError(
+            str(file),
+            expected="a JSON object",
+            got=str(error)[:100],
+            todo="A checkpoint's folder holds config.json, one *.pth and voices/: check the path, or restore the file.",
+        ) from error
+    if not isinstance(config, dict):
+        raise WeightsError(str(file), expected="a JSON object", got=type(config).__name__, todo="Restore it.")
     return config
 
 

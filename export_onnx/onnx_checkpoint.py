@@ -6,7 +6,6 @@ Every tensor of the original must be found with its shape, and nothing may be le
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import onnx
 import torch
 
 from export_onnx import geometry
-from export_onnx.architecture import Config, build, load_architecture
+from export_onnx.architecture import Config, build, load_architecture, read_config
 from export_onnx.errors import ContractError, WeightsError
 from export_onnx.impostors import refuse_impostor
 from export_onnx.onnx_constants import Array, Constants, by_end
@@ -108,13 +107,7 @@ def _config(graph: Constants, file: Path) -> Config:
     """`config.json` beside the file, else the known architecture whose shapes are the file's."""
     beside = file.parent / "config.json"
     if beside.is_file():
-        try:
-            config: Config = json.loads(beside.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise WeightsError(
-                str(beside), expected="a JSON object", got=str(error)[:100], todo="Restore or remove it."
-            ) from error
-        return config
+        return read_config(beside)
     values = by_end(graph.named)
     others: list[str] = []
     for name in KNOWN:

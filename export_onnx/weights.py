@@ -14,7 +14,6 @@ Loading is strict: what is missing, extra, wrongly shaped or wants to run code i
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -25,7 +24,7 @@ from kokoro.model import KModel
 from torch import Tensor
 
 from export_onnx import packaged_weights
-from export_onnx.architecture import Config, build, load_architecture
+from export_onnx.architecture import Config, build, load_architecture, read_config
 from export_onnx.checkpoint import load_state, load_tensors
 from export_onnx.errors import UnreachableError, WeightsError
 from export_onnx.hub import HUB_NAME, from_hub, revision_of
@@ -125,18 +124,7 @@ def load_folder(folder: Path, source: str, name: str, revision: str) -> Weights:
     for stray in sorted((*folder.glob("._*"), *folder.glob("voices/._*"))):
         refuse_impostor(stray, "no such file in a checkpoint's folder")
     config_file = folder / "config.json"
-    refuse_impostor(config_file, "a JSON object")
-    try:
-        config = json.loads(config_file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise WeightsError(
-            str(config_file),
-            expected="a JSON object",
-            got=str(error)[:100],
-            todo="A checkpoint's folder holds config.json, one *.pth and voices/: check the path, or restore the file.",
-        ) from error
-    if not isinstance(config, dict):
-        raise WeightsError(str(config_file), expected="a JSON object", got=type(config).__name__, todo="Restore it.")
+    config = read_config(config_file)
     checkpoints = sorted((*folder.glob("*.pth"), *folder.glob("*.safetensors")))
     if len(checkpoints) != 1:
         raise WeightsError(
@@ -176,7 +164,8 @@ def load_onnx(file: Path, voice_files: list[Path], source: str, name: str, revis
         voices |= load_archive(voice_file) if archive else {voice_file.stem: load_voice(voice_file)}
     config_file = file.parent / "config.json"
     files = [file, *voice_files, *([config_file] if config_file.is_file() else [])]
-    digests = {f.name: sha256(f) for f in files}
+    beside = {f: f.relative_to(file.parent).as_posix() if f.is_relative_to(file.parent) else f.name for f in files}
+    digests = {name: sha256(f) for f, name in beside.items()}
     if export.rounded:
         revision = f"{revision}; {ROUNDED}"
     return Weights(model.requires_grad_(False), export.config, voices, Identity(source, name, revision, digests))

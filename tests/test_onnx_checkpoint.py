@@ -162,6 +162,20 @@ def test_what_optimizers_and_other_exporters_change(
         assert torch.equal(value, theirs[key]), key
 
 
+def test_weights_in_a_file_beside_are_read(exported: Path, again: KModel, tmp_path: Path) -> None:
+    """As onnx-community's `model.onnx_data`."""
+    onnx.save(onnx.load(exported), tmp_path / "m.onnx", save_as_external_data=True, location="model.onnx_data")
+    for key, value in read_back(tmp_path / "m.onnx").state_dict().items():
+        assert torch.equal(value, again.state_dict()[key]), key
+
+
+@pytest.mark.parametrize("content", ["{broken", "[1]", "version https://git-lfs.github.com/spec/v1"])
+def test_a_broken_config_beside_is_refused(exported: Path, tmp_path: Path, content: str) -> None:
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(WeightsError, match=r"config\.json: expected a JSON object"):
+        read_export(Path(shutil.copy(exported, tmp_path)))
+
+
 def test_half_precision_is_read(exported: Path, again: KModel, tmp_path: Path) -> None:
     model = onnx.load(exported)
     in_half_precision(model)
@@ -206,7 +220,7 @@ def test_the_demo_voice_comes_with_its_config(tmp_path: Path) -> None:
     assert (again.identity.source, again.identity.name) == ("onnx", "demo")
     assert again.config == demo.config
     assert "rounded" not in again.identity.revision
-    assert {"demo.onnx", "config.json", "df_ada.pt"} <= set(again.identity.sha256)
+    assert {"demo.onnx", "config.json", "voices/df_ada.pt"} <= set(again.identity.sha256)
     assert all(torch.equal(again.voices[name], voice) for name, voice in demo.voices.items())
     for key, value in weights_of(again.model).items():
         assert torch.allclose(value, weights_of(demo.model)[key], rtol=1e-6, atol=0), key
