@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -13,9 +14,10 @@ from onnx import TensorProto, helper, numpy_helper
 
 from android_test.graph_view import GraphView
 from export_onnx import chain, provenance
-from export_onnx.errors import ContractError
-from export_onnx.provenance import Report
+from export_onnx.errors import ContractError, PackageError
+from export_onnx.provenance import Report, sha256
 from export_onnx.storage import WEIGHTS_FILE, ModelFolder, load
+from selector.package import check_files
 
 N = 1024
 
@@ -119,3 +121,17 @@ def test_a_short_weights_file_is_refused(tmp_path: Path) -> None:
     (path.parent / WEIGHTS_FILE).unlink()
     with pytest.raises(ContractError, match="FileNotFoundError"):
         load(path)
+
+
+@pytest.mark.parametrize("link", [hard, symbolic, hub_cache])
+def test_a_package_of_links_counts_by_its_content(tmp_path: Path, link) -> None:  # type: ignore[no-untyped-def]
+    """As a hub's cache holds one: each file is checked against the manifest, link or not."""
+    write(tmp_path / "package", 3.0)
+    files = {f.name: SimpleNamespace(size=f.stat().st_size, sha256=sha256(f)) for f in (tmp_path / "package").iterdir()}
+    (tmp_path / "package" / "manifest.json").write_text("{}")
+    link(tmp_path / "package", tmp_path / "copy")
+    check_files(tmp_path / "copy", SimpleNamespace(files=files))
+    weights = tmp_path / "copy" / WEIGHTS_FILE
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")  # through the link
+    with pytest.raises(PackageError, match="sha256"):
+        check_files(tmp_path / "copy", SimpleNamespace(files=files))
