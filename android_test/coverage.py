@@ -32,6 +32,7 @@ from export_onnx.contracts import BUCKETS, HALVES, NPU_STAGES, STAGES, Bucket
 from export_onnx.errors import CoverageError
 from export_onnx.provenance import sha256
 from export_onnx.storage import load
+from quantize.recipes import RECIPES
 from selector.providers import NPU_TARGETS
 
 Level = Literal["rules", "compiled", "simulated"]
@@ -104,14 +105,15 @@ class Result:
 
 
 def find_variants(folder: Path, buckets: Iterable[Bucket], stages: Iterable[str] = NPU_STAGES) -> list[Variant]:
-    """The NPU stages in `folder`, one a stage and bucket.
+    """The NPU stages in `folder`, one a stage and bucket; not those that the target's recipe has on the CPU.
 
     Raises:
         CoverageError: a bucket without a single NPU stage; nothing checked is not a pass.
     """
     found = []
+    on_cpu = {target.name: target.compact for target in RECIPES}.get(folder.name, ())
     for bucket in buckets:
-        paths = {stage: folder / f"{stage}_{bucket.name}.onnx" for stage in stages}
+        paths = {stage: folder / f"{stage}_{bucket.name}.onnx" for stage in stages if stage not in on_cpu}
         here = [Variant(folder.name, stage, bucket, path) for stage, path in paths.items() if path.is_file()]
         if not here:
             raise CoverageError(

@@ -15,6 +15,7 @@ from export_onnx.cut import cut
 from export_onnx.provenance import Report, code_digest, completed, is_up_to_date, signature, start, versions
 from export_onnx.storage import ModelFolder, load
 from quantize.baselines import compare_with_baselines
+from quantize.blocklists import has_own_list
 from quantize.decide import (
     convolutions,
     default_blocklist,
@@ -30,7 +31,7 @@ from quantize.multiply_adds import conv_share
 from quantize.prepare import apply, prepare
 from quantize.range_table import range_table, summary, write_ranges
 from quantize.recipes import RECIPES, Recipe, recipe
-from quantize.sizes import megabytes_by_stage
+from quantize.sizes import megabytes_by_stage, size_goal
 from quantize.text_stages import TextSide, choose_text_side
 
 
@@ -68,6 +69,11 @@ def main(arguments: list[str] | None = None) -> int:
         facts = make_target(inputs, chosen, folder, options.stages, options.search, options.compare)
         whole = report.write(facts)
         say_result(chosen, whole)
+        if not options.search and not has_own_list(exported["weights"]["name"]):
+            console.say(
+                "    block-list: Kokoro-82M's, which nobody measured on these weights. Where the figures above are too "
+                "low, `python -m quantize --search` makes a list of their own."
+            )
     return 0
 
 
@@ -136,6 +142,7 @@ def make_target(
         "ranges": summary(ranges) if ranges else {},
         "text_stages": text_side.facts(),
         "megabytes": round(megabytes, 1),
+        "size_goal": size_goal(chosen.name, megabytes, inputs.source, len(inputs.buckets)),
         "megabytes_by_stage": megabytes_by_stage(folder, [s.name for s in STAGES], [b.name for b in inputs.buckets]),
     }
     if compare:
@@ -154,6 +161,9 @@ def say_result(chosen: Recipe, whole: dict[str, Any]) -> None:
     )
     for line in quality["missed"]:
         console.say(f"    goal missed: {line}")
+    size = whole["size_goal"]
+    if size and not size["met"]:
+        console.say(f"    goal missed: at most {size['goal']:g} MB with voices: {size['with_voices']:.1f} MB")
     for name, row in whole.get("comparison", {}).items():
         console.say(f"    {name:36s} {_heard(row)}")
 

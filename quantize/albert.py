@@ -1,24 +1,26 @@
-"""`bert` in integers by parts: the largest part of its weights that no token's frames notice.
+"""Chooses which weights of `bert` become integers.
 
-ALBERT runs one layer twelve times, so a part is a weight with every convolution that uses it. Each is quantized alone
-and its drift measured: how far durations move before they are rounded. Of durations that lie anywhere between two
-whole numbers, a drift of 0.001 frames changes one in a thousand tokens, so drift says early what counting says late.
-Parts leave by drift for their size until the rest neither changes a count nor is expected to, and pitch and energy
-stay where they are.
+ALBERT runs one layer twelve times, so a part is a weight with every convolution that uses it.
+
+1. Quantize each part alone and measure its drift: how far durations move before they are rounded, mean per token. Of
+   durations that lie anywhere between two whole numbers, a drift of 0.001 frames changes one in a thousand tokens, so
+   drift says early what counting says late.
+2. Start from all parts.
+3. Remove the part with the most drift for its size until the rest is not expected to change more tokens than
+   `DRIFT`, and holds all floors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import onnx
 
+from quantize.durations import DRIFT
 from quantize.text_quality import TextQuality
-
-EXPECTED: Final = 0.5  # tokens that may be expected to change among those that will judge
 
 
 @dataclass(frozen=True)
@@ -75,28 +77,27 @@ class Choice:
                 "drift_frames": float(f"{self.alone[part.name].drift:.3g}"),
                 "worst_drift_frames": float(f"{self.alone[part.name].worst:.3g}"),
                 "f0_cents": float(f"{self.alone[part.name].f0_cents:.3g}"),
-                "sentences_changed": self.alone[part.name].changed,
+                "tokens_changed": self.alone[part.name].durations.changed,
                 "decision": "quantized" if part in self.quantized else "float",
-                "reason": "changes no count" if part in self.quantized else "moves durations most for its size",
+                "reason": "moves durations least" if part in self.quantized else "moves durations most for its size",
             }
             for part in reversed(self.order)
         }
 
 
-def choose_parts(parts: tuple[Part, ...], listen: Try, judged_tokens: int) -> Choice:
+def choose_parts(parts: tuple[Part, ...], listen: Try) -> Choice:
     """The parts to quantize.
 
     Args:
         listen: quantizes exactly the parts it is given; on sentences other than those that judge.
-        judged_tokens: of the sentences that will judge.
     """
     alone = {part.name: listen((part,)) for part in parts}
     order = tuple(sorted(parts, key=lambda part: -alone[part.name].drift / part.weights))
     choice = Choice(parts, alone, order)
     while choice.quantized:
-        if sum(alone[part.name].drift ** 2 for part in choice.quantized) ** 0.5 * judged_tokens <= EXPECTED:
+        if sum(alone[part.name].drift ** 2 for part in choice.quantized) ** 0.5 <= DRIFT:
             whole = listen(choice.quantized)
-            if not whole.failures() and whole.drift * judged_tokens <= EXPECTED:
+            if not whole.failures() and whole.drift <= DRIFT:
                 break
         choice = choice.without_next()
     return choice

@@ -1,4 +1,4 @@
-"""How parts of `bert` become integers: scales of channels, ranges behind them, weights rounded between them."""
+"""How parts of `bert` become integers: ranges of what they read and write, weights rounded so that errors cancel."""
 
 from __future__ import annotations
 
@@ -13,26 +13,23 @@ from quantize.albert import Part
 from quantize.moments import Moments
 from quantize.prepare import METHOD, round_weights
 from quantize.qdq import Plan
-from quantize.scale_channels import Scaled, channel_scales, scale_channels
 
 
 def plan_bert(
     model: onnx.ModelProto, parts: Sequence[Part], seen: Mapping[str, Channels], bits: int, moments: Moments
-) -> tuple[Plan | None, dict[str, Scaled]]:
-    """How `parts` become integers, or None for no part, and the scales of what they read and write."""
+) -> Plan | None:
+    """How `parts` become integers, or None for no part.
+
+    Args:
+        seen: calibration's statistics of what they read and write.
+        bits: of activations; 16 have room for a quiet channel beside a loud one.
+        moments: of what the weights are multiplied with.
+    """
     if not parts:
-        return None, {}
-    scales = channel_scales(model, parts, seen, bits)
-    scaled = scale_channels(model, scales)
+        return None
     nodes = tuple(conv for part in parts for conv in part.convs)
-    after = {node.name: node for node in scaled.graph.node}
-    ranges, follow = {}, {}
-    for node in model.graph.node:
-        if node.name in nodes:
-            read, written = seen[node.input[0]], seen[node.output[0]]
-            factors = scales.get(node.name, Scaled(np.ones(len(read.low)), np.ones(len(written.low))))
-            value = after[node.name].input[0]
-            follow[value] = factors.read
-            ranges[value] = choose(read.histogram(factors.read, 0 * factors.read), METHOD, bits)
-            ranges[node.output[0]] = choose(written.histogram(factors.written, 0 * factors.written), METHOD, bits)
-    return Plan(nodes, ranges, bits, round_weights(scaled, nodes, ranges, bits, moments, follow)), scales
+    convs = [node for node in model.graph.node if node.name in nodes]
+    values = dict.fromkeys(value for conv in convs for value in (conv.input[0], conv.output[0]))
+    ranges = {value: choose(seen[value].histogram(), METHOD, bits) for value in values}
+    as_seen = {conv.input[0]: np.ones(len(seen[conv.input[0]].low)) for conv in convs}
+    return Plan(nodes, ranges, bits, round_weights(model, nodes, ranges, bits, moments, as_seen))

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import onnx
 from onnx import TensorProto
 
+from export_onnx.contracts import BUCKETS
 from quantize.compact import LOW
+
+ARCHITECTURE: Final = "kokoro-82m"
+
+# MB of three buckets' models and the voices, at Kokoro-82M's architecture. A goal that is missed is reported.
+GOALS_MB: Final = {"nnapi": 110.0, "qnn": 110.0, "cpu": 100.0}
 
 FORMS: Final = {
     TensorProto.FLOAT: "float32",
@@ -54,6 +61,25 @@ def _form(tensor: onnx.TensorProto, packed: Mapping[str, str]) -> str:
         if (name := tensor.name.removesuffix(end)) in packed and name != tensor.name:
             return packed[name]
     return FORMS.get(tensor.data_type, TensorProto.DataType.Name(tensor.data_type).lower())
+
+
+def size_goal(target: str, megabytes: float, source: Path, buckets: int) -> dict[str, Any] | None:
+    """The goal beside what was measured; None where there is none: other weights, fewer buckets.
+
+    Args:
+        megabytes: of the target's folder of models.
+        source: the export step's folder, with the weights' config and the voices that ship.
+        buckets: how many are in the folder.
+    """
+    from export_onnx.architecture import load_architecture  # slow to import
+
+    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    meant = load_architecture(ARCHITECTURE)
+    if buckets < len(BUCKETS) or any(config.get(key) != value for key, value in meant.items() if key != "vocab"):
+        return None
+    voices = sum(file.stat().st_size for file in (source / "voices").glob("*.npy")) / 1e6
+    total = round(megabytes + voices, 1)
+    return {"goal": GOALS_MB[target], "with_voices": total, "met": total <= GOALS_MB[target]}
 
 
 def totals(table: Mapping[str, Mapping[str, float]]) -> dict[str, float]:

@@ -1,8 +1,8 @@
 """In how many bits the CPU stages' weights are stored: the fewest whose gates hold.
 
 Weights that reach a token's count are told from the others by the graph: everything behind `frames_per_token`. A count
-is a rounded sum, so 8 bits move some; what only colours the sound is held to floors instead. Every part is tried
-alone, on sentences other than those that judge the whole.
+is a rounded sum, so it is held to the rule of `durations.py`, and what only colours the sound to floors. Every part is
+tried alone, on sentences other than those that judge the whole.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import onnx
 
-from quantize.albert import EXPECTED
 from quantize.compact import Bits, large_weights
+from quantize.durations import DRIFT
 from quantize.text_quality import TextQuality
 
 LADDER: Final[tuple[Bits, ...]] = (8, 10, 12, 16)
@@ -91,19 +91,18 @@ def stores_of(graphs: Mapping[str, onnx.ModelProto]) -> tuple[Store, ...]:
     return tuple(result)
 
 
-def choose_bits(store: Store, listen: Callable[[Bits], TextQuality], judged_tokens: int) -> Stored:
+def choose_bits(store: Store, listen: Callable[[Bits], TextQuality]) -> Stored:
     """The lowest step of the ladder that holds.
 
     Args:
         listen: stores in that many bits, on sentences other than those that judge.
-        judged_tokens: of the sentences that will judge.
     """
     tried: dict[Bits, str] = {}
     for bits in LADDER:
         quality = listen(bits)
         failures = list(quality.failures())
-        if quality.drift * judged_tokens > EXPECTED:
-            failures.append(f"durations drift by {quality.drift:.2g} frames: too far for {judged_tokens} tokens")
+        if quality.drift > DRIFT:
+            failures.append(f"durations drift by {quality.drift:.2g} frames, of {DRIFT:.2g}")
         tried[bits] = "; ".join(failures) or _held(store, quality)
         if not failures:
             return Stored(store, bits, tried)
@@ -112,7 +111,8 @@ def choose_bits(store: Store, listen: Callable[[Bits], TextQuality], judged_toke
 
 def _held(store: Store, quality: TextQuality) -> str:
     if store.counts:
-        return f"no count of {quality.utterances} sentences changes; drift {quality.drift:.2g} frames"
+        changed, tokens = quality.durations.changed, quality.durations.tokens
+        return f"{changed} of {tokens} tokens change; drift {quality.drift:.2g} frames"
     if store.stage == "style":
         return f"gains and shifts at {quality.style_db:.1f} dB"
     if store.stage == "prosody":

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from export_onnx.contracts import NPU_STAGES, Stage
 from export_onnx.errors import PackageError
 from export_onnx.provenance import read_report, sha256
+from quantize.recipes import recipe
 
 REPORT_FOLDER = Path("android_test", "coverage")
 
@@ -56,8 +57,10 @@ def read_coverage(build: Path, target: str, models: Path, buckets: Sequence[str]
 
 
 def processor(stage: Stage, target: str, coverage: dict[str, Any] | None) -> Literal["npu", "cpu"]:
-    """Where a stage runs: as its contract says, but on the CPU where its coverage was tried and not proven."""
-    if target == "cpu" or stage.runs_on == "cpu":
+    """Where a stage runs: as its contract says, but on the CPU where the target's recipe has it there, or where its
+    coverage was tried and not proven.
+    """
+    if target == "cpu" or stage.runs_on == "cpu" or stage.name in recipe(target).compact:
         return "cpu"
     if coverage is None or stage.name not in coverage["proven"]:
         return stage.runs_on
