@@ -104,7 +104,7 @@ lint: $(READY)
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 test: lint
-	$(PYTHON) -m pytest -m 'not full_size'
+	$(PYTHON) -m pytest -m 'not full_size and not real_weights'
 full-size: $(READY)
 	$(PYTHON) -m pytest -m full_size
 compile-table: $(READY)

@@ -1,4 +1,4 @@
-"""What `make export-int8` and `make speak` wrote: three packages that load, and a WAV that holds sound."""
+"""What `make export-int8` and `make speak` wrote: packages that load, and a WAV that holds sound."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from export_onnx.geometry import SAMPLE_RATE
 from selector.package import Package
 
 
-def main(dist: Path, wav: Path) -> None:
+def main(dist: Path, wav: Path, weights: str, targets: list[str]) -> None:
     """Exits with an assertion that says what is missing."""
-    for target in ("nnapi", "qnn", "cpu"):
-        (folder,) = [p for p in dist.glob(f"kokoro-npu-demo-*-{target}") if p.is_dir()]
+    for target in targets:
+        (folder,) = [p for p in dist.glob(f"kokoro-npu-{weights}-*-{target}") if p.is_dir()]
         package = Package.open(folder)
         assert "report.html" in package.manifest.files
         print(f"{folder.name}: {len(package.manifest.files)} files, every hash right")
@@ -28,4 +28,4 @@ def main(dist: Path, wav: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4:])

@@ -88,7 +88,8 @@ def write(folder: Path, collected: Mapping[str, Mapping[str, ChannelStatistics]]
         table[stage] = {}
         for name, seen in tensors.items():
             for field in _FIELDS:
-                arrays[f"{stage}|{name}|{field}"] = np.asarray(getattr(seen, field))
+                array = np.asarray(getattr(seen, field))
+                arrays[f"{stage}|{name}|{field}"] = array.astype(np.int32) if field == "counts" else array
             whole = _channels(arrays, stage, name).histogram()
             row: dict[str, Any] = {"raw": [_short(whole.low), _short(whole.high)]}
             for bits in (8, 16):
@@ -96,7 +97,7 @@ def write(folder: Path, collected: Mapping[str, Mapping[str, ChannelStatistics]]
                 row[f"chosen_u{bits}"] = [_short(chosen.low), _short(chosen.high)]
             table[stage][name] = {**row, "method": method, "channels": seen.channels, "samples": samples}
     (folder / RANGES).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-    np.savez_compressed(folder / HISTOGRAMS, allow_pickle=False, **arrays)
+    np.savez(folder / HISTOGRAMS, allow_pickle=False, **arrays)  # compressing takes longer than reading ever saves
 
 
 def read(folder: Path) -> Statistics:

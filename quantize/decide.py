@@ -31,6 +31,7 @@ PLOT: Final = "blocklist.svg"
 ALONE_SENTENCES: Final = 3  # each convolution alone is heard on so many
 CURED: Final = 8  # of the most harmful convolutions, single channels are tried in float
 CHANNELS: Final = 4  # so many
+MANY: Final = 16  # times as many channels must there be, or leaving the convolution out is as good
 CURE: Final = 0.5  # of the harm may remain, or it is no cure
 
 
@@ -86,7 +87,8 @@ def searched_blocklist(
             alone[name] = summarize(listen_alone(name, ())).mean
         floats: dict[str, tuple[int, ...]] = {}
         widest = widest_channels(model, seen, prepared)
-        for name in sorted((n for n in names if n not in NEVER), key=lambda n: -harm(alone, n, NEVER))[:CURED]:
+        curable = (n for n in widest if n not in NEVER)
+        for name in sorted(curable, key=lambda n: -harm(alone, n, NEVER))[:CURED]:
             advance(f"{name}, {len(widest[name])} channels in float")
             cured = {**alone, name: summarize(listen_alone(name, widest[name])).mean}
             if harm(cured, name, NEVER) < CURE * harm(alone, name, NEVER):
@@ -104,11 +106,12 @@ def searched_blocklist(
 def widest_channels(
     model: onnx.ModelProto, seen: Mapping[str, Channels], prepared: Prepared
 ) -> dict[str, tuple[int, ...]]:
-    """Convolution -> its output channels of the widest range, before anything was rescaled."""
+    """Convolution -> its output channels of the widest range before rescaling, where they are a few of many."""
     outputs = {node.name: node.output[0] for node in model.graph.node if node.name in prepared.plan.nodes}
     return {
         name: tuple(int(channel) for channel in np.argsort(-seen[value].peak(), kind="stable")[:CHANNELS])
         for name, value in outputs.items()
+        if len(seen[value].low) >= MANY * CHANNELS
     }
 
 

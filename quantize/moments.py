@@ -25,7 +25,7 @@ from export_onnx.storage import load
 
 Moments = Mapping[str, tuple[NDArray[np.float32], ...]]  # weight -> E[x x'] of each equal part of its rows
 
-WINDOWS: Final = 1024  # of one sentence, for one weight
+WINDOWS: Final = 512  # of one sentence, for one weight
 
 
 @dataclass(frozen=True)

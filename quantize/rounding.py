@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dtrtri
 
 Matrix = NDArray[np.float64]
 
@@ -51,9 +52,15 @@ def round_rows(rows: Matrix, steps: Matrix, limit: int, moments: Matrix | None =
 
 
 def _factor(moments: Matrix) -> Matrix:
-    """The upper Cholesky factor U of the inverse, U'U = inv(moments + damping)."""
+    """The upper Cholesky factor U of the inverse, U'U = inv(moments + damping).
+
+    In reverse order of rows and columns a lower factor becomes an upper one, RR' = moments + damping; U is R's inverse.
+    """
     damped = moments + np.eye(len(moments)) * max(DAMPING * float(np.diag(moments).mean()), 1e-30)
-    return np.linalg.cholesky(np.linalg.inv(damped)).T
+    upper = np.linalg.cholesky(damped[::-1, ::-1])[::-1, ::-1]
+    inverse, failed = dtrtri(np.asfortranarray(upper))
+    assert not failed, "damped moments are positive definite"
+    return np.asarray(inverse)
 
 
 def output_error(error: Matrix, moments: Matrix) -> float:
