@@ -24,7 +24,7 @@ def coverage_floor(texts: int) -> float:
     """The coverage that a voice must reach on so many held-out texts.
 
     Of n texts, a table that covers 99 % misses a binomial number. The floor allows the least k of which more than k
-    misses come with a chance below `FALSE_ALARM`: n = 128 allows 4, so 96.9 %; n = 16 allows 2, so 87.5 %. The speeds of
+    misses come with a chance below `FALSE_ALARM`: n = 128 allows 4, so 96.9 %; n = 16 allows 2, so 87.5 %. Speeds of
     a text count as one draw, for they are missed together. A table that covers 99.4 %, at which the margin aims
     (`curve.py`), is refused with a chance of 1 in 700 at n = 128; one of 99.8 % with 7 in a million.
     """
