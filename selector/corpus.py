@@ -123,5 +123,5 @@ def fit(
 def texts_per_voice(voices: int) -> tuple[int, int]:
     """Fitted and held-out texts per voice: fewer each where there are many voices."""
     runs_each = RUNS // max(1, voices)
-    fitted = min(max(runs_each // 3, FITTED_TEXTS[0]), FITTED_TEXTS[-1])
+    fitted = min(max(runs_each * 3 // 7, FITTED_TEXTS[0]), FITTED_TEXTS[-1])
     return fitted, min(max(runs_each - fitted, HELD_OUT_TEXTS[0]), HELD_OUT_TEXTS[-1])

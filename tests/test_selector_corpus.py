@@ -59,5 +59,5 @@ def test_runs_have_all_lengths_and_end_with_a_word():
 
 def test_many_voices_get_fewer_texts_each():
     assert texts_per_voice(1) == texts_per_voice(5) == (96, 128)
-    assert texts_per_voice(10) == (40, 72)
+    assert texts_per_voice(10) == (48, 64)
     assert texts_per_voice(54) == (40, 16)
