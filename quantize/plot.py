@@ -1,7 +1,8 @@
 """A block-list as a picture: how far single convolutions move the sound, and the measured trade-off. Plain SVG.
 
 The bars are log-mel distances with nothing but that convolution in integers. A vocoder has 77 convolutions, so the
-picture shows those that matter: every one that stays in float, and those in integers that are heard most.
+picture shows those that matter: every one that stays in float, whole or in single channels, and those in integers that
+are heard most.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ MOST: Final = 20  # rows; more only where more stay in float
 ROW: Final = 18  # pixels
 LEFT: Final = 190
 WIDTH: Final = 300
-KEPT, LEFT_OUT, INK = "#2a6f97", "#c0392b", "#222222"
+KEPT, PARTED, LEFT_OUT, INK = "#2a6f97", "#d08c2e", "#c0392b", "#222222"
 
 Row = Mapping[str, Any]  # of `blocklist.json`
 
@@ -25,14 +26,23 @@ def heard_most(convolutions: Mapping[str, Row], most: int = MOST) -> dict[str, R
     """The convolutions that a reader wants to see, in the order of their harm.
 
     Args:
-        convolutions: as in `blocklist.json`: name -> decision, reason and, where it was listened to alone, mel_db.
+        convolutions: as in `blocklist.json`: name -> decision, float_channels, reason and, where it was listened to
+            alone, mel_db.
         most: how many, unless more stay in float.
     """
     order = sorted(convolutions, key=lambda name: (-(convolutions[name].get("mel_db") or 0.0), name))
-    out = [name for name in order if convolutions[name]["decision"] == "float"]
+    out = [name for name in order if in_float(convolutions[name])]
     kept = [name for name in order if name not in out and convolutions[name].get("mel_db") is not None]
     shown = {*out, *kept[: max(0, most - len(out))]}
     return {name: convolutions[name] for name in order if name in shown}
+
+
+def in_float(row: Row) -> str:
+    """What of a convolution stays in float, in words; empty where nothing does."""
+    if row["decision"] == "float":
+        return "whole"
+    channels = len(row.get("float_channels", ()))
+    return f"{channels} channel{'s' if channels > 1 else ''}" if channels else ""
 
 
 def module(conv: str) -> str:
@@ -57,19 +67,22 @@ def draw(title: str, convolutions: Mapping[str, Row], curve: Sequence[Mapping[st
     base = top + ROW * len(shown)
     parts = [_text(12, 22, title, 14)]
     for i, (name, row) in enumerate(shown.items()):
-        y, colour = top + i * ROW, LEFT_OUT if row["decision"] == "float" else KEPT
+        y, out = top + i * ROW, in_float(row)
+        colour = {"whole": LEFT_OUT, "": KEPT}.get(out, PARTED)
         heard = row.get("mel_db")
         width = max(1, round(WIDTH * min(1.0, (heard or 0.0) / full)))
         parts.append(_text(12, y + 12, module(name), 11))
         parts.append(f'<rect x="{LEFT}" y="{y + 2}" width="{width}" height="{ROW - 5}" fill="{colour}"/>')
-        parts.append(_text(LEFT + width + 6, y + 12, "not measured" if heard is None else f"{heard:.2f} dB", 10))
+        said = "not measured" if heard is None else f"{heard:.2f} dB"
+        said += f", {out} in float" if colour == PARTED else ""
+        parts.append(_text(LEFT + width + 6, y + 12, said, 10))
     left = len(convolutions) - len(shown)
     rest = f"; {left} more in integers" if left else ""
     parts.append(_text(12, base + 24, f"log-mel distance, alone in integers; red stays in float{rest}", 11))
     for i, point in enumerate(curve):
         parts.append(_text(12, base + 46 + i * ROW, _point(point), 11))
     height = base + 56 + ROW * len(curve)
-    size = f'width="{LEFT + WIDTH + 90}" height="{height}"'
+    size = f'width="{LEFT + WIDTH + 150}" height="{height}"'
     head = f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="sans-serif">'
     return "\n".join([head, '<rect width="100%" height="100%" fill="white"/>', *parts, "</svg>", ""])
 

@@ -21,6 +21,7 @@ from calibrate.speech import read_samples
 from export_onnx.errors import ContractError, PackageError
 from export_onnx.geometry import SAMPLE_RATE
 from quantize.plot import LEFT_OUT, MOST, draw, heard_most
+from quantize.plot import PARTED as COLOUR_PARTED
 from selector import corpus, release
 from selector.package import Package
 from selector.page.goals import goal_of
@@ -36,6 +37,7 @@ from tests.page_build import (
     EVERY_LEVEL,
     HELD_OUT,
     KEPT,
+    PARTED,
     QUALITY,
     UNHEARD,
     cover,
@@ -83,6 +85,7 @@ def test_it_says_what_the_reports_say(html: str) -> None:
     ):
         assert said in text, said
     assert text.count("PESQ 4.52, worst 4.39") == len(TARGETS)
+    assert text.count("With the voices 109.9 MB; at most 110 MB: reached.") == len(TARGETS)
     assert "Missed" not in text
     assert "not measured" not in text
     seconds = " ".join(f"{bucket.seconds:g}" for bucket in BUCKETS)
@@ -145,19 +148,21 @@ def test_it_says_where_weights_came_from_and_that_they_were_rounded(tmp_path: Pa
 def test_the_block_list_shows_what_is_heard_most_and_all_that_is_in_float(html: str) -> None:
     section = html[html.index('id="blocklist"') : html.index('id="ranges"')]
     first = section[: section.rindex("<h3>")]
-    bars = re.findall(r'<span>([^<]*)</span><i class="(float)?" style="width:([\d.]+)%" title="[^"]*"></i>', first)
+    bars = re.findall(r'<span>([^<]*)</span><i class="(\w*)" style="width:([\d.]+)%" title="[^"]*"></i>', first)
     names = [name for name, _, _ in bars]
-    kept = [f"resblocks.{i}/convs1.0" for i in range(KEPT - 1, KEPT - MOST + 1, -1)]
-    assert names == ["conv_post", *kept, "ups.1/conv"]
-    assert {name for name, out, _ in bars if out} == {"conv_post", "ups.1/conv"}
+    kept = [f"resblocks.{i}/convs1.0" for i in range(KEPT - 1, KEPT - MOST + 2, -1)]
+    parted = f"resblocks.{PARTED}/convs1.0"
+    assert names == ["conv_post", *kept, parted, "ups.1/conv"]
+    out = {name: kind for name, kind, _ in bars if kind}
+    assert out == {"conv_post": "float", parted: "parted", "ups.1/conv": "float"}
     widths = {name: float(width) for name, _, width in bars}
     assert widths["conv_post"] == widths[kept[0]] == 100, "what is never in integers leaves the others their length"
-    assert widths[kept[-1]] == pytest.approx(100 * 0.12 / 0.29, abs=0.1)
+    assert widths[kept[-1]] == pytest.approx(100 * 0.13 / 0.29, abs=0.1)
     text = words(first)
     assert f"2 of {KEPT + 2} convolutions stay in float; {KEPT + 2 - MOST} in integers are not shown." in text
     assert 'title="the whole meets the goal; PESQ 4.60"></i><span>0.29 dB</span>' in first
-    for said in ("conv_post : a veil of noise.", "ups.1/conv : most harm for its price."):
-        assert said in text, said
+    for said in ("conv_post : a veil of noise.", "ups.1/conv : most harm for its price.", f"{parted} , 2 channels: "):
+        assert said in text.replace("</b>", ""), said
     assert rows(html, "blocklist")[1:3] == [
         "99.6 % 1 4.31 / 4.18 1.21 / 1.51 17.4 / 14.9 conv_post",
         "95.4 % 2 4.51 / 4.38 0.92 / 1.22 20.1 / 17.6 ups.1/conv",
@@ -170,6 +175,8 @@ def test_its_picture_shows_the_same() -> None:
     assert picture == draw("nnapi: searched", BLOCKLIST["convolutions"], BLOCKLIST["curve"])
     assert picture.count("<rect") == 1 + MOST
     assert picture.count(LEFT_OUT) == 2
+    assert picture.count(COLOUR_PARTED) == 1
+    assert ">0.01 dB, 2 channels in float<" in picture
     assert f"; {KEPT + 2 - MOST} more in integers<" in picture
     assert "95.4% of the multiply-adds in integers, 2 in float: PESQ 4.51 (worst 4.38), log-mel 0.92 dB" in picture
     silent = {"mel_db": None, "decision": "quantized", "reason": "not on the committed list"}

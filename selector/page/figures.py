@@ -52,11 +52,15 @@ def figures_of(facts: Facts) -> dict[str, Any]:
 
 def _target(target: Target) -> dict[str, Any]:
     convolutions = target.blocklist["convolutions"].values()
+    left_out = [row["decision"] == "float" for row in convolutions]
+    parted = [len(row["float_channels"]) for row in convolutions if row["decision"] != "float"]
     return {
         "quality": target.report["quality"],
         "convolution_share": target.report["convolution_share"],
-        "convolutions_in_float": [sum(row["decision"] == "float" for row in convolutions), len(convolutions)],
+        "convolutions_in_float": [sum(left_out), len(left_out)],
+        "channels_in_float": sum(parted),
         "bytes": sum(target.sizes.values()),
+        "size_goal": target.report["size_goal"],
         "coverage": target.coverage and {k: v for k, v in target.coverage.items() if k != "versions"},
     }
 

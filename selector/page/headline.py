@@ -83,15 +83,18 @@ def _size(figures: Mapping[str, Any]) -> Iterable[Sequence[str]]:
         "convolutions in float",
         "tokens whose frames change",
         f"models of {buckets} bucket{'s' if buckets > 1 else ''}",
+        "with voices",
     )
     for name, target in figures["targets"].items():
-        durations = target["quality"]["durations"]
+        channels = target["channels_in_float"]
+        durations, out, size = target["quality"]["durations"], target["convolutions_in_float"], target["size_goal"]
         yield (
             f"`{name}`",
             f"{100 * target['convolution_share']:.1f} %",
-            "{} of {}".format(*target["convolutions_in_float"]),
+            f"{out[0]} of {out[1]}" + (f" and {channels} channels of others" if channels else ""),
             f"{durations['tokens_changed']} of {durations['tokens']}",
             f"{target['bytes'] / 1e6:.1f} MB",
+            size_in_words(size) if size else "–",
         )
 
 
@@ -118,6 +121,12 @@ def measured_on(figures: Mapping[str, Any]) -> str:
         f"voice{'s' if len(voices) > 1 else ''}, {left_out}, at {quality['bucket']}, with the float run's durations, "
         "pitch and noise. A cell with a slash is the mean and the worst sentence. The vocoder is decoder and generator."
     )
+
+
+def size_in_words(size: Mapping[str, Any]) -> str:
+    """A target's size goal and what was measured."""
+    reached = "reached" if size["met"] else "missed"
+    return f"{size['with_voices']:.1f} MB; at most {size['goal']:g} MB: {reached}"
 
 
 def goals(figures: Mapping[str, Any]) -> str:

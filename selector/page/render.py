@@ -9,13 +9,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from export_onnx.contracts import STAGES
-from quantize.plot import heard_most, longest_bar, module
+from quantize.plot import heard_most, in_float, longest_bar, module
 from quantize.recipes import recipe
 from selector.page import pictures
 from selector.page.drawings import draw_ranges, draw_stages
 from selector.page.facts import Facts, Target
 from selector.page.goals import goal_of
-from selector.page.headline import PUBLISHED, both, missed, voices_of
+from selector.page.headline import PUBLISHED, both, missed, size_in_words, voices_of
 from selector.page.listen import Heard
 
 TEMPLATE: Final = "page.html.j2"
@@ -37,7 +37,7 @@ def render(facts: Facts, heard: Sequence[Heard], here: bool) -> str:
         lstrip_blocks=True,
     )
     environment.globals.update(len=len, min=min, max=max)
-    environment.filters |= {"told": told, "both": both, "module": module}
+    environment.filters |= {"told": told, "both": both, "module": module, "in_float": in_float}
     environment.filters["signed"] = lambda value: f"{round(value, 2) + 0.0:+.2f}"
     return environment.get_template(TEMPLATE).render(
         facts=facts,
@@ -115,6 +115,7 @@ def _target(target: Target) -> dict[str, Any]:
         "groups": _groups(quality),
         "goal": goal_of(target.name),
         "missed": missed(quality),
+        "size": size_in_words(size) if (size := target.report.get("size_goal")) else "",
         "convolutions": convolutions,
         "heard_most": shown,
         "longest_bar": longest_bar(shown),
