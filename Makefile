@@ -58,7 +58,7 @@ export_onnx: $(READY)
 calibrate: export_onnx
 	$(PYTHON) -m calibrate --build $(BUILD) $(if $(BUCKETS),--bucket $(firstword $(BUCKETS)))
 quantize: calibrate
-	$(PYTHON) -m quantize --targets $(TARGETS) $(ONLY) --build $(BUILD)
+	$(PYTHON) -m quantize --targets $(TARGETS) $(ONLY) --build $(BUILD) $(if $(filter readme,$(MAKECMDGOALS)),--compare)
 coverage: quantize
 ifneq ($(NPU),)
 	$(PYTHON) -m android_test coverage $(NPU:%=$(BUILD)/quantize/%) $(ONLY) --float $(BUILD)/export_onnx --build $(BUILD) --require rules --weights-from-memory

@@ -16,7 +16,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
-from calibrate.voices import make_up, split_voices
+from calibrate.voices import FURTHER, make_up, split_voices
 from export_onnx.errors import TextError
 
 DEFAULT: Final = "the repository's sentences"
@@ -84,7 +84,7 @@ def make_split(corpus: str | None, voices: Sequence[str], calibration: int, sear
     return Split(
         corpus or DEFAULT,
         speak(known, (*heard, *make_up(heard)), 1_000),
-        speak(_evenly(others, search), (*heard, *make_up(heard, SEARCH_VOICES, seed=1)), 5_000),
+        speak(_evenly(others, search), (*heard, *make_up(heard, SEARCH_VOICES, 1, FURTHER)), 5_000),
         speak(_evenly(test, held_out), [name for names in judged_by for name in names], 9_000),
         unheard,
     )

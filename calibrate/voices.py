@@ -1,9 +1,8 @@
 """Who speaks: voices that are heard in calibration, voices that are held out, and voices that nobody recorded.
 
 A voice pack is a table of style vectors, so a sum of packs is a voice, too. Ranges and second moments of a few
-recorded voices alone do not hold for an unheard one: on Kokoro-82M three quarters of the 8-bit error that an unheard
-voice had on top went away when a dozen made-up voices joined the calibration. Made-up voices are drawn from the heard
-voices only; a held-out voice is in none of them.
+recorded voices alone do not hold for an unheard one, so a dozen made-up voices join the calibration. They are drawn
+from the heard voices only; a held-out voice is in none of them.
 
 A made-up voice is written as its formula, `af_bella:1.8+am_adam:-0.8`, which is also its name in every report.
 """
@@ -21,43 +20,46 @@ from numpy.typing import NDArray
 from export_onnx.errors import WeightsError
 
 HELD_OUT_SHARE: Final = 0.4  # of the voices at most; the rest must still span what calibration is to cover
-BEYOND: Final = 0.8  # how far an extrapolation goes past a voice, in distances between two voices
+# How far an extrapolation goes past a voice, in distances between two voices: calibration's, and further out those by
+# which choices are made, because what is chosen must hold for voices that calibration does not reach.
+BEYOND: Final = 0.8
+FURTHER: Final = 1.2
 MADE_UP: Final = 12
 _TERM: Final = re.compile(r"(?P<voice>[^:+]+):(?P<weight>-?\d+(?:\.\d+)?)")
 
 
 def split_voices(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Heard voices, and voices that are held out: the last one by name of each language and sex.
+    """Heard voices, and voices that are held out: the last one by name of each language and sex that has two or more.
 
-    Kokoro's names begin with a letter for the language and one for the sex, `af_bella`. The smallest groups come
-    first, because their held-out voice is the least like any heard one; no more than two fifths are held out.
+    Kokoro's names begin with a letter for the language and one for the sex, `af_bella`. The only voice of its kind is
+    heard: nothing else would tell calibration of it, and it ships. The smallest groups come first, because their
+    held-out voice is the least like any heard one; no more than two fifths of all voices are held out.
     """
-    ordered = sorted(names)
-    if len(ordered) < 2:
-        return tuple(ordered), ()
-    groups: dict[str, list[str]] = {}
+    ordered, groups = sorted(names), dict[str, list[str]]()
     for name in ordered:
         groups.setdefault(name[:2], []).append(name)
-    last = [members[-1] for members in sorted(groups.values(), key=lambda members: (len(members), members[0]))]
-    held = sorted(last[: max(1, int(HELD_OUT_SHARE * len(ordered)))])
+    several = sorted((g for g in groups.values() if len(g) > 1), key=lambda members: (len(members), members[0]))
+    held = sorted(members[-1] for members in several[: max(1, int(HELD_OUT_SHARE * len(ordered)))])
     return tuple(name for name in ordered if name not in held), tuple(held)
 
 
-def make_up(heard: Sequence[str], number: int = MADE_UP, seed: int = 0) -> tuple[str, ...]:
+def make_up(heard: Sequence[str], number: int = MADE_UP, seed: int = 0, beyond: float = BEYOND) -> tuple[str, ...]:
     """Formulas of voices that nobody recorded: extrapolations, mirror images and blends of heard voices, in turn.
 
     Args:
         heard: at least two, or there is nothing to make a voice from and the result is empty.
         number: how many; fewer where few voices allow fewer different ones.
         seed: other seeds give other voices.
+        beyond: see `BEYOND`.
     """
     draws, made = np.random.default_rng(seed), dict[str, None]()
     for attempt in range(8 * number * (len(heard) > 1)):
-        a, b, c = (heard[i] for i in (*draws.permutation(len(heard)), 0)[:3])
+        a, b, *others = (heard[i] for i in draws.permutation(len(heard)))
+        opposite = (b, *others[:1])
         share = round(float(draws.uniform(0.25, 0.75)), 2)
         kinds = (
-            {a: 1 + BEYOND, b: -BEYOND},  # past a, away from b
-            {a: -1.0, b: 1.0, c: 1.0} if len({a, b, c}) == 3 else {a: -BEYOND, b: 1 + BEYOND},  # a mirrored
+            {a: 1 + beyond, b: -beyond},  # past a, away from b
+            {a: 0.5 - beyond, **dict.fromkeys(opposite, (0.5 + beyond) / len(opposite))},  # a, mirrored
             {a: share, b: round(1 - share, 2)},
         )
         made[formula(kinds[attempt % len(kinds)])] = None

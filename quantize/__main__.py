@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from export_onnx import console
 from export_onnx.contracts import BUCKETS, HALVES, QUANTIZED, STAGES, VOCODER
@@ -34,6 +34,8 @@ from quantize.recipes import RECIPES, Recipe, recipe
 from quantize.sizes import megabytes_by_stage, size_goal
 from quantize.text_stages import TextSide, choose_text_side
 
+COMPARED: Final = "nnapi"  # the target that the ordinary ways to 8 bits stand beside
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Decides, quantizes, listens, reports; one folder a target."""
@@ -53,11 +55,11 @@ def main(arguments: list[str] | None = None) -> int:
             target=target,
             stages=options.stages,
             search=options.search,
-            compare=options.compare,
             code=code_digest("quantize"),
             versions=versions(),
         )
-        if is_up_to_date(folder, wanted):
+        compare = options.compare and target == COMPARED
+        if is_up_to_date(folder, wanted) and not (compare and "comparison" not in completed(folder, "quantize")):
             console.say(f"{folder} is up to date")
             continue
         inputs = inputs or gather(source, calibrated, exported["weights"], ranged["split"], buckets)
@@ -66,7 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
         start(folder)
         report = Report(folder, wanted, {"target": target, "weights": exported["weights"], "because": chosen.because})
         report.facts |= {"stages": options.stages, "buckets": [bucket.name for bucket in buckets]}
-        facts = make_target(inputs, chosen, folder, options.stages, options.search, options.compare)
+        facts = make_target(inputs, chosen, folder, options.stages, options.search, compare)
         whole = report.write(facts)
         say_result(chosen, whole)
         if not options.search and not has_own_list(exported["weights"]["name"]):
@@ -185,7 +187,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_names("--buckets", [f"{bucket.seconds:g}" for bucket in BUCKETS], "seconds")
     parser.add_names("--stages", QUANTIZED, "the rest stays float, and `selector` refuses the folder")
     parser.add_argument("--search", action="store_true", help="search a block-list instead of the committed one")
-    parser.add_argument("--compare", action="store_true", help="measure the ordinary ways beside ours")
+    parser.add_argument("--compare", action="store_true", help=f"measure the ordinary ways to 8 bits beside {COMPARED}")
     return parser.parse_args(arguments)
 
 

@@ -16,7 +16,10 @@ from export_onnx.errors import WeightsError
     [
         (["af_x"], ()),
         (["random_a", "random_b"], ("random_b",)),
-        (["jf_alpha", "jf_gongitsune", "jf_nezumi", "jf_tebukuro", "jm_kumo"], ("jf_tebukuro", "jm_kumo")),
+        (
+            ["jf_alpha", "jf_gongitsune", "jf_nezumi", "jf_tebukuro", "jm_kumo"],
+            ("jf_tebukuro",),
+        ),  # the only voice of its kind is heard
         (["af_a", "af_b", "am_a", "am_b", "bf_a", "bf_b", "bm_a", "bm_b"], ("af_b", "am_b", "bf_b")),
     ],
 )
@@ -58,5 +61,5 @@ def test_a_formula_is_a_sum_of_packs(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["c", "a:0.5+c:0.5", "a:much+b:0.5", "a+b:0.5", ""])
 def test_what_is_no_voice_is_refused(folder: Path, name: str) -> None:
-    with pytest.raises(WeightsError, match="a:0.7"):
+    with pytest.raises(WeightsError, match=r"a:0\.7"):
         read_voice(folder, name)
