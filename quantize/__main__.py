@@ -128,10 +128,12 @@ def make_target(
     whole = check_sound(f"{chosen.name}, {VOCODER.name} {first.name}", scores, STANDARDS[bits].floor)
     for other in inputs.elsewhere:
         check_bucket(f"{chosen.name}, {other.bucket.name}", folder, other, STANDARDS[bits].floor)
-    missed = STANDARDS[bits].goal.missed(whole)
+    groups = judge.by_group(scores)
+    voices = [groups[voice] for voice in {sample.utterance.voice for sample in judge.samples}]
+    missed = STANDARDS[bits].goal.missed(whole, voices)
     facts: dict[str, Any] = {
         "quality": {
-            "groups": {name: group.facts() for name, group in judge.by_group(scores).items()},
+            "groups": {name: group.facts() for name, group in groups.items()},
             "unheard": list(judge.unheard),
             "bucket": first.name,
             "meets_goal": not missed,

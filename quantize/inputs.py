@@ -70,7 +70,7 @@ def gather(
         advance("held-out sentences by several voices")
         readers = make_readers(source, first, split)
         advance("in how many bits weights are stored")
-        stored = choose_storage(source, first, readers, rounders, ("bert", *ON_CPU))
+        stored = choose_storage(source, first, readers, rounders, ON_CPU)
     statistics = store.read(calibrated)
     text = TextInputs(source, first, readers, statistics.get("bert", {}), rounders, stored)
     return Inputs(source, weights, statistics, judge, searcher, elsewhere, text, met, buckets)

@@ -31,13 +31,14 @@ class Recipe:
 
 WEIGHT_BITS: Final = 8  # signed, around zero, one scale an output channel: 4 bits are at 16 dB in published ports
 
-ON_CPU: Final = ("duration", "prosody", "style")  # for every target; source and tail have no weights
+# For every target; source and tail have no weights. `text_stages.py` says why `bert` is among them.
+ON_CPU: Final = ("bert", "duration", "prosody", "style")
 
 RECIPES: Final = (
     Recipe(
         "nnapi",
         8,
-        ("bert", *ON_CPU),  # see `text_stages.py`
+        ON_CPU,
         "NNAPI's quantized units take unsigned 8-bit activations only; whole DQ-Conv-Q units, the rest float",
     ),
     Recipe(
@@ -51,7 +52,7 @@ RECIPES: Final = (
     Recipe(
         "cpu",
         8,
-        ("bert", *ON_CPU, "vocoder"),
+        (*ON_CPU, "vocoder"),
         "u8 x s8 is what VNNI multiplies; a Q behind each convolution, else no fused kernel",
     ),
 )

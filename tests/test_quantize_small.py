@@ -369,6 +369,16 @@ def test_a_goal_is_reported_where_it_is_missed() -> None:
     assert goal.missed(summarize([*worse, *[GOOD] * 3]))[0] == ("PESQ of 4.3 in every sentence", "4.20")
 
 
+def test_16_bits_are_to_reach_their_goal_in_every_voice() -> None:
+    goal, low = STANDARDS[16].goal, dataclasses.replace(GOOD, snr_db=39.0)
+    voices = [summarize([GOOD, GOOD]), summarize([GOOD, low])]  # one sentence below, but no voice
+    assert goal.missed(summarize([GOOD, GOOD, GOOD, low]), voices) == ()
+    poor = summarize([low, low])
+    assert goal.missed(summarize([GOOD, GOOD, low, low]), [voices[0], poor]) == (
+        ("SNR of 40 dB in every voice", "39.0 dB"),
+    )
+
+
 def test_groups_of_voices_are_judged_apart(bench: Bench) -> None:
     scores = [GOOD, dataclasses.replace(GOOD, pesq=2.0)]
     heard = [dataclasses.replace(s.utterance, voice=v) for s, v in zip(bench.judge.samples, "ab", strict=False)]
