@@ -233,6 +233,9 @@ def test_steps_back_go_where_the_defect_is() -> None:
     assert not last.quantized
 
 
+ON_NPU = dataclasses.replace(recipe("qnn"), compact=tuple(stage for stage in ON_CPU if stage != "bert"))
+
+
 def test_the_whole_is_judged_on_other_sentences(small: Small, reader: Reader, tmp_path: Path) -> None:
     collected, used, _ = collect(small.folder, small.bucket, Split("test", tuple(SAID), (), ()), ("bert",))
     store.write(tmp_path, collected, used, "mse")
@@ -247,9 +250,9 @@ def test_the_whole_is_judged_on_other_sentences(small: Small, reader: Reader, tm
     stored = choose_storage(small.folder, small.bucket, readers, rounders, ON_CPU)
     seen = store.read(tmp_path)["bert"]
     inputs = TextInputs(small.folder, small.bucket, readers, seen, rounders, stored)
-    side = choose_text_side(inputs, recipe("qnn"))
+    side = choose_text_side(inputs, ON_NPU)
     assert set(inputs.choices) == {16}
-    again = choose_text_side(inputs, recipe("qnn"))
+    again = choose_text_side(inputs, ON_NPU)
     assert again.choice == side.choice, "made once"
     facts = side.facts()
     assert facts["held_out"]["decision"] == "passed"
@@ -266,7 +269,7 @@ def test_the_whole_is_judged_on_other_sentences(small: Small, reader: Reader, tm
     said = (readers.judge.spoken, readers.judge.voices)
     strict = Readers(readers.search, Planted(small.folder, small.bucket, *said))
     twelve = tuple(dataclasses.replace(one, bits=16 if one.store.counts else 12) for one in stored)
-    raised = choose_text_side(dataclasses.replace(inputs, readers=strict, stored=twelve), recipe("qnn"))
+    raised = choose_text_side(dataclasses.replace(inputs, readers=strict, stored=twelve), ON_NPU)
     assert raised.bert is not None, "its integers hold by themselves"
     assert not [t for t in raised.apply("duration", graph(small, "duration")).graph.initializer if ".low4." in t.name]
     assert raised.facts()["held_out"]["steps_back"]
@@ -278,7 +281,7 @@ def test_the_whole_is_judged_on_other_sentences(small: Small, reader: Reader, tm
             return dataclasses.replace(GOOD, f0_cents=0.1 + len(integers))
 
     deaf = Readers(readers.search, Bert(small.folder, small.bucket, *said))
-    spared = choose_text_side(dataclasses.replace(inputs, readers=deaf), recipe("qnn"))
+    spared = choose_text_side(dataclasses.replace(inputs, readers=deaf), ON_NPU)
     assert spared.bert is None
     assert [one.bits for one in spared.stored] == [one.bits for one in stored]
 
