@@ -36,7 +36,7 @@ help:
 	@echo 'make speak         TEXT="…" [VOICE= SPEED= TARGET=cpu OUT=out.wav]: the package speaks'
 	@echo 'make runner-android NDK=… ORT_ANDROID=…   what runs on a phone; see android_test/runner/README.md'
 	@echo 'make verify-device TARGET=nnapi|qnn|cpu [SERIAL=]: the package on a phone over adb -> a receipt'
-	@echo 'make bench         demo voice and full-size random weights against PyTorch and the usual exports [BENCH="--readme"]'
+	@echo 'make bench         Kokoro-82M and the demo voice against PyTorch and the usual exports [BENCH="--readme"]'
 	@echo 'make test          every quick test, format, lint and types'
 	@echo 'make full-size     the slower tests at the size of Kokoro-82M'
 	@echo 'make compile-table completes android_test/compile_table.md: what the HTP compiler costs'
@@ -93,8 +93,8 @@ runner-linux: $(READY)
 verify-device: $(READY)
 	$(PYTHON) -m android_test verify --target $(TARGET) --dist $(DIST) --serial '$(SERIAL)' --runner '$(RUNNER)' --runs $(RUNS) --build $(BUILD)
 
-# Full-size weights for speed, the demo voice for a trained one; each built with its cpu package first.
-BENCHED := random demo
+# Kokoro-82M and the demo voice, each built with its cpu package first.
+BENCHED := kokoro-82m-int8 demo
 bench: $(READY)
 	$(foreach weights,$(BENCHED),$(MAKE) package WEIGHTS=$(weights) TARGETS=cpu BUILD=$(BUILD)/bench/$(weights) DIST=$(BUILD)/bench/$(weights)/dist &&) true
 	$(PYTHON) -m android_test bench --weights-builds $(BENCHED:%=$(BUILD)/bench/%) --build $(BUILD) $(BENCH)
