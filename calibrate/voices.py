@@ -2,7 +2,9 @@
 
 A voice pack is a table of style vectors, so a sum of packs is a voice, too. Ranges and second moments of a few
 recorded voices alone do not hold for an unheard one, so a dozen made-up voices join the calibration. They are drawn
-from the heard voices only; a held-out voice is in none of them.
+from the heard voices only; a held-out voice is in none of them. On Kokoro-82M (weights from its published 8-bit file,
+u8/s8, weights to the nearest) the unheard jf_tebukuro gains by them: PESQ mean / worst 4.38 / 4.32 -> 4.42 / 4.38, SNR
+16.8 -> 19.5 dB. The four heard voices stay where they were: PESQ 4.49 / 4.40 -> 4.48 / 4.43.
 
 A made-up voice is written as its formula, `af_bella:1.8+am_adam:-0.8`, which is also its name in every report.
 """
