@@ -104,7 +104,7 @@ REFUSED = (
     (
         "android_test",
         ("coverage", "{}/nnapi", "--build", "{}"),
-        f"CoverageError: {{}}/nnapi: expected bert_{BUCKETS[0].name}.onnx",
+        f"CoverageError: {{}}/nnapi: expected decoder_{BUCKETS[0].name}.onnx",
     ),
 )
 

@@ -283,7 +283,7 @@ def test_the_whole_is_judged_on_other_sentences(small: Small, reader: Reader, tm
     deaf = Readers(readers.search, Bert(small.folder, small.bucket, *said))
     spared = choose_text_side(dataclasses.replace(inputs, readers=deaf), ON_NPU)
     assert spared.bert is None
-    assert [one.bits for one in spared.stored] == [one.bits for one in stored]
+    assert [one.bits for one in spared.stored] == [one.bits for one in stored if one.store.stage != "bert"]
 
 
 def test_sizes_are_told_by_stage_and_form(small: Small, tmp_path: Path) -> None:
