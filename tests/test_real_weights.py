@@ -96,7 +96,7 @@ def test_ours_passes(real: Real) -> None:
         (lambda x: x * 1.5, "loudness"),
         (lambda x: np.clip(x, -0.1 * np.abs(x).max(), 0.1 * np.abs(x).max()), "loudness|PESQ"),
         (lambda x: x + np.random.default_rng(0).standard_normal(len(x)).astype(np.float32) * 0.01 * x.std(), "silence"),
-        (lambda x: np.roll(x, 240), "PESQ|log-mel"),
+        (lambda x: np.roll(x, 240), "silence|PESQ|log-mel"),
         (lambda x: x * 0, "PESQ|loudness"),
     ],
     ids=["loud", "clipped", "static", "late", "silent"],
@@ -110,26 +110,30 @@ def test_one_broken_sentence_among_good_ones(
         check_sound("planted", [broken, *good], FLOOR)
 
 
+def refused_by_listeners(scores: list[Quality]) -> None:
+    """The gate raises, and what is heard would be reason enough, whichever gate comes first."""
+    with pytest.raises(ParityError):
+        check_sound("planted", scores, FLOOR)
+    assert [expected for expected, _ in FLOOR.missed(summarize(scores)) if "PESQ" in expected]
+
+
 def test_one_bad_voice_among_good_ones(real: Real) -> None:
     """Its sentences through the usual dynamic INT8, all others through ours."""
     voice = real.judge.samples[0].utterance.voice
     bad = [sample for sample in real.judge.samples if sample.utterance.voice == voice]
     dynamic = replace(real.judge, samples=bad).score_graph(quantize_dynamically(real.model))
     good = [s for s, sample in zip(real.scores, real.judge.samples, strict=True) if sample.utterance.voice != voice]
-    with pytest.raises(ParityError, match="PESQ"):
-        check_sound("planted", [*dynamic, *good], FLOOR)
+    refused_by_listeners([*dynamic, *good])
 
 
 def test_conv_post_in_8_bits(real: Real) -> None:
     graph = apply(real.model, real.prepared((*real.nodes, "/conv_post/Conv")))
-    with pytest.raises(ParityError, match="PESQ"):
-        check_sound("planted", real.heard(graph), FLOOR)
+    refused_by_listeners(real.heard(graph))
 
 
 def test_no_equalization_and_plain_ranges(real: Real) -> None:
     plain = prepare(real.model, real.seen, real.nodes, 8, "min-max", rescale=False)
-    with pytest.raises(ParityError, match="PESQ"):
-        check_sound("planted", real.heard(apply(real.model, plain)), FLOOR)
+    refused_by_listeners(real.heard(apply(real.model, plain)))
 
 
 def test_a_clipped_channel(real: Real) -> None:
@@ -140,8 +144,7 @@ def test_a_clipped_channel(real: Real) -> None:
     wide = prepared.plan.ranges[value]
     ranges = {**prepared.plan.ranges, value: Range(wide.low / 16, wide.high / 16)}
     clipped = replace(prepared, plan=replace(prepared.plan, ranges=ranges))
-    with pytest.raises(ParityError):
-        check_sound("planted", real.heard(apply(real.model, clipped)), FLOOR)
+    refused_by_listeners(real.heard(apply(real.model, clipped)))
 
 
 def test_what_is_proven_is_not_the_mean_alone(real: Real) -> None:
