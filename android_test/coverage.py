@@ -112,8 +112,17 @@ def find_variants(folder: Path, buckets: Iterable[Bucket], stages: Iterable[str]
     """
     found = []
     on_cpu = {target.name: target.compact for target in RECIPES}.get(folder.name, ())
+    asked = list(stages)
+    wanted = [stage for stage in asked if stage not in on_cpu]
+    if not wanted:
+        raise CoverageError(
+            str(folder),
+            expected=f"a stage that {folder.name} runs on the NPU",
+            got=f"{', '.join(asked)}, which its recipe has on the CPU",
+            todo="Name another stage.",
+        )
     for bucket in buckets:
-        paths = {stage: folder / f"{stage}_{bucket.name}.onnx" for stage in stages if stage not in on_cpu}
+        paths = {stage: folder / f"{stage}_{bucket.name}.onnx" for stage in wanted}
         here = [Variant(folder.name, stage, bucket, path) for stage, path in paths.items() if path.is_file()]
         if not here:
             raise CoverageError(

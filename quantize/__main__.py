@@ -21,11 +21,12 @@ from quantize.decide import (
     default_blocklist,
     excluded_convolutions,
     float_channels,
+    output_channels,
     searched_blocklist,
     write_blocklist,
 )
 from quantize.fold_time import fold_time
-from quantize.gates import STANDARDS, check_bucket, check_durations, check_forbidden, check_sound
+from quantize.gates import check_bucket, check_durations, check_forbidden, check_sound, standard
 from quantize.inputs import Inputs, gather
 from quantize.multiply_adds import conv_share
 from quantize.prepare import apply, prepare
@@ -88,13 +89,14 @@ def make_target(
         ParityError: a gate.
     """
     judge, bits, first = inputs.judge, chosen.activation_bits, inputs.buckets[0]
+    held_to = standard(bits, inputs.weights["source"])
     model, seen = load(inputs.source / f"{VOCODER.name}_{first.name}.onnx"), inputs.statistics[VOCODER.name]
     names = convolutions(model)
     moments = inputs.moments if chosen.compensates else None
     blocklist = (
         searched_blocklist(chosen, model, seen, inputs.searcher, moments)
         if search
-        else default_blocklist(chosen, names, inputs.weights["name"])
+        else default_blocklist(chosen, output_channels(model), inputs.weights["name"])
     )
     excluded = excluded_convolutions(blocklist) if VOCODER.name in stages else names
     check_forbidden(chosen.name, excluded)
@@ -125,12 +127,12 @@ def make_target(
     ranges = range_table(model, seen, prepared)
     write_ranges(folder, ranges)
     scores = judge.score(folder)
-    whole = check_sound(f"{chosen.name}, {VOCODER.name} {first.name}", scores, STANDARDS[bits].floor)
+    whole = check_sound(f"{chosen.name}, {VOCODER.name} {first.name}", scores, held_to.floor)
     for other in inputs.elsewhere:
-        check_bucket(f"{chosen.name}, {other.bucket.name}", folder, other, STANDARDS[bits].floor)
+        check_bucket(f"{chosen.name}, {other.bucket.name}", folder, other, held_to.floor)
     groups = judge.by_group(scores)
     voices = [groups[voice] for voice in {sample.utterance.voice for sample in judge.samples}]
-    missed = STANDARDS[bits].goal.missed(whole, voices)
+    missed = held_to.goal.missed(whole, voices)
     facts: dict[str, Any] = {
         "quality": {
             "groups": {name: group.facts() for name, group in groups.items()},

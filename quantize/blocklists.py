@@ -90,7 +90,7 @@ def owner(weights: str) -> str:
 
 def has_own_list(weights: str) -> bool:
     """Whether the list was measured on these weights."""
-    return weights == "demo" or weights.startswith(KOKORO)
+    return weights in ("demo", KOKORO, f"{KOKORO}-int8")
 
 
 def committed(weights: str, target: str) -> tuple[str, tuple[Exclusion, ...]]:

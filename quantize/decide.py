@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,22 +40,30 @@ def convolutions(model: onnx.ModelProto) -> tuple[str, ...]:
     return tuple(node.name for node in model.graph.node if node.op_type == "Conv")
 
 
-def default_blocklist(chosen: Recipe, convs: Sequence[str], weights: str) -> dict[str, Any]:
+def output_channels(model: onnx.ModelProto) -> dict[str, int]:
+    """Of each convolution, in the graph's order."""
+    sizes = {tensor.name: int(tensor.dims[0]) for tensor in model.graph.initializer if tensor.dims}
+    return {node.name: sizes[node.input[1]] for node in model.graph.node if node.op_type == "Conv"}
+
+
+def default_blocklist(chosen: Recipe, convs: Mapping[str, int], weights: str) -> dict[str, Any]:
     """The committed list, as `blocklist.json` holds it.
 
     Args:
-        convs: of the vocoder.
+        convs: of the vocoder, with the number of their output channels. Where a convolution is narrower than the list's
+            channels, it stays in float as a whole.
         weights: their name, as the export recorded it.
     """
     owner, exclusions = committed(weights, chosen.name)
     listed = {exclusion.conv: exclusion for exclusion in exclusions}
     rows: dict[str, Any] = {}
-    for name in convs:
+    for name, outputs in convs.items():
         exclusion = listed.get(name)
+        channels = exclusion.channels if exclusion and all(c < outputs for c in exclusion.channels) else ()
         rows[name] = {
             "mel_db": exclusion.alone_mel_db if exclusion else None,
-            "decision": "float" if exclusion and not exclusion.channels else "quantized",
-            "float_channels": list(exclusion.channels) if exclusion else [],
+            "decision": "float" if exclusion and not channels else "quantized",
+            "float_channels": list(channels),
             "reason": exclusion.reason if exclusion else "not on the committed list",
         }
     return {"target": chosen.name, "source": f"committed list, measured on {owner}", "convolutions": rows}

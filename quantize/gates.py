@@ -105,6 +105,22 @@ STANDARDS: Final = {
 }
 
 
+# Random weights make no speech: PESQ and STOI say nothing of them, and what is left is the waveform, on average.
+RANDOM: Final = {
+    bits: Standard(limits, limits) for bits, limits in ((8, Limits(snr_voice=24.0)), (16, Limits(snr_voice=36.0)))
+}
+
+
+def standard(bits: int, source: str) -> Standard:
+    """What a target is held to.
+
+    Args:
+        bits: of activations.
+        source: of the weights, as their identity has it.
+    """
+    return RANDOM[bits] if source == "random" else STANDARDS[bits]
+
+
 def check_sound(where: str, scores: Sequence[Quality], floor: Limits) -> Summary:
     """Mean and worst, if every gate lets them pass.
 

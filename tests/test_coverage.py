@@ -18,7 +18,7 @@ from android_test.multiply_adds import multiply_adds
 from android_test.qnn_host import Compilation, unavailable
 from android_test.simulate import Agreement
 from android_test.verdict import Verdict
-from export_onnx.contracts import STAGES, Bucket
+from export_onnx.contracts import BUCKETS, STAGES, Bucket
 from export_onnx.errors import CoverageError
 
 F = np.float32
@@ -252,3 +252,8 @@ def test_context_binaries_on_request(folders: Path, together: bool) -> None:
     names = ["generator_5s"] if together else [f"generator_5s_{soc}" for soc in socs]
     assert all(any((where / "qnn").glob(f"{name}*.bin")) for name in names)
     assert result.proven == ("rules", "compiled")
+
+
+def test_a_stage_that_runs_on_the_cpu_is_no_verdict(tmp_path: Path) -> None:
+    with pytest.raises(CoverageError, match=r"a stage that qnn runs on the NPU, got bert, which its recipe has"):
+        find_variants(tmp_path / "qnn", BUCKETS[:1], ["bert"])

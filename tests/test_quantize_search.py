@@ -80,7 +80,7 @@ def test_a_search_never_goes_below_its_share_and_keeps_the_best_it_heard() -> No
     assert found.excluded == found.curve[-1].excluded
 
 
-CONVS = tuple(dict.fromkeys(e.conv for lists in LISTS.values() for entries in lists.values() for e in entries))
+CONVS = {e.conv: 256 for lists in LISTS.values() for entries in lists.values() for e in entries}
 
 
 def test_committed_lists_say_why_and_leave_conv_post_out() -> None:
@@ -95,15 +95,27 @@ def test_committed_lists_say_why_and_leave_conv_post_out() -> None:
             assert float_channels(written) == {e.conv: e.channels for e in listed if e.channels}
 
 
+def test_a_convolution_without_the_lists_channels_stays_in_float_as_a_whole() -> None:
+    (part,) = [e for e in LISTS[KOKORO]["nnapi"] if e.channels]
+    narrow = default_blocklist(recipe("nnapi"), {part.conv: max(part.channels)}, "random-small")
+    assert excluded_convolutions(narrow) == (part.conv,)
+    assert float_channels(narrow) == {}
+    wide = default_blocklist(recipe("nnapi"), {part.conv: max(part.channels) + 1}, "random")
+    assert float_channels(wide) == {part.conv: part.channels}
+
+
 def test_lists_go_by_the_weights() -> None:
     assert committed("kokoro-82m-int8", "nnapi")[0] == committed("kokoro-82m", "nnapi")[0] == KOKORO
     assert committed("demo", "nnapi")[0] == "demo"
     assert committed("somebody-elses", "nnapi")[0] == KOKORO
-    assert [has_own_list(name) for name in ("kokoro-82m-int8", "demo", "somebody-elses")] == [True, True, False]
+    names = ("kokoro-82m", "kokoro-82m-int8", "demo", "kokoro-82m-tuned", "somebody-elses")
+    assert [has_own_list(name) for name in names] == [True, True, True, False, False]
 
 
 def test_the_block_list_is_written_with_its_picture(tmp_path: Path) -> None:
-    write_blocklist(tmp_path, default_blocklist(recipe("nnapi"), ("/conv_post/Conv", "/ups.0/conv/Conv"), "demo"))
+    write_blocklist(
+        tmp_path, default_blocklist(recipe("nnapi"), {"/conv_post/Conv": 22, "/ups.0/conv/Conv": 256}, "demo")
+    )
     listed = json.loads((tmp_path / BLOCKLIST).read_text())
     assert listed["convolutions"]["/conv_post/Conv"]["decision"] == "float"
     assert listed["convolutions"]["/conv_post/Conv"]["reason"]

@@ -31,7 +31,7 @@ from export_onnx.storage import load
 from quantize.blocklists import NEVER
 from quantize.decide import convolutions
 from quantize.equalize import Affine, changed_values, equalize
-from quantize.gates import STANDARDS, Limits, check_bucket, check_durations, check_forbidden, check_sound
+from quantize.gates import STANDARDS, Limits, check_bucket, check_durations, check_forbidden, check_sound, standard
 from quantize.multiply_adds import conv_multiply_adds, conv_share
 from quantize.prepare import apply, prepare
 from quantize.qdq import Plan, quantize_convolutions
@@ -287,6 +287,7 @@ def test_a_channel_that_8_bits_cannot_carry_is_cured_in_float(bench: Bench, tmp_
         qualities[floats] = summarize(bench.judge.score_graph(graph)).mean.snr_db
         assert check_nnapi(GraphView(graph)).covered
         float_convs = [node for node in graph.graph.node if node.name == f"{conv}/floats"]
+        assert len(float_convs) == len(floats)
         assert all(not node.input[0].endswith("DequantizeLinear_Output") for node in float_convs)
     assert qualities[(2,)] > qualities[()] + 6, qualities
 
@@ -377,6 +378,16 @@ def test_16_bits_are_to_reach_their_goal_in_every_voice() -> None:
     assert goal.missed(summarize([GOOD, GOOD, low, low]), [voices[0], poor]) == (
         ("SNR of 40 dB in every voice", "39.0 dB"),
     )
+
+
+def test_random_weights_are_held_to_their_waveform_and_nothing_else_is() -> None:
+    noise = dataclasses.replace(GOOD, pesq=1.0, stoi=0.0, mel_db=5.0, snr_db=25.0)
+    check_sound("random", [noise] * 3, standard(8, "random").floor)
+    with pytest.raises(ParityError, match="SNR of 24 dB"):
+        check_sound("planted", [dataclasses.replace(noise, snr_db=23.0)] * 3, standard(8, "random").floor)
+    for source in ("hub", "pip", "demo", "folder", "onnx"):
+        with pytest.raises(ParityError, match="PESQ"):
+            check_sound(source, [noise], standard(8, source).floor)
 
 
 def test_groups_of_voices_are_judged_apart(bench: Bench) -> None:
