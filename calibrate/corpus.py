@@ -4,7 +4,8 @@
     search        other sentences of the same corpus, heard and other made-up voices: choices are made on these
     held out      sentences of another corpus, half of them in voices that nothing else heard: these judge
 
-No sentence is in two parts, unless a corpus has none left to search on. `voices.py` says which voices are held out and how others are made up.
+No sentence is in two parts, unless a corpus has none left to search on. `voices.py` says which voices are held out and
+how others are made up.
 """
 
 from __future__ import annotations
