@@ -39,7 +39,7 @@ help:
 	@echo 'make bench         Kokoro-82M and the demo voice against PyTorch and the usual exports [BENCH="--readme"]'
 	@echo 'make test          every quick test, format, lint and types'
 	@echo 'make full-size     the slower tests at the size of Kokoro-82M'
-	@echo 'make compile-table completes android_test/compile_table.md: what the HTP compiler costs'
+	@echo 'make compile-table completes android_test/coverage/htp/compile_table.md: what the HTP compiler costs'
 	@echo 'make demo-voice    trains the demo voice again (hours on two cores; it resumes)'
 
 # The environment follows pyproject.toml.
@@ -111,7 +111,7 @@ compile-table: $(READY)
 	$(PYTHON) -m android_test compile-table
 demo-voice: $(READY)
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[demo-voice]'
-	$(PYTHON) -m export_onnx.demo_voice
+	$(PYTHON) -m export_onnx.demo_voice.trainer
 
 clean:
 	rm -rf $(BUILD) $(DIST)

@@ -10,24 +10,24 @@ import argparse
 import sys
 from pathlib import Path
 
-from android_test import compile_table
-from android_test.adb import Phone
 from android_test.bench.command import add_options, bench
-from android_test.coverage import LEVELS, Settings, check, find_variants
-from android_test.coverage_report import inputs_of, report_of, show, still_holds, write_report
-from android_test.linux_runner import build_runner
-from android_test.nnapi_rules import NnapiOptions
-from android_test.nnapi_tables import DEFAULT_LEVEL, FEATURE_LEVELS
-from android_test.probe import Settings as RunSettings
-from android_test.qnn_host import DEFAULT_SOCS, GIB, SOCS, Limits
-from android_test.receipt import holds
-from android_test.simulate import Agreement
-from android_test.verify import Plan, verify
+from android_test.coverage.check import LEVELS, Settings, check, find_variants
+from android_test.coverage.coverage_report import inputs_of, report_of, show, still_holds, write_report
+from android_test.coverage.htp import compile_table
+from android_test.coverage.htp.htp_host import DEFAULT_SOCS, GIB, SOCS, Limits
+from android_test.coverage.htp.simulate import Agreement
+from android_test.coverage.nnapi.nnapi_rules import NnapiOptions
+from android_test.coverage.nnapi.nnapi_tables import DEFAULT_LEVEL, FEATURE_LEVELS
+from android_test.device.adb import Phone
+from android_test.device.linux_runner import build_runner
+from android_test.device.probe import Settings as RunSettings
+from android_test.device.receipt import holds
+from android_test.device.verify_device import Plan, verify
 from export_onnx import console
 from export_onnx.contracts import BUCKETS, NPU_STAGES
-from selector.package import Package
-from selector.providers import TARGETS
-from selector.speak import find_package
+from selector.package.opened import Package
+from selector.package.providers import TARGETS
+from selector.speak.to_wav import find_package
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 from calibrate.corpus import Utterance
 from calibrate.speech import Sample
 from calibrate.voices import read_voice
-from export_onnx import text
-from export_onnx.chain import Chain, noise, text_inputs, waveform
 from export_onnx.contracts import HALVES, Bucket
 from export_onnx.errors import ContractError, TextError
 from export_onnx.geometry import STAGE1_PER_FRAME, spectral_columns
-from export_onnx.storage import load
+from export_onnx.graph.shared_weights import load
+from export_onnx.run import text
+from export_onnx.run.chain import Chain, noise, text_inputs, waveform
 
 BEFORE_SOUND: Final = ("bert", "duration", "prosody", "source", "style")
 SPEAKING: Final = "en-us"

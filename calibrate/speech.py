@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.corpus import Utterance
-from export_onnx.chain import Tensors
 from export_onnx.contracts import STAGES, Bucket, sizes
 from export_onnx.errors import ContractError
+from export_onnx.run.chain import Tensors
 
 SPEECH: Final = "speech"
 _PORTS: Final = {port.name: port for stage in STAGES for port in (*stage.inputs, *stage.outputs)}

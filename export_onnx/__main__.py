@@ -11,16 +11,18 @@ from typing import Any
 
 import numpy as np
 
-from export_onnx import console, parity, text
+from export_onnx import console
+from export_onnx.checkpoint.voice_packs import voice_row
+from export_onnx.checkpoint.weights import Weights, load_weights
+from export_onnx.contract_table import stages_table
 from export_onnx.contracts import BUCKETS, HALVES, MERGED, STAGES, VOCODER, Bucket, sizes
-from export_onnx.export import export_stages
 from export_onnx.geometry import MAX_PHONEMES
-from export_onnx.merge import merge
+from export_onnx.graph.export import export_stages
+from export_onnx.graph.merge import merge
+from export_onnx.graph.shared_weights import ModelFolder
+from export_onnx.proof import parity
 from export_onnx.provenance import Report, code_digest, completed, is_up_to_date, signature, start, versions
-from export_onnx.storage import ModelFolder
-from export_onnx.table import stages_table
-from export_onnx.voices import voice_row
-from export_onnx.weights import Weights, load_weights
+from export_onnx.run import text
 
 PROOF_TEXT = "The quick brown fox jumps over the lazy dog."
 PROOF_PACE = 2  # words of it for each second of a bucket: fewer than anyone says

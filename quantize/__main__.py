@@ -11,12 +11,18 @@ from typing import Any, Final
 
 from export_onnx import console
 from export_onnx.contracts import BUCKETS, HALVES, QUANTIZED, STAGES, VOCODER
-from export_onnx.cut import cut
+from export_onnx.graph.cut import cut
+from export_onnx.graph.multiply_adds import conv_share
+from export_onnx.graph.shared_weights import ModelFolder, load
 from export_onnx.provenance import Report, code_digest, completed, is_up_to_date, signature, start, versions
-from export_onnx.storage import ModelFolder, load
-from quantize.baselines import compare_with_baselines
 from quantize.blocklists import has_own_list
-from quantize.decide import (
+from quantize.float_build import Inputs, gather
+from quantize.gates import check_bucket, check_durations, check_forbidden, check_sound, standard
+from quantize.recipes import RECIPES, Recipe, recipe
+from quantize.report.range_table import range_table, summary, write_ranges
+from quantize.report.sizes import megabytes_by_stage, size_goal
+from quantize.sound.baselines import compare_with_baselines
+from quantize.sound.choose_blocklist import (
     convolutions,
     default_blocklist,
     excluded_convolutions,
@@ -25,15 +31,9 @@ from quantize.decide import (
     searched_blocklist,
     write_blocklist,
 )
-from quantize.fold_time import fold_time
-from quantize.gates import check_bucket, check_durations, check_forbidden, check_sound, standard
-from quantize.inputs import Inputs, gather
-from quantize.multiply_adds import conv_share
-from quantize.prepare import apply, prepare
-from quantize.range_table import range_table, summary, write_ranges
-from quantize.recipes import RECIPES, Recipe, recipe
-from quantize.sizes import megabytes_by_stage, size_goal
-from quantize.text_stages import TextSide, choose_text_side
+from quantize.sound.fold_time import fold_time
+from quantize.sound.vocoder_plan import apply, prepare
+from quantize.text.text_side import TextSide, choose_text_side
 
 COMPARED: Final = "nnapi"  # the target that the ordinary ways to 8 bits stand beside
 

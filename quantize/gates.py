@@ -21,14 +21,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.speech import Sample
-from export_onnx.chain import Chain
 from export_onnx.contracts import Bucket
-from export_onnx.decibels import snr
 from export_onnx.errors import ParityError
+from export_onnx.proof.decibels import snr
+from export_onnx.run.chain import Chain
 from quantize.blocklists import NEVER
-from quantize.durations import RULE, Durations, compare_durations
-from quantize.quality import Quality, Summary, summarize
-from quantize.verify import Judge
+from quantize.listen.judge import Judge
+from quantize.listen.quality import Quality, Summary, summarize
+from quantize.text.duration_rule import RULE, Durations, compare_durations
 
 LOUDNESS_DB: Final = 0.5  # either way, each sentence; 1.5 times too loud is 3.5
 QUIET_DB: Final = 3.0  # what quantization may add to the quietest tenth of a sentence's frames
@@ -184,7 +184,7 @@ def check_durations(where: str, folder: Path, bucket: Bucket, samples: Sequence[
     """How far durations move, for the report.
 
     Raises:
-        ParityError: further than the rule of `durations.py` lets them.
+        ParityError: further than the rule of `duration_rule.py` lets them.
     """
     measured = changed_durations(Chain(folder, bucket), samples)
     if failures := measured.failures():

@@ -28,7 +28,7 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from calibrate.ranges import Range
 from export_onnx.errors import ContractError
-from export_onnx.simplify import anonymize, constants_to_initializers, sort_initializers
+from export_onnx.graph.simplify import anonymize, constants_to_initializers, sort_initializers
 
 OPSET_OF_16_BITS = 21  # QuantizeLinear knows uint16 from there on
 # Step of the input times step of a weight over step of the output, with 16-bit activations: where it is below 2^-24 for

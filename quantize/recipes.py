@@ -16,7 +16,7 @@ class Recipe:
         name: of the target, and of its folder.
         activation_bits: 8 or 16, unsigned, one scale a tensor.
         compact: stages that this target runs on the CPU: their float weights are stored in fewer bits.
-        compensates: whether the vocoder's weights are rounded so that their errors cancel (`rounding.py`).
+        compensates: whether the vocoder's weights are rounded so that their errors cancel (`gptq.py`).
         folds_time: long time axes in rows and columns, see `fold_time.py`.
         because: why it is so.
     """
@@ -31,7 +31,7 @@ class Recipe:
 
 WEIGHT_BITS: Final = 8  # signed, around zero, one scale an output channel: 4 bits are at 16 dB in published ports
 
-# For every target; source and tail have no weights. `text_stages.py` says why `bert` is among them.
+# For every target; source and tail have no weights. `text_side.py` says why `bert` is among them.
 ON_CPU: Final = ("bert", "duration", "prosody", "style")
 
 RECIPES: Final = (

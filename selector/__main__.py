@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Final
 
 from export_onnx import console
-from selector.providers import TARGETS
-from selector.release import release
-from selector.speak import read_text, speak
-from selector.vectors import write_vectors
+from selector.package.providers import TARGETS
+from selector.package.release import release
+from selector.sdk.vectors.selector_vectors import write_vectors
+from selector.speak.to_wav import read_text, speak
 
 UNINSTALLED: Final = "0.1.0"
 
@@ -73,7 +73,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     page.add_names("--targets", TARGETS, "on the page")
     page.add_argument("--readme", action="store_true", help="also the README's tables, from the same figures")
     vectors = commands.add_parser("vectors", help="the test vectors that C++ and Java are compared with")
-    vectors.add_argument("--out", type=Path, default=Path("tests/vectors"), help="folder (default: tests/vectors)")
+    vectors.add_argument(
+        "--out", type=Path, default=Path("tests/selector/vectors"), help="folder (default: tests/selector/vectors)"
+    )
     talk = commands.add_parser("speak", help="text -> WAV, through the package in dist/")
     talk.add_argument("--dist", type=Path, default=Path("dist"), help="a package, or the folder that holds them")
     talk.add_argument("--target", default="cpu", choices=TARGETS, help="whose package (default: cpu)")

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from export_onnx.checkpoint.weights import Weights, load_weights
 from export_onnx.contracts import STAGES, VOCODER, Bucket, sizes
-from export_onnx.export import export_stages
-from export_onnx.merge import merge
-from export_onnx.storage import ModelFolder
-from export_onnx.weights import Weights, load_weights
+from export_onnx.graph.export import export_stages
+from export_onnx.graph.merge import merge
+from export_onnx.graph.shared_weights import ModelFolder
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from export_onnx import console
 from export_onnx.contracts import BUCKETS, NPU_STAGES, STAGES
 from export_onnx.errors import ContractError, PackageError, ParityError
 from export_onnx.provenance import completed
-from selector.coverage import read_coverage
-from tests.page_build import cover, page_build, write
+from selector.package.coverage_schema import read_coverage
+from tests.selector.page_build import cover, page_build, write
 
 ROOT = Path(__file__).parent.parent
-STEPS = ("export_onnx", "export_onnx.demo_voice", "calibrate", "quantize", "selector", "android_test")
+STEPS = ("export_onnx", "export_onnx.demo_voice.trainer", "calibrate", "quantize", "selector", "android_test")
 MOST_LINES = 55  # of one help, at 80 columns
 RESTRICTED = {
     "export_onnx": ("--stages", "--buckets"),

@@ -39,7 +39,7 @@ def test_imports_point_upstream(step: str) -> None:
 
 def test_a_downstream_import_would_be_seen(tmp_path: Path) -> None:
     planted = tmp_path / "planted.py"
-    planted.write_text("def late():\n    from selector.chunk import split\n")
+    planted.write_text("def late():\n    from selector.text.chunk import split\n")
     assert downstream_imports("quantize", imported(planted)) == {"selector"}
 
 

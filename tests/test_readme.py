@@ -13,19 +13,19 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from android_test.adb import choose
+from android_test.device.adb import choose
 from export_onnx import errors
-from export_onnx.chain import text_inputs
+from export_onnx.contract_table import BEGIN, END, stages_table
 from export_onnx.contracts import BUCKETS, STAGES, Bucket
 from export_onnx.errors import ContractError
-from export_onnx.table import BEGIN, END, stages_table
+from export_onnx.run.chain import text_inputs
 from quantize.gates import Limits
 from selector.page.facts import read_facts
 from selector.page.figures import blocks, coverage_table, figures_of, read_figures, rewritten
 from selector.page.flow import FLOW, flow_picture
 from selector.page.goals import asked, goal_of
 from selector.page.headline import DYNAMIC, quality_tables
-from tests.page_build import COMPARISON, HELD_OUT, KEPT, UNHEARD, cover, page_build, write
+from tests.selector.page_build import COMPARISON, HELD_OUT, KEPT, UNHEARD, cover, page_build, write
 from tests.test_layout import STEPS
 
 ROOT = Path(__file__).parent.parent
@@ -115,7 +115,7 @@ def test_ours_and_the_ordinary_ways_stand_in_one_table(figures: dict[str, Any]) 
         assert row in text, row
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in lines}) == 3, "three tables, whole rows each"
-    source = (ROOT / "quantize" / "baselines.py").read_text(encoding="utf-8")
+    source = (ROOT / "quantize" / "sound" / "baselines.py").read_text(encoding="utf-8")
     assert all(f'"{name}":' in source for name in (DYNAMIC, *COMPARISON))
 
 

@@ -19,8 +19,8 @@ from android_test.bench.prepare import Build
 from export_onnx import console, provenance
 from export_onnx.contracts import BUCKETS
 from export_onnx.errors import ContractError
-from selector.providers import CPU
-from selector.receipts import models_digest
+from selector.package.providers import CPU
+from selector.package.receipts import models_digest
 
 FOLDER: Final = Path("android_test", "bench")
 THREADS: Final = (1, 2)

@@ -19,7 +19,7 @@ from kokoro.model import KModel, KModelForONNX
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from export_onnx import geometry
-from export_onnx.weights import load_weights
+from export_onnx.checkpoint.weights import load_weights
 
 OPSET: Final = 17
 EXAMPLE_TOKENS: Final = 40

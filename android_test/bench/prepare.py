@@ -14,13 +14,14 @@ import numpy as np
 from android_test.bench.contenders import Contender
 from android_test.bench.passages import LANGUAGE, Passage, fill
 from android_test.bench.runners import Request
-from export_onnx import chain, provenance
+from export_onnx import provenance
 from export_onnx.contracts import BUCKETS, STAGES, Bucket
 from export_onnx.errors import ContractError
-from export_onnx.text import encode, phonemize
-from selector.length import PADS
-from selector.package import Package
-from selector.speak import find_package
+from export_onnx.run import chain
+from export_onnx.run.text import encode, phonemize
+from selector.choose.length import PADS
+from selector.package.opened import Package
+from selector.speak.to_wav import find_package
 
 TARGET: Final = "cpu"
 EXPORT_SECONDS: Final = 1800

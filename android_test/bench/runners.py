@@ -15,13 +15,13 @@ from typing import Any, Protocol
 import numpy as np
 import onnxruntime
 
-from export_onnx import chain
 from export_onnx.contracts import BUCKETS, STAGES
 from export_onnx.errors import ContractError
 from export_onnx.geometry import SAMPLE_RATE
-from selector.manifest import BucketContract
-from selector.package import Package
-from selector.synth import Stages, Synthesizer, Tensors
+from export_onnx.run import chain
+from selector.package.manifest import BucketContract
+from selector.package.opened import Package
+from selector.speak.synthesize import Stages, Synthesizer, Tensors
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from android_test.bench.runners import Request, Run, checked
-from export_onnx.weights import load_weights
+from export_onnx.checkpoint.weights import load_weights
 
 # The original's modules that do what our stages of these names do; `sound` is all from the source to the tail.
 STAGES: Final = {"bert": "bert", "duration": "predictor.text_encoder", "sound": "decoder"}

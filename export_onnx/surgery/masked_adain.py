@@ -50,7 +50,7 @@ class MaskedAdaIN(nn.Module):
         variance = self._mean(centred * centred, mask)
         gain = gain / torch.sqrt(variance + self.eps)
         # The mask last, over the whole sum: with it on `shift` alone, Qualcomm's compiler gets the LeakyReLU and the
-        # quantized convolution behind wrong (-5 dB), see tests/test_coverage_silent.py.
+        # quantized convolution behind wrong (-5 dB), see tests/android_test/test_silent_miscompiles.py.
         return (centred * gain + shift) * mask.real
 
     def _mean(self, x: Tensor, mask: Mask) -> Tensor:

@@ -72,7 +72,8 @@ class LeakyResBlock(nn.Module):
         self.shortcuts = nn.ModuleList(_split_conv(original.conv1x1, self.split) if original.learned_sc else ())
         self.pool = DepthwiseUpsample(original.pool) if self.doubles else None
         # A sum that is multiplied once and then rounded for a convolution, Qualcomm's compiler gets wrong (0.6 dB), see
-        # tests/test_coverage_silent.py: where the next block's shortcut reads the sum, 1 / sqrt(2) lies in the weights.
+        # tests/android_test/test_silent_miscompiles.py: where the next block's shortcut reads the sum, 1 / sqrt(2) lies
+        # in the weights.
         self.folded = features > 0 and not self.doubles
         if self.folded:
             for conv in (self.conv2, *self.shortcuts):

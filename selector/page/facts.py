@@ -11,7 +11,7 @@ from typing import Any, Final
 from export_onnx.contracts import BUCKETS, QUANTIZED, STAGES, Bucket
 from export_onnx.provenance import completed, read_report
 from quantize.recipes import recipe
-from selector.coverage import REPORT_FOLDER, processor, read_coverage
+from selector.package.coverage_schema import REPORT_FOLDER, processor, read_coverage
 
 BLOCKLIST: Final = "blocklist.json"
 RANGES: Final = "ranges.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from quantize.gates import STANDARDS, Limits
-from quantize.quality import Quality, Summary
+from quantize.listen.quality import Quality, Summary
 from quantize.recipes import recipe
 
 _NOTHING: Final = Quality(pesq=0.0, stoi=0.0, mel_db=float("inf"), snr_db=-float("inf"))  # misses whatever is asked

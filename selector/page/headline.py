@@ -12,7 +12,7 @@ from quantize.recipes import WEIGHT_BITS, recipe
 from selector.page.goals import goal_of
 
 PUBLISHED: Final = {"kokoro-82m-int8": "Kokoro-82M, weights from its published 8-bit ONNX file"}  # by identity name
-DYNAMIC: Final = "dynamic INT8"  # as `quantize/baselines.py` calls it
+DYNAMIC: Final = "dynamic INT8"  # as `quantize/sound/baselines.py` calls it
 ORDINARY: Final = {DYNAMIC: "u8 found at run time / u8"}  # the others are static: u8 / s8
 GROUPS: Final = ("all", "heard", "unheard")  # of a report's quality; every other name is a voice
 CHECKPOINTS: Final = (".pth", ".safetensors", ".onnx")

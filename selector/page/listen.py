@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from calibrate.corpus import Utterance
 from calibrate.speech import Sample, read_samples
 from export_onnx import console
-from export_onnx.chain import Chain, waveform
 from export_onnx.contracts import STAGES, Bucket
-from quantize.quality import Quality, compare
+from export_onnx.run.chain import Chain, waveform
+from quantize.listen.quality import Quality, compare
 
 SENTENCES: Final = 4  # held-out sentences alternate between heard and unheard voices: two of each
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from export_onnx.errors import PackageError
 from export_onnx.provenance import completed, read_report, signature
-from selector.coverage import read_coverage
+from selector.package.coverage_schema import read_coverage
 
 PAGE: Final = "report.html"
 FOLDER: Final = Path("selector", "page")  # in the build; holds the packages' copy

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from export_onnx.geometry import SAMPLE_RATE
-from export_onnx.mel import FLOOR_DB, mel_power
+from export_onnx.proof.mel import FLOOR_DB, mel_power
 
 RANGE_DB: Final = 70.0  # below the loudest point of the float sound: dark
 DIFFERENCE_DB: Final = 3.0  # and more: bright. 1.5 times too loud would be 3.5 everywhere

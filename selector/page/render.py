@@ -9,8 +9,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from export_onnx.contracts import STAGES
-from quantize.plot import heard_most, in_float, longest_bar, module
 from quantize.recipes import recipe
+from quantize.report.blocklist_plot import heard_most, in_float, longest_bar, module
 from selector.page import pictures
 from selector.page.drawings import draw_ranges, draw_stages
 from selector.page.facts import Facts, Target

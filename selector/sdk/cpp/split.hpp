@@ -6,7 +6,7 @@
 //
 // The same chunks as Python's: at sentence, then clause, then word bounds, balanced, without orphans, never inside a
 // word, abbreviations and numbers respected; a text that fits is one chunk. Text is UTF-8; a byte that is not is a
-// space. What the numbers are for: selector/chunk.py; the shared vectors compare. Errors are std::invalid_argument.
+// space. What the numbers are for: selector/text/chunk.py; the shared vectors compare. Errors are std::invalid_argument.
 #pragma once
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // Where a text may be cut: after which word, and how well. Part of split.hpp.
 //
-// What the numbers and lists are for: selector/characters.py and selector/bounds.py; the shared vectors compare.
+// What the numbers and lists are for: selector/text/characters.py and selector/text/bounds.py; the shared vectors compare.
 #pragma once
 
 #include <algorithm>

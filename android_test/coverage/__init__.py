@@ -1,0 +1,1 @@
+"""Which nodes an NPU takes, without a phone."""

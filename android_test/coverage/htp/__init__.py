@@ -1,0 +1,1 @@
+"""Qualcomm's HTP compiler and its simulation."""

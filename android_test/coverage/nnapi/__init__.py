@@ -1,0 +1,1 @@
+"""The rules of ONNX Runtime's NNAPI provider."""

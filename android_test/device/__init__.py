@@ -1,0 +1,1 @@
+"""A package on a phone over adb, and the receipt."""

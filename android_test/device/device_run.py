@@ -1,0 +1,144 @@
+"""One run of the runner on the device, and how it ended. Whatever happens is a result: nothing here raises for it."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Literal
+
+from android_test.device.adb import QUICK, DeviceLostError, Phone
+from android_test.device.device_log import condensed
+from android_test.device.device_session import Session
+from android_test.device.goldens import shape_of
+from selector.package.manifest import BucketContract, StageContract
+
+# finished: it ran.              refused: the runner says why it did not.   disk full: there was no room to write.
+# crashed: the process died.     timeout: it was ended at the limit.        garbage: it ended well and said no result.
+# lost: the line to the device broke.   not run: something before it failed.
+Outcome = Literal["finished", "refused", "disk full", "crashed", "timeout", "garbage", "lost", "not run"]
+KILLED: Final = (137, 124)  # 128 + SIGKILL; what some `timeout` programs say instead
+SIGNALS: Final = {132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL", 139: "SIGSEGV"}
+LOG_MARK: Final = "LOG-OF-THE-RUNTIME"
+LOG_LINES: Final = 20_000  # of the runtime's log that are fetched
+# Where a phone's DSP looks for the skel library: semicolons, ours first.
+ADSP_FOLDERS: Final = ("/vendor/lib/rfsa/adsp", "/vendor/dsp/cdsp", "/vendor/dsp", "/dsp")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run left: the evidence that verdicts are made from."""
+
+    outcome: Outcome
+    reason: str = ""
+    status: int = 0  # the process's exit status
+    phase: str = ""  # how far it came
+    seconds: float = 0.0
+    result: dict[str, Any] = field(default_factory=dict)  # the runner's, see runner/result.hpp
+    log: str = ""  # the runtime's, condensed
+    printed: str = ""  # its standard output's last lines, where there was no result
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One stage with one session. `inputs` and `outputs` name files below the folder on the device."""
+
+    stage: StageContract
+    bucket: BucketContract
+    session: Session
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    weights: str
+    warmup: int = 2
+    runs: int = 20
+
+    def text(self, log: str) -> str:
+        """As runner/job.hpp reads it."""
+        lines = [
+            ("model", self.bucket.models[self.stage.name]),
+            ("weights", self.weights),
+            ("provider", self.session.provider),
+            ("optimization", self.session.optimization),
+            *([("plugin", self.session.plugin)] if self.session.plugin else []),
+            ("log", log),
+            ("warmup", str(self.warmup)),
+            ("runs", str(self.runs)),
+            *(("session", *pair) for pair in sorted(self.session.session.items())),
+            *(("option", *pair) for pair in sorted(self.session.options.items())),
+        ]
+        for port in self.stage.inputs:
+            shape = ",".join(map(str, shape_of(port, self.bucket)))
+            lines.append(("input", port.name, port.dtype, shape, self.inputs[port.name]))
+        lines += [("output", port.name, self.outputs[port.name]) for port in self.stage.outputs]
+        return "".join("\t".join(line) + "\n" for line in lines)
+
+
+def run(phone: Phone, job: Job, folder: str, limit: float) -> Run:
+    """Runs `job` in a process of its own that the device ends after `limit` seconds.
+
+    The command writes the job file itself, so that a run needs no push.
+    """
+    started = time.monotonic()
+    text = shlex.quote(job.text("log.txt"))
+    written = shlex.join(job.outputs.values())
+    parents = shlex.join(sorted({name.rpartition("/")[0] or "." for name in job.outputs.values()}))
+    adsp = ";".join((folder, *ADSP_FOLDERS))
+    command = (
+        f"cd {folder} && mkdir -p {parents} && rm -f log.txt {written} && printf %s {text} > job.txt && "
+        f"LD_LIBRARY_PATH={folder} ADSP_LIBRARY_PATH='{adsp}' timeout -s KILL {limit:.0f} ./runner job.txt; "
+        f"status=$?; echo; echo {LOG_MARK}; tail -n {LOG_LINES} log.txt 2>/dev/null; exit $status"
+    )
+    try:
+        done = phone.shell(command, limit + QUICK)
+    except DeviceLostError as error:
+        return Run("lost", str(error), seconds=round(time.monotonic() - started, 2))
+    printed, _, whole = done.stdout.rpartition(f"\n{LOG_MARK}\n")
+    log = condensed(whole)
+    return ended(done.status, printed or done.stdout, done.stderr, log, time.monotonic() - started, limit)
+
+
+def ended(status: int, stdout: str, stderr: str, log: str, seconds: float, limit: float) -> Run:
+    """How a run ended, from what it left."""
+    lines = stdout.splitlines()
+    phase = next((line[6:].strip() for line in reversed(lines) if line.startswith("PHASE ")), "")
+    printed = "\n".join([*lines[-8:], *stderr.splitlines()[-8:]])[-2000:]
+    seconds = round(seconds, 2)
+    if status in KILLED and seconds >= limit:
+        return Run(
+            "timeout", f"ended after {limit:.0f} s in phase {phase or 'none'}", status, phase, seconds, {}, log, printed
+        )
+    if status > 128:
+        name = SIGNALS.get(status, f"signal {status - 128}")
+        return Run("crashed", f"{name} in phase {phase or 'none'}", status, phase, seconds, {}, log, printed)
+    result = _result(lines)
+    if result is None:
+        full = "o space left" in printed
+        outcome: Outcome = "disk full" if full else "garbage" if status == 0 else "crashed"
+        reason = "no room on the device" if full else f"exit status {status} without a result: {printed[-160:]!r}"
+        return Run(outcome, reason, status, phase, seconds, {}, log, printed)
+    reason = str(result["reason"])
+    if result["outcome"] == "finished":
+        return Run("finished", "", status, phase, seconds, result, log)
+    outcome = "disk full" if "o space left" in reason else "refused"
+    if said := [line[2:] for line in log.splitlines() if line[:2] in ("3 ", "4 ") and line[2:] != reason]:
+        reason += f" The log's first error: {said[0]}"
+    return Run(outcome, reason, status, str(result["phase"]), seconds, result, log, printed)
+
+
+def _result(lines: list[str]) -> dict[str, Any] | None:
+    """The runner's JSON, where it is one: what else prints to standard output must not be taken for it."""
+    for line in reversed(lines):
+        if line.startswith("RESULT "):
+            try:
+                found = json.loads(line[7:])
+            except ValueError:
+                return None
+            whole = isinstance(found, dict) and {"outcome", "phase", "reason", "runs_ms", "assignment"} <= set(found)
+            return found if whole else None
+    return None

@@ -1,0 +1,137 @@
+"""What every stage should give for the package's golden sentence: made here, on the CPU, from the package's own files.
+
+Each file is run as written (no optimizations), so that a difference on the device is the device's.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from android_test.coverage.htp.simulate import on_cpu
+from export_onnx.errors import PackageError
+from export_onnx.geometry import frames_to_samples
+from export_onnx.proof.decibels import CEILING, snr, snr_polar
+from export_onnx.run import text
+from selector.package.manifest import BucketContract, Golden, PortContract, StageContract
+from selector.package.opened import Package
+from selector.speak.synthesize import resize
+
+Tensors = dict[str, NDArray[Any]]
+DTYPES: Final = {"float32": np.dtype("<f4"), "int32": np.dtype("<i4")}
+
+
+@dataclass(frozen=True)
+class Goldens:
+    """One bucket's tensors by contract name, each also a file of raw numbers."""
+
+    bucket: BucketContract
+    folder: Path
+    tensors: Tensors
+
+    def file(self, name: str) -> Path:
+        """Raw little-endian numbers of one tensor."""
+        return self.folder / f"{name}.bin"
+
+    @property
+    def seconds(self) -> float:
+        """Of real sound in the waveform."""
+        return int(self.tensors["n_frames"][0]) * self.bucket.seconds / self.bucket.frames
+
+
+def golden_of(package: Package) -> Golden:
+    """The package's golden sentence.
+
+    Raises:
+        PackageError: it has none.
+    """
+    if package.manifest.golden is None:
+        name = package.folder.name
+        raise PackageError(name, expected="a golden sentence", got="none", todo="Make the package again.")
+    return package.manifest.golden
+
+
+def shape_of(port: PortContract, bucket: BucketContract) -> tuple[int, ...]:
+    """In numbers."""
+    return tuple(bucket.sizes[size] if isinstance(size, str) else size for size in port.shape)
+
+
+def make_goldens(package: Package, bucket: BucketContract, cache: Path) -> Goldens:
+    """The golden sentence through every stage at one bucket; kept in `cache`, a folder of this package alone.
+
+    Raises:
+        PackageError: no golden sentence, or one that does not fit the bucket.
+    """
+    ports = {p.name: p for stage in package.manifest.stages for p in (*stage.inputs, *stage.outputs)}
+    folder = cache / bucket.name
+    if not folder.is_dir():
+        half = folder.with_name(f".{folder.name}")
+        shutil.rmtree(half, ignore_errors=True)
+        half.mkdir(parents=True)
+        tensors = first_inputs(package, bucket)
+        for stage in package.manifest.stages:
+            names = tuple(port.name for port in stage.outputs)
+            tensors |= on_cpu(package.folder / bucket.models[stage.name], tensors, names)
+            if stage.name == "duration":
+                fits(package, bucket, int(tensors["frames_per_token"].sum()))
+        for name, port in ports.items():
+            (half / f"{name}.bin").write_bytes(tensors[name].astype(DTYPES[port.dtype]).tobytes())
+        half.rename(folder)
+    read = {n: np.fromfile(folder / f"{n}.bin", DTYPES[p.dtype]).reshape(shape_of(p, bucket)) for n, p in ports.items()}
+    return Goldens(bucket, folder, read)
+
+
+def first_inputs(package: Package, bucket: BucketContract) -> Tensors:
+    """What no stage gives: ids, masks, styles, speed, noise."""
+    golden = golden_of(package)
+    ids = text.encode(golden.phonemes, package.manifest.vocabulary).ids
+    n = len(ids)
+    if n > bucket.tokens:
+        raise _misfit(package, bucket, f"{n} tokens")
+    timbre, prosody = np.split(
+        package.voice(golden.voice)[n - 3 : n - 2], 2, axis=1
+    )  # a row per phoneme count, no pads
+    draws = np.random.default_rng(golden.seed)
+    return {
+        "ids": resize(np.array([ids], np.int32), bucket.tokens),
+        "token_mask": resize(np.ones((1, n), np.float32), bucket.tokens),
+        "n_tokens": np.array([n], np.int32),
+        "prosody_style": prosody,
+        "timbre_style": timbre,
+        "speed": np.array([golden.speed], np.float32),
+        "noise": draws.standard_normal((1, frames_to_samples(bucket.frames)), np.float32),
+    }
+
+
+def fits(package: Package, bucket: BucketContract, frames: int) -> None:
+    """Refuses a sentence longer than the bucket."""
+    if not 0 < frames <= bucket.frames:
+        raise _misfit(package, bucket, f"{frames} frames")
+
+
+def _misfit(package: Package, bucket: BucketContract, got: str) -> PackageError:
+    return PackageError(
+        f"golden sentence of {package.folder.name}",
+        expected=f"at most {bucket.tokens} tokens and {bucket.frames} frames",
+        got=got,
+        todo="Choose a shorter one in selector/package/golden.py, and make the package again.",
+    )
+
+
+def compare(stage: StageContract, wanted: Tensors, got: Tensors) -> dict[str, float]:
+    """dB by output. Whole numbers are equal (200) or not (-200); magnitudes and phases count as complex numbers."""
+    decibels = {}
+    for port in stage.outputs:
+        ours, theirs = wanted[port.name], got.get(port.name)
+        if theirs is None or theirs.shape != ours.shape:
+            decibels[port.name] = -CEILING
+        elif port.dtype == "int32":
+            decibels[port.name] = CEILING if np.array_equal(ours, theirs) else -CEILING
+        else:
+            decibels[port.name] = round((snr_polar if port.name == "har" else snr)(ours, theirs), 2)
+    return decibels

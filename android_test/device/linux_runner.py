@@ -1,0 +1,151 @@
+"""The runner for this computer: ONNX Runtime's headers from Debian, its library from npm, QNN's plugin from pip.
+
+Each through its registry's ordinary client, everything below one folder. Made for tests of the way over adb; a phone's
+runner is made with the NDK, see runner/README.md.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from android_test.device.device_session import QNN_BACKEND, QNN_PLUGIN
+from export_onnx import console
+from export_onnx.errors import DeviceError
+
+SUITE: Final = "forky"  # the first of Debian's whose headers know plugin providers (1.23)
+HEADERS: Final = "libonnxruntime-dev"
+KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+LIBRARY: Final = "onnxruntime-node@1.30.0"  # carries libonnxruntime.so.1; later ones drop older machines
+IN_LIBRARY: Final = "package/bin/napi-v6/linux/x64/libonnxruntime.so.1"
+SOURCES: Final = Path(__file__).parent.parent / "runner"
+TOOLS: Final = {
+    "apt-get": "a Debian system",
+    "dpkg": "a Debian system",
+    "npm": "apt install npm",
+    "cmake": "apt install cmake",
+    "c++": "apt install g++",
+}
+
+
+def lacking() -> list[str]:
+    """What is missing here, with the way to get it."""
+    missing = [f"{tool} ({how})" for tool, how in TOOLS.items() if shutil.which(tool) is None]
+    if not KEYRING.is_file():
+        missing.append("Debian's keys (apt install debian-archive-keyring)")
+    return missing
+
+
+def build_runner(work: Path) -> Path:
+    """`linux/` in `work` with the runner and every library it needs; does nothing that is up to date.
+
+    Raises:
+        DeviceError: a tool, a package or a registry is missing, or it does not compile; says what to do.
+    """
+    if missing := lacking():
+        raise DeviceError("runner", expected="tools", got=f"no {', no '.join(missing)}", todo="Install them.")
+    work = work.resolve()
+    headers, library, out = fetch_headers(work / "apt"), fetch_library(work / "npm"), work / "linux"
+    out.mkdir(parents=True, exist_ok=True)
+    build = work / "cmake-linux"
+    options = [f"-DORT_INCLUDE={headers}", f"-DORT_LIBRARY={library}", "-DCMAKE_BUILD_TYPE=Release"]
+    _do(["cmake", "-S", str(SOURCES), "-B", str(build), *options], "Read what cmake says.")
+    _do(["cmake", "--build", str(build), "--parallel", "2"], "Read what the compiler says.")
+    for file in (build / "runner", library, *qnn_libraries()):
+        target = out / file.name
+        if not target.is_file() or target.stat().st_mtime_ns < file.stat().st_mtime_ns:
+            shutil.copy2(file, target)
+    console.say(f"{out}: {', '.join(sorted(file.name for file in out.iterdir()))}")
+    return out
+
+
+def fetch_headers(work: Path) -> Path:
+    """The folder of onnxruntime_cxx_api.h."""
+    found = work / "usr" / "include" / "onnxruntime"
+    if (found / "onnxruntime_cxx_api.h").is_file():
+        return found
+    for part in ("lists/partial", "cache/archives/partial"):
+        (work / part).mkdir(parents=True, exist_ok=True)
+    (work / "status").touch()
+    (work / "sources.list").write_text(f"deb [signed-by={KEYRING}] {debian()} {SUITE} main\n")
+    places = {
+        "Dir::Etc::SourceList": work / "sources.list",
+        "Dir::Etc::SourceParts": "-",
+        "Dir::State": work,
+        "Dir::State::Lists": work / "lists",
+        "Dir::State::Status": work / "status",
+        "Dir::Cache": work / "cache",
+        "Acquire::Languages": "none",
+        "APT::Sandbox::User": "root",
+    }
+    apt = ["apt-get", "--quiet=2", *(f"-o{name}={value}" for name, value in places.items())]
+    _do([*apt, "update"], "Check the network.")
+    _do([*apt, "download", HEADERS], "Check the network.", work)
+    package = next(work.glob(f"{HEADERS}_*.deb"))
+    _do(["dpkg", "-x", str(package), str(work)], "Remove the folder, run it again.")
+    return found
+
+
+def debian() -> str:
+    """Address of the Debian archive that this system is set up with.
+
+    Raises:
+        DeviceError: it is set up with none.
+    """
+    asked = ["apt-get", "indextargets", "--format", "$(ORIGIN) $(LABEL) $(REPO_URI)", "Created-By: Packages"]
+    lines = _do(asked, "Check apt's sources.").splitlines()
+    for line in lines:
+        if line.startswith("Debian Debian "):
+            return line.split()[-1]
+    raise DeviceError(
+        "apt",
+        expected="Debian's archive among its sources",
+        got=f"{len(lines)} others",
+        todo="`apt-get update`, or add it.",
+    )
+
+
+def fetch_library(work: Path) -> Path:
+    """libonnxruntime.so.1."""
+    found = work / Path(IN_LIBRARY).name
+    if found.is_file():
+        return found
+    work.mkdir(parents=True, exist_ok=True)
+    name = _do(["npm", "pack", "--silent", LIBRARY], "Check the network.", work).split()[-1]
+    with tarfile.open(work / name) as archive:
+        member = archive.extractfile(IN_LIBRARY)
+        assert member is not None  # this very version holds it
+        half = found.with_suffix(".part")
+        with half.open("wb") as out:
+            shutil.copyfileobj(member, out)
+    half.rename(found)
+    (work / name).unlink()
+    return found
+
+
+def qnn_libraries() -> list[Path]:
+    """QNN's plugin provider and its HTP simulation, where the wheel is installed; else none, and QNN is refused."""
+    spec = importlib.util.find_spec("onnxruntime_qnn")
+    if spec is None or spec.origin is None:
+        return []
+    folder = Path(spec.origin).parent
+    needed = [folder / name for name in (QNN_PLUGIN, QNN_BACKEND, "libQnnSystem.so")]
+    return [*needed, *sorted(folder.with_name(f"{folder.name}.libs").glob("*.so*"))]  # the wheel's own libc++
+
+
+def _do(command: Sequence[str], todo: str, where: Path | None = None) -> str:
+    """What a command prints.
+
+    Raises:
+        DeviceError: it fails, with its last words.
+    """
+    done = subprocess.run(command, cwd=where, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip())[-400:]
+        raise DeviceError(" ".join(command[:3]), expected="that it works", got=said, todo=todo)
+    return done.stdout

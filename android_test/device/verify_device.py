@@ -1,0 +1,192 @@
+"""`python -m android_test verify`: a package on a device over adb, stage by stage, and a receipt."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from android_test.device.adb import Phone
+from android_test.device.chain_run import run_chain
+from android_test.device.deploy import deploy
+from android_test.device.device_facts import HOME, Facts, battery, never, read_facts, temperature
+from android_test.device.device_log import nnapi_devices
+from android_test.device.device_run import Run
+from android_test.device.device_session import libraries, provider_of, session_of
+from android_test.device.goldens import Goldens, golden_of, make_goldens
+from android_test.device.probe import Found, Probe, Settings, judged, keep, kept, measure
+from android_test.device.receipt import PAGE, device_of, receipt_of, write_receipt
+from android_test.device.receipt_page import chain_line, summary
+from export_onnx import console
+from export_onnx.errors import DeviceError
+from export_onnx.provenance import sha256, signature
+from selector.package.opened import Package
+from selector.package.receipts import Chain, Receipt, Stage, models_digest
+
+COMES_BACK: Final = 30.0  # seconds that a device may be away before the rest counts as lost
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is verified, with what, and where it is kept.
+
+    Attributes:
+        runner: the folder of the runner and of the libraries that it needs on the device.
+        buckets, stages: names; empty for all of the package.
+        again: whether to repeat what an earlier run has found.
+    """
+
+    package: Package
+    runner: Path
+    work: Path
+    settings: Settings
+    buckets: Sequence[str] = ()
+    stages: Sequence[str] = ()
+    again: bool = False
+    folder: str = HOME
+
+
+def verify(phone: Phone, plan: Plan) -> Receipt:
+    """Measures every stage and bucket, and writes the receipt. A fault of the device is part of it.
+
+    Raises:
+        DeviceError: there is no runner, or the device is gone before anything is known of it.
+        PackageError: no golden sentence.
+    """
+    parts = libraries(plan.runner)
+    facts = read_facts(phone, plan.folder)
+    place = plan.work / "devices" / f"{plan.package.manifest.target}-{re.sub(r'[^A-Za-z0-9.]+', '_', phone.serial)}"
+    reason = never(facts)
+    console.say(f"{plan.package.folder.name} on {phone.serial}" + (f": {reason}" if reason else f", {facts.soc}"))
+    probes = probes_of(plan, facts, frozenset(parts))
+    resume(place, key_of(plan, facts, parts), plan.again)
+    before = ("", "")
+    try:
+        before = (battery(phone), temperature(phone))
+        pushed = deploy(phone, files_of(plan, parts, probes), plan.folder)
+        phone.shell(f"chmod 755 {plan.folder}/runner")
+        console.say(f"pushed {len(pushed)} files")
+        broken = None
+    except DeviceError as error:
+        console.say(f"nothing can be run: {error}")
+        broken = Found(Run("not run", str(error)), None, {})
+    found: list[Found] = []
+    for probe in probes:
+        away = bool(found) and found[-1].run.outcome == "lost" and not phone.wait(COMES_BACK)
+        gone = Found(Run("lost", f"{phone.serial} did not come back in {COMES_BACK:.0f} s"), None, {})
+        found.append(broken or (gone if away else look(phone, probe, plan, place)))
+    rows = [judged(probe, one, reason)[1] for probe, one in zip(probes, found, strict=True)]
+    chain, after = None, ""
+    if not broken and phone.is_there():
+        chain = whole_chain(phone, plan, probes, place)
+        after = temperature(phone) if phone.is_there() else ""
+    notes = (before[0], {"before": before[1], "after": after})
+    device = device_of(facts, drivers(found))
+    receipt = receipt_of(plan.package.manifest, device, parts["runner"], found, rows, chain, notes)
+    file = write_receipt(receipt, place)
+    show(receipt, rows)
+    console.say(f"{summary(receipt)} See {file} and {PAGE}")
+    return receipt
+
+
+def probes_of(plan: Plan, facts: Facts, names: frozenset[str]) -> list[Probe]:
+    """Every stage at every bucket, with the sessions that the manifest asks for."""
+    manifest = plan.package.manifest
+    golden = golden_of(plan.package)
+    made_from = signature(
+        models=models_digest(manifest), golden=golden.model_dump(), onnxruntime=version("onnxruntime")
+    )
+    cache = plan.work / "goldens" / made_from[:16]
+    buckets = [b for b in manifest.buckets if not plan.buckets or b.name in plan.buckets]
+    stages = [s for s in manifest.stages if not plan.stages or s.name in plan.stages]
+    if not buckets or not stages:
+        has = f"{', '.join(b.name for b in manifest.buckets)}; {', '.join(s.name for s in manifest.stages)}"
+        raise DeviceError("what to verify", expected=has, got="other names", todo="Check --buckets and --stages.")
+    cpu = session_of(manifest.providers["cpu"], names, plan.folder, facts.machine)
+    probes = []
+    with console.progress("golden run here", len(buckets)) as advance:
+        for bucket in buckets:
+            advance(bucket.name)
+            goldens = make_goldens(plan.package, bucket, cache)
+            for stage in stages:
+                session = session_of(provider_of(manifest, stage), names, plan.folder, facts.machine)
+                beside = None if session.provider == "cpu" else cpu
+                weights = bucket.models[stage.name].rpartition("/")[0] + "/weights.bin"
+                probes.append(Probe(stage, goldens, session, beside, golden.floors[stage.name], weights))
+    return probes
+
+
+def files_of(plan: Plan, parts: dict[str, Path], probes: Sequence[Probe]) -> dict[str, Path]:
+    """Path on the device -> file here: runner, libraries, models, weights, golden inputs."""
+    files = dict(parts)
+    names = {name for p in probes for name in (p.goldens.bucket.models[p.stage.name], p.weights)}
+    files |= {name: plan.package.folder / name for name in sorted(names)}
+    for probe in probes:
+        for port in probe.stage.inputs:
+            files[f"golden/{probe.goldens.bucket.name}/{port.name}.bin"] = probe.goldens.file(port.name)
+    return files
+
+
+def key_of(plan: Plan, facts: Facts, parts: dict[str, Path]) -> str:
+    """What an earlier run's findings must have been made with to count now."""
+    return signature(
+        models=models_digest(plan.package.manifest),
+        golden=golden_of(plan.package).model_dump(),
+        providers=plan.package.manifest.model_dump(mode="json")["providers"],
+        parts={name: sha256(file) for name, file in parts.items()},
+        device=[facts.properties, facts.kernel, facts.machine],
+        settings=asdict(plan.settings),
+    )
+
+
+def resume(place: Path, key: str, again: bool) -> None:
+    """Keeps an earlier run's findings where they were made with the same things, else removes them."""
+    place.mkdir(parents=True, exist_ok=True)
+    file = place / "key.json"
+    known = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+    if again or known != key:
+        for old in place.glob("probe_*.json"):
+            old.unlink()
+    file.write_text(json.dumps(key), encoding="utf-8")
+
+
+def look(phone: Phone, probe: Probe, plan: Plan, place: Path) -> Found:
+    """One probe, from an earlier run or measured now; kept as soon as it is known."""
+    file = place / f"probe_{probe.name}.json"
+    earlier = kept(file)
+    if earlier is not None and earlier.conclusive:
+        return earlier
+    found = measure(phone, probe, plan.folder, plan.settings, place)
+    keep(found, file)
+    console.say(f"  {probe.name} {probe.session.provider}: {found.run.outcome} {found.run.reason}".rstrip())
+    return found
+
+
+def whole_chain(phone: Phone, plan: Plan, probes: Sequence[Probe], place: Path) -> Chain | None:
+    """The chain at the smallest bucket; None where only some stages were asked for."""
+    goldens: Goldens = probes[0].goldens
+    sessions = {p.stage.name: p.session for p in probes if p.goldens is goldens}
+    stages = plan.package.manifest.stages
+    if len(sessions) < len(stages):
+        return None
+    weights = probes[0].weights
+    return run_chain(phone, stages, sessions, goldens, weights, plan.folder, plan.settings, place / "chain.wav")
+
+
+def drivers(found: Sequence[Found]) -> list[str]:
+    """The devices that providers named, with their types."""
+    named = {f"{d.name} ({d.type})": None for one in found for d in nnapi_devices(one.run.log)}
+    named |= {f"{d['name']} ({d['type']})": None for one in found for d in one.run.result.get("hardware", [])}
+    return list(named)
+
+
+def show(receipt: Receipt, rows: Sequence[Stage]) -> None:
+    """One line a stage, and the chain."""
+    for row in rows:
+        times = f", {row.p50_ms:.1f} ms (p95 {row.p95_ms:.1f})" if row.p50_ms is not None and row.p95_ms else ""
+        console.say(f"{row.stage} {row.bucket}: {row.verdict}{times}. {'; '.join(row.reasons)}")
+    console.say(chain_line(receipt))

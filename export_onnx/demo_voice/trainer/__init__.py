@@ -1,0 +1,1 @@
+"""How the demo voice is made: teacher, student, training, evaluation."""

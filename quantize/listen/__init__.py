@@ -1,0 +1,1 @@
+"""How a quantized vocoder sounds beside the float one."""

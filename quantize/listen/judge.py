@@ -1,0 +1,81 @@
+"""Sentences that judge a quantized vocoder: same durations, pitch and noise as the float one's, so waveforms align."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+
+from calibrate.speech import Sample
+from export_onnx import console
+from export_onnx.contracts import HALVES, VOCODER, Bucket
+from export_onnx.run.chain import Chain, waveform
+from quantize.listen.quality import Quality, Summary, compare, summarize
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Sentences with what the float stages make of them.
+
+    Attributes:
+        folder: of the float stages.
+        samples: each with its float `waveform`.
+        unheard: voices that calibration did not hear.
+    """
+
+    folder: Path
+    bucket: Bucket
+    samples: Sequence[Sample]
+    unheard: Sequence[str] = ()
+
+    def score(self, folder: Path) -> list[Quality]:
+        """Each sentence through the decoder and the generator of another folder."""
+        files = {stage: folder / f"{stage}_{self.bucket.name}.onnx" for stage in HALVES}
+        return self.score_chain(Chain(self.folder, self.bucket, files), HALVES)
+
+    def score_graph(self, vocoder: onnx.ModelProto) -> list[Quality]:
+        """The same for a whole vocoder in memory."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "vocoder.onnx"
+            onnx.save(vocoder, path)
+            return self.score_chain(Chain(self.folder, self.bucket, {VOCODER.name: path}), (VOCODER.name,))
+
+    def first(self, number: int) -> Judge:
+        """The same with fewer sentences."""
+        return replace(self, samples=self.samples[:number])
+
+    def by_group(self, scores: Sequence[Quality]) -> dict[str, Summary]:
+        """All sentences together, those of heard and of unheard voices, and each voice's; groups that have any."""
+        voices = [sample.utterance.voice for sample in self.samples]
+        groups = {"all": set(voices), "heard": set(voices) - set(self.unheard), "unheard": set(self.unheard)}
+        groups |= {voice: {voice} for voice in sorted(set(voices))}
+        members = {
+            name: [score for voice, score in zip(voices, scores, strict=True) if voice in wanted]
+            for name, wanted in groups.items()
+        }
+        return {name: summarize(of_these) for name, of_these in members.items() if of_these}
+
+    def score_chain(self, chain: Chain, stages: Sequence[str]) -> list[Quality]:
+        """Each sentence through `stages` of a chain, both halves or the whole vocoder, and the tail."""
+        with console.progress("listen", len(self.samples)) as advance:
+            return [compare(s.reference, _watched(chain, s, stages, advance)) for s in self.samples]
+
+
+def _watched(
+    chain: Chain, sample: Sample, stages: Sequence[str], advance: Callable[[str], None]
+) -> NDArray[np.float32]:
+    advance(sample.utterance.voice)
+    return sound(chain, sample, stages)
+
+
+def sound(chain: Chain, sample: Sample, stages: Sequence[str] = HALVES) -> NDArray[np.float32]:
+    """`stages` (both halves of the vocoder, or it whole) and the tail on one sample's inputs: [600 * frames]."""
+    values = dict(sample.values)
+    for stage in (*stages, "tail"):
+        values.update(chain.run(stage, values))
+    return waveform(values)

@@ -1,0 +1,1 @@
+"""What the reports and pictures of a quantized folder say."""

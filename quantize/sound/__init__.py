@@ -1,0 +1,1 @@
+"""The vocoder in integers: where channels may be rescaled, how, and what stays in float."""

@@ -1,0 +1,174 @@
+"""Which scale each site gets: the one with the least noise, by a formula, from what calibration saw and the weights.
+
+Noise at a convolution's output o, against that output's deviation, with inputs scaled by s:
+
+    activations   step_x**2 * sum_i |w_oi|**2 / s_i**2        step_x from the widest scaled channel
+    weights       step_o**2 * k * sum_i s_i**2 * E[x_i**2]    step_o from the largest scaled weight of the channel
+
+The candidates go from s_i = 1 / (range of channel i), best for coarse activations, to s_i = (largest weight of
+channel i), best for coarse weights, through their weighted geometric means. Where one side of zero is wider, a
+common ratio of both sides is chosen first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import numpy_helper
+
+from calibrate.store import Channels
+from quantize.sound.equalize import Affine, Vector
+from quantize.sound.sites import Site, Touch
+
+COSTLY: Final = ("taken back", "factor behind")  # a node each
+BLENDS: Final = np.linspace(0, 1, 11)  # 1: ranges decide, 0: weights decide
+RATIOS: Final = np.geomspace(0.1, 10, 21)  # of the negative side to the positive one
+TAIL: Final = 1e-4  # of the values of a channel may lie outside the range that equalization looks at
+WEIGHT_STEPS: Final = 127
+SMALLEST: Final = 1e-6  # of the widest channel: nothing is scaled up further, dead channels above all
+LARGEST_SCALE: Final = 1e4
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A convolution behind a site, as far as it reads the site's channels.
+
+    Attributes:
+        power: sum over outputs and taps of squared weights, each output over its deviation, [C].
+        largest: the largest weight of an input channel for each output over its deviation, [O, C].
+        taps: of the kernel.
+    """
+
+    power: Vector
+    largest: NDArray[np.float64]
+    taps: int
+
+
+def choose_scales(
+    model: onnx.ModelProto, sites: Sequence[Site], seen: Mapping[str, Channels], bits: int
+) -> dict[str, Affine]:
+    """The best scale of each site, by its name.
+
+    Args:
+        model: the float graph that calibration watched.
+        seen: the values that will be quantized; what stays float asks for nothing.
+        bits: of activations.
+    """
+    nodes = {node.name: node for node in model.graph.node}
+    weights = {t.name: t for t in model.graph.initializer}
+    chosen: dict[str, Affine] = {}
+    for whole in sites:
+        site = replace(whole, seen=tuple(value for value in whole.seen if value.value in seen))
+        if not site.seen or (bits == 16 and any(touch.follow in COSTLY for touch in site.touches)):
+            continue  # 16 bits have room for a quiet channel beside a loud one, and need no node for it
+        readers = [
+            _reader(touch, site, nodes, weights, seen)
+            for touch in site.touches
+            if touch.follow == "conv in" and nodes[touch.node].output[0] in seen
+        ]
+        chosen[site.name] = _choose(site, readers, seen, bits)
+    return chosen
+
+
+def _reader(
+    touch: Touch,
+    site: Site,
+    nodes: Mapping[str, onnx.NodeProto],
+    weights: Mapping[str, onnx.TensorProto],
+    seen: Mapping[str, Channels],
+) -> Reader:
+    node = nodes[touch.node]
+    weight = numpy_helper.to_array(weights[node.input[1]])[:, touch.start : touch.start + site.channels, 0]
+    relative = weight / np.maximum(seen[node.output[0]].deviation, 1e-12)[:, None, None]  # [O, C, k]
+    return Reader(np.square(relative).sum((0, 2)), np.abs(relative).max(2), weight.shape[2])
+
+
+def _choose(site: Site, readers: Sequence[Reader], seen: Mapping[str, Channels], bits: int) -> Affine:
+    parts = [ends(seen[value.value], value.start, site.channels, value.repeat) for value in site.seen]
+    shift = np.zeros(site.channels)
+    if site.shifts:
+        centre = (parts[0][0] + parts[0][1]) / 2
+        parts = [(low - centre, high - centre) for low, high in parts]
+        by_range = widest(parts)
+        return Affine(by_range, -centre * by_range)
+    by_range = widest(parts)
+    if not readers or not all(reader.power.any() for reader in readers):
+        return Affine(by_range, shift)
+    first = site.seen[0]
+    moments = _moments(seen[first.value], first.start, site.channels, first.repeat)
+    by_range = (
+        min(
+            (_sided(parts, ratio) for ratio in RATIOS),
+            key=lambda s: _activation_noise(s, parts, readers, bits),
+        )
+        if len(parts) == 1
+        else by_range
+    )
+    by_weight = _limited(np.sqrt(sum(np.square(r.largest).mean(0) for r in readers)))
+    candidates = [_limited(by_range**blend * by_weight ** (1 - blend)) for blend in BLENDS]
+    best = min(candidates, key=lambda s: _noise(s, parts, readers, moments, bits))
+    return Affine(best / np.exp(np.log(best).mean()), shift)
+
+
+Ends = tuple[Vector, Vector]
+
+
+def ends(channels: Channels, start: int, count: int, repeat: int) -> Ends:
+    """Where each of the site's channels ends on both sides, without its tail; zero inside."""
+    low, high = channels.ends(TAIL)
+    part = slice(start, start + count * repeat)
+    return (
+        np.minimum(0, low[part].reshape(count, repeat).min(1)),
+        np.maximum(0, high[part].reshape(count, repeat).max(1)),
+    )
+
+
+def _moments(channels: Channels, start: int, count: int, repeat: int) -> Vector:
+    part = slice(start, start + count * repeat)
+    return (channels.mean**2 + channels.deviation**2)[part].reshape(count, repeat).mean(1)
+
+
+def widest(parts: Sequence[Ends]) -> Vector:
+    """The largest scale that makes no channel wider than the widest one of its value."""
+    spans = _spans(parts)
+    return _within(spans, np.array([span.max() for span in spans]))
+
+
+def _spans(parts: Sequence[Ends]) -> list[Vector]:
+    return [np.maximum(-low, high) for low, high in parts]
+
+
+def _within(spans: Sequence[Vector], limits: Vector) -> Vector:
+    """The largest scale under which no value leaves its limit."""
+    ratios = [limit / np.maximum(span, span.max() * SMALLEST) for span, limit in zip(spans, limits, strict=True)]
+    return _limited(np.min(ratios, axis=0))
+
+
+def _sided(parts: Sequence[Ends], ratio: float) -> Vector:
+    low, high = parts[0]
+    span = np.maximum(-low / ratio, high)
+    return _limited(span.max() / np.maximum(span, span.max() * SMALLEST))
+
+
+def _limited(scale: Vector) -> Vector:
+    centred: Vector = scale / np.exp(np.log(np.maximum(scale, 1e-30)).mean())
+    return np.clip(centred, 1 / LARGEST_SCALE, LARGEST_SCALE)
+
+
+def _activation_noise(scale: Vector, parts: Sequence[Ends], readers: Sequence[Reader], bits: int) -> float:
+    span = max(float((high * scale).max() - (low * scale).min()) for low, high in parts)
+    step = span / (2**bits - 1)
+    return float(sum(step**2 * (reader.power / scale**2).sum() for reader in readers))
+
+
+def _noise(scale: Vector, parts: Sequence[Ends], readers: Sequence[Reader], moments: Vector, bits: int) -> float:
+    total = _activation_noise(scale, parts, readers, bits)
+    for reader in readers:
+        steps = (reader.largest / scale).max(1) / WEIGHT_STEPS
+        total += float((steps**2).sum() * reader.taps * (scale**2 * moments).sum())
+    return total

@@ -1,0 +1,118 @@
+"""Which convolutions 8 bits hurt: each one alone in integers, everything else in float.
+
+The alternative, all in integers but one, would say what each exclusion saves; but errors mask each other there, and
+single channels that spoil one convolution would not be seen.
+
+A variant of the graph shares all weights with the float graph on disk: only the convolution's own weight and the four
+nodes around it are its own, so a variant opens in the time of a session. Its integers are emulated: quantized and
+dequantized values through float kernels, which differ from integer kernels in the order of sums only.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import helper, numpy_helper
+
+from calibrate.ranges import Range
+from export_onnx.contracts import VOCODER
+from export_onnx.graph.shared_weights import ModelFolder
+from export_onnx.run.chain import Chain
+from quantize.listen.judge import Judge
+from quantize.listen.quality import Quality
+from quantize.qdq import WEIGHT_LIMIT, Plan, weight_steps
+
+# A convolution, and its output channels that stay in float -> how it sounds alone in integers.
+Alone = Callable[[str, tuple[int, ...]], list[Quality]]
+
+
+@contextmanager
+def alone_in_integers(model: onnx.ModelProto, plan: Plan, judge: Judge) -> Iterator[Alone]:
+    """Gives a function that quantizes one convolution of `plan` and listens to it.
+
+    Args:
+        model: the float vocoder, rescaled as the plan expects.
+        judge: of sentences that the result is not judged on.
+    """
+    steps = weight_steps(model, plan.nodes, plan.ranges, plan.bits)
+    weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.name in steps}
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        with ModelFolder(folder) as models:
+            models.save(model, VOCODER.name)
+        stored = onnx.load(folder / f"{VOCODER.name}.onnx", load_external_data=False)
+
+        def listen(conv: str, floats: tuple[int, ...] = ()) -> list[Quality]:
+            variant = emulated(stored, conv, plan, weights, steps, floats)
+            path = folder / "variant.onnx"
+            path.write_bytes(variant.SerializeToString())
+            return judge.score_chain(Chain(judge.folder, judge.bucket, {VOCODER.name: path}), (VOCODER.name,))
+
+        yield listen
+
+
+def emulated(
+    model: onnx.ModelProto,
+    conv: str,
+    plan: Plan,
+    weights: Mapping[str, NDArray[np.float32]],
+    steps: Mapping[str, NDArray[np.float32]],
+    floats: Sequence[int] = (),
+) -> onnx.ModelProto:
+    """A copy of `model` whose convolution `conv` reads, multiplies with and writes rounded values.
+
+    Args:
+        model: the float vocoder; its weights may lie outside.
+        weights, steps: of the plan's convolutions, by initializer.
+        floats: output channels that are written as they are.
+    """
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    graph = copy.graph
+    place = next(i for i, node in enumerate(graph.node) if node.name == conv)
+    node = graph.node[place]
+    value, result, weight = node.input[0], node.output[0], node.input[1]
+    step = steps[weight][:, None, None, None]
+    whole = np.round(weights[weight] / step).clip(-WEIGHT_LIMIT, WEIGHT_LIMIT) * step
+    graph.initializer.append(numpy_helper.from_array(whole.astype(np.float32), f"{conv}.weight"))
+    node.input[0], node.input[1], node.output[0] = f"{conv}.read", f"{conv}.weight", f"{conv}.written"
+    before = _rounded(graph, value, f"{conv}.read", plan.ranges[value], plan.bits)
+    rounded = f"{conv}.rounded" if floats else result
+    behind = _rounded(graph, f"{conv}.written", rounded, plan.ranges[result], plan.bits)
+    if floats:
+        behind += _kept(graph, conv, result, len(weights[weight]), floats)
+    nodes = [*graph.node[:place], *before, node, *behind, *graph.node[place + 1 :]]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    return copy
+
+
+def _kept(graph: onnx.GraphProto, conv: str, result: str, channels: int, floats: Sequence[int]) -> list[onnx.NodeProto]:
+    """The written values of some channels, the rounded ones of the others."""
+    mask = np.zeros((1, channels, 1, 1), bool)
+    mask[0, list(floats)] = True
+    graph.initializer.append(numpy_helper.from_array(mask, f"{conv}.floats"))
+    inputs = [f"{conv}.floats", f"{conv}.written", f"{conv}.rounded"]
+    return [helper.make_node("Where", inputs, [result], f"{conv}/Where")]
+
+
+def _rounded(graph: onnx.GraphProto, value: str, result: str, span: Range, bits: int) -> list[onnx.NodeProto]:
+    """`value` on the integers of its range, as float: clipped, divided, rounded and back, for any number of bits."""
+    scale = (span.high - span.low) / (2**bits - 1)
+    low = np.round(span.low / scale) * scale
+    constants = {"low": low, "high": low + scale * (2**bits - 1), "scale": scale}
+    for name, number in constants.items():
+        graph.initializer.append(numpy_helper.from_array(np.array(number, np.float32), f"{result}.{name}"))
+    steps = (
+        ("Clip", [value, f"{result}.low", f"{result}.high"], f"{result}.clipped"),
+        ("Div", [f"{result}.clipped", f"{result}.scale"], f"{result}.divided"),
+        ("Round", [f"{result}.divided"], f"{result}.whole"),
+        ("Mul", [f"{result}.whole", f"{result}.scale"], result),
+    )
+    return [helper.make_node(kind, inputs, [output], f"{output}/{kind}") for kind, inputs, output in steps]

@@ -1,0 +1,133 @@
+"""From a float graph, what calibration saw and a list of groups to the quantized graph: the whole recipe in order.
+
+    choose scales -> rescale -> split off float channels -> choose ranges -> round weights -> DQ-Conv-Q units
+
+Scales, ranges and integers are chosen once, on one bucket's graph, and used for every bucket: the weights are the
+same, and statistics do not depend on padding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from calibrate.ranges import Method, Range, choose
+from calibrate.store import Channels
+from export_onnx import console
+from quantize.qdq import WEIGHT_LIMIT, Plan, Rounded, quantize_convolutions, weight_steps
+from quantize.sound.clipping import weight_of_clipping
+from quantize.sound.equalize import Affine, Vector, changed_values, equalize
+from quantize.sound.scales import choose_scales
+from quantize.sound.sites import vocoder_sites
+from quantize.sound.split_channels import FloatChannels, split_channels
+from quantize.weights.gptq import round_rows
+from quantize.weights.second_moments import Moments
+
+METHOD: Final[Method] = "mse"
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything that one vocoder's integers follow from."""
+
+    scales: Mapping[str, Affine]  # by site
+    floats: FloatChannels
+    plan: Plan
+
+
+def prepare(
+    model: onnx.ModelProto,
+    seen: Mapping[str, Channels],
+    nodes: tuple[str, ...],
+    bits: int,
+    method: Method = METHOD,
+    rescale: bool = True,
+    moments: Moments | None = None,
+    floats: FloatChannels | None = None,
+) -> Prepared:
+    """Chooses scales, ranges and integers.
+
+    Args:
+        model: the vocoder's float graph of any bucket.
+        seen: calibration's statistics of its values.
+        nodes: convolutions to quantize.
+        bits: of activations, 8 or 16.
+        method: of ranges.
+        rescale: whether to equalize first; without, for comparison.
+        moments: of what the weights are multiplied with; without them each goes to the nearest integer.
+        floats: output channels of quantized convolutions that stay in float.
+    """
+    conv_of, apart = quantized_values(model, nodes), {k: v for k, v in (floats or {}).items() if k in nodes}
+    wanted = {value: seen[value] for value in conv_of}
+    sites = vocoder_sites(model)
+    scales = choose_scales(model, sites, wanted, bits) if rescale else {}
+    changed = changed_values(sites, scales, {value: len(channels.low) for value, channels in seen.items()})
+    empty = {node.output[0]: apart[node.name] for node in model.graph.node if node.name in apart}
+    ranges = {}
+    for value, channels in wanted.items():
+        scale = changed[value].scale.copy()
+        shift = changed[value].shift.copy()
+        for channel in empty.get(value, ()):  # zero in what is quantized
+            scale[channel] = shift[channel] = 0
+        ranges[value] = choose(channels.histogram(scale, shift), method, bits, weight_of_clipping(conv_of[value]))
+    if moments is None:
+        return Prepared(scales, apart, Plan(nodes, ranges, bits))
+    scaled = split_channels(equalize(model, sites, scales), apart)
+    follow = {value: changed[value].scale for value in conv_of}
+    rounded = round_weights(scaled, nodes, ranges, bits, moments, follow)
+    return Prepared(scales, apart, Plan(nodes, ranges, bits, rounded))
+
+
+def round_weights(
+    model: onnx.ModelProto,
+    nodes: Sequence[str],
+    ranges: Mapping[str, Range],
+    bits: int,
+    moments: Moments,
+    follow: Mapping[str, Vector],
+) -> dict[str, Rounded]:
+    """The weights of `nodes` in integers whose errors cancel, by initializer.
+
+    Args:
+        model: the graph with the weights as they are to be rounded.
+        moments: of the inputs as calibration saw them.
+        follow: what has become of those inputs' channels since, by value, [C] each.
+    """
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    steps = weight_steps(model, nodes, ranges, bits)
+    rounded: dict[str, Rounded] = {}
+    with console.progress("round weights", len(steps)) as advance:
+        for node in model.graph.node:
+            name = node.input[1] if node.name in nodes else ""
+            if not name or name in rounded or name not in moments:
+                continue
+            advance(name)
+            weight, value = numpy_helper.to_array(weights[name]), node.input[0]
+            noise = ((ranges[value].high - ranges[value].low) / (2**bits - 1)) ** 2 / 12
+            scale = np.repeat(follow[value], weight.shape[3])
+            met = moments[name][0] * np.outer(scale, scale) + np.eye(len(scale)) * noise
+            rows = weight.reshape(len(weight), -1).astype(np.float64)
+            integers = round_rows(rows, steps[name].astype(np.float64), WEIGHT_LIMIT, met)
+            rounded[name] = Rounded(steps[name], integers.reshape(weight.shape))
+    return rounded
+
+
+def quantized_values(model: onnx.ModelProto, nodes: Sequence[str]) -> dict[str, str]:
+    """Inputs and outputs of the convolutions `nodes`, each with the first of them that reads or writes it."""
+    convs = {node.name: node for node in model.graph.node if node.op_type == "Conv"}
+    result: dict[str, str] = {}
+    for name in nodes:
+        for value in (convs[name].input[0], convs[name].output[0]):
+            result.setdefault(value, name)
+    return result
+
+
+def apply(model: onnx.ModelProto, prepared: Prepared) -> onnx.ModelProto:
+    """The quantized graph of one bucket."""
+    scaled = equalize(model, vocoder_sites(model), prepared.scales) if prepared.scales else model
+    return quantize_convolutions(split_channels(scaled, prepared.floats), prepared.plan)

@@ -1,0 +1,1 @@
+"""The stages before the sound: in how many bits their weights are stored, judged by durations."""

@@ -1,0 +1,103 @@
+"""Chooses which weights of `bert` become integers.
+
+ALBERT runs one layer twelve times, so a part is a weight with every convolution that uses it.
+
+1. Quantize each part alone and measure its drift: how far durations move before they are rounded, mean per token. Of
+   durations that lie anywhere between two whole numbers, a drift of 0.001 frames changes one in a thousand tokens, so
+   drift says early what counting says late.
+2. Start from all parts.
+3. Remove the part with the most drift for its size until the rest is not expected to change more tokens than
+   `DRIFT`, and holds all floors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+
+from quantize.text.duration_rule import DRIFT
+from quantize.text.text_quality import TextQuality
+
+
+@dataclass(frozen=True)
+class Part:
+    """A weight and the convolutions that share it."""
+
+    name: str
+    convs: tuple[str, ...]
+    weights: int
+
+
+def albert_parts(model: onnx.ModelProto) -> tuple[Part, ...]:
+    """The parts of `bert`, in the graph's order."""
+    sizes = {tensor.name: int(np.prod(tensor.dims)) for tensor in model.graph.initializer}
+    users: dict[str, list[str]] = {}
+    for node in model.graph.node:
+        if node.op_type == "Conv":
+            users.setdefault(node.input[1], []).append(node.name)
+    return tuple(
+        Part(weight.removesuffix(".weight").split(".")[-1], tuple(convs), sizes[weight])
+        for weight, convs in users.items()
+    )
+
+
+Try = Callable[[tuple[Part, ...]], TextQuality]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is quantized, and what was seen on the way.
+
+    Attributes:
+        order: all parts; the first leave first.
+    """
+
+    quantized: tuple[Part, ...]
+    alone: Mapping[str, TextQuality]
+    order: tuple[Part, ...]
+
+    def without_next(self) -> Choice:
+        """One part less."""
+        left = next(part for part in self.order if part in self.quantized)
+        return Choice(tuple(part for part in self.quantized if part != left), self.alone, self.order)
+
+    def share(self) -> float:
+        """Of the weights that are quantized, 0 to 1."""
+        return sum(part.weights for part in self.quantized) / sum(part.weights for part in self.order)
+
+    def facts(self) -> dict[str, Any]:
+        """A row a part, for reports."""
+        return {
+            part.name: {
+                "weights": part.weights,
+                "drift_frames": float(f"{self.alone[part.name].drift:.3g}"),
+                "worst_drift_frames": float(f"{self.alone[part.name].worst:.3g}"),
+                "f0_cents": float(f"{self.alone[part.name].f0_cents:.3g}"),
+                "tokens_changed": self.alone[part.name].durations.changed,
+                "decision": "quantized" if part in self.quantized else "float",
+                "reason": "moves durations least" if part in self.quantized else "moves durations most for its size",
+            }
+            for part in reversed(self.order)
+        }
+
+
+def choose_parts(parts: tuple[Part, ...], listen: Try) -> Choice:
+    """The parts to quantize.
+
+    Args:
+        listen: quantizes exactly the parts it is given; on sentences other than those that judge.
+    """
+    alone = {part.name: listen((part,)) for part in parts}
+    order = tuple(sorted(parts, key=lambda part: -alone[part.name].drift / part.weights))
+    choice = Choice(parts, alone, order)
+    while choice.quantized:
+        if sum(alone[part.name].drift ** 2 for part in choice.quantized) ** 0.5 <= DRIFT:
+            whole = listen(choice.quantized)
+            if not whole.failures() and whole.drift <= DRIFT:
+                break
+        choice = choice.without_next()
+    return choice

@@ -1,0 +1,206 @@
+"""What the stages before the sound say, beside the float run's: frames of every token, features, pitch, energy.
+
+Frames are held to the rule of `duration_rule.py`. The rest has floors, each where nobody can hear it, and is compared
+behind the float run's frames: a token that lasts a frame longer would move everything behind it.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper
+
+from calibrate.capture import SPEAKING
+from calibrate.corpus import Utterance
+from calibrate.voices import read_voice
+from export_onnx.contracts import FRAMES_PER_TOKEN, Bucket
+from export_onnx.errors import ContractError, ParityError, TextError
+from export_onnx.geometry import F0_PER_FRAME
+from export_onnx.graph.shared_weights import load
+from export_onnx.proof.decibels import snr
+from export_onnx.run import text
+from export_onnx.run.chain import Chain, Tensors, text_inputs
+from quantize.text.duration_rule import Durations, compare_durations
+
+TEXT_STAGES: Final = ("bert", "duration", "prosody", "style")
+UNROUNDED: Final = "unrounded"  # what `frames_per_token` is rounded from, as an output of `duration`
+
+# What the best vocoder's integers are meant to reach is 40 dB; 45 dB before it lower that by 1.2 dB where errors add.
+FEATURES_DB: Final = 45.0
+# Listeners notice 0.3 Hz of a steady 120 Hz vowel, 4.3 cents, and 2 Hz of a moving one, 29 cents (Klatt 1973, JASA 53).
+F0_CENTS: Final = 4.0
+VOICING: Final = 0.001  # share of the half-frames that may change sides: one in 12 seconds
+ENERGY: Final = 0.01  # a natural logarithm: 1 % of amplitude, 0.09 dB
+VOICED_FROM: Final = 10.0  # Hz, as in the original's source
+LOWEST_PITCH: Final = 50.0  # Hz; below it a difference is no interval
+
+
+@dataclass(frozen=True)
+class TextQuality:
+    """Over several utterances.
+
+    Attributes:
+        durations: frames of every token.
+        drift: of a duration before it is rounded, in frames: the mean, and `worst` the largest.
+        asr_db, style_db: the worst utterance's signal-to-error.
+        f0_cents, energy: root mean square of the error.
+        voicing: share of the half-frames that are voiced on one side only.
+    """
+
+    durations: Durations
+    drift: float
+    worst: float
+    asr_db: float
+    style_db: float
+    f0_cents: float
+    voicing: float
+    energy: float
+
+    def failures(self) -> tuple[str, ...]:
+        """What is beyond its floor, in words."""
+        gates = (
+            (self.asr_db >= FEATURES_DB, f"text features at {self.asr_db:.1f} dB"),
+            (self.style_db >= FEATURES_DB, f"gains and shifts at {self.style_db:.1f} dB"),
+            (self.f0_cents <= F0_CENTS, f"pitch off by {self.f0_cents:.2f} cents"),
+            (self.voicing <= VOICING, f"voicing changes in {self.voicing:.2%}"),
+            (self.energy <= ENERGY, f"energy off by {self.energy:.4f}"),
+        )
+        return (*self.durations.failures(), *(words for passed, words in gates if not passed))
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Utterances with what the float stages make of them."""
+
+    folder: Path
+    bucket: Bucket
+    spoken: Sequence[Tensors]
+    voices: Sequence[str]  # of each utterance
+
+    @property
+    def tokens(self) -> int:
+        """Real tokens of all utterances."""
+        return sum(int(values["n_tokens"][0]) for values in self.spoken)
+
+    def compare(self, graphs: Mapping[str, onnx.ModelProto], last: str = "style") -> TextQuality:
+        """The same utterances through other graphs, by stage, from the first of them up to the stage `last`."""
+        places = [TEXT_STAGES.index(stage) for stage in graphs]
+        stages = TEXT_STAGES[min(places) : TEXT_STAGES.index(last) + 1]
+        spoken = [dict(values) for values in self.spoken]
+        counts = [values[FRAMES_PER_TOKEN.name] for values in self.spoken]
+        for _ in run_stages(self.folder, self.bucket, stages, spoken, graphs, counts):
+            pass
+        return measure(self.spoken, spoken, self.voices)
+
+
+def make_reader(folder: Path, bucket: Bucket, utterances: Sequence[Utterance], most: int | None = None) -> Reader:
+    """Runs the float stages on each utterance that fits the bucket, on the first `most` of them.
+
+    Raises:
+        ParityError: none does.
+    """
+    vocab = json.loads((folder / "config.json").read_text(encoding="utf-8"))["vocab"]
+    inputs, voices = [], []
+    for utterance in utterances:
+        try:
+            encoded = text.encode(text.phonemize(utterance.text, SPEAKING), vocab)
+            style = read_voice(folder / "voices", utterance.voice)[len(encoded.phonemes) - 1][None]
+            inputs.append(text_inputs(encoded.ids, style, utterance.speed, bucket))
+            voices.append(utterance.voice)
+        except (TextError, ContractError):
+            continue  # too long for the bucket
+    run = zip(run_stages(folder, bucket, TEXT_STAGES, inputs, {}), voices, strict=True)  # as far as it is asked
+    fitting = ((values, voice) for values, voice in run if int(values["n_frames"][0]) <= bucket.frames)
+    spoken = list(islice(fitting, most))
+    if not spoken:
+        raise ParityError("sentences", expected=f"one that fits {bucket.name}", got="none", todo="Take shorter ones.")
+    return Reader(folder, bucket, *zip(*spoken, strict=True))
+
+
+def run_stages(
+    folder: Path,
+    bucket: Bucket,
+    stages: Sequence[str],
+    inputs: Sequence[Tensors],
+    graphs: Mapping[str, onnx.ModelProto],
+    counts: Sequence[NDArray[np.generic]] | None = None,
+) -> Iterator[Tensors]:
+    """Each of `inputs` with what the stages put out added to it.
+
+    Args:
+        graphs: stand in for the folder's files.
+        counts: the frames of each utterance's tokens that `prosody` goes by, where not by those before it.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        paths = {}
+        for stage in stages:
+            if stage in graphs or stage == "duration":
+                graph = graphs[stage] if stage in graphs else load(folder / f"{stage}_{bucket.name}.onnx")
+                paths[stage] = Path(scratch) / f"{stage}.onnx"
+                onnx.save(opened(graph) if stage == "duration" else graph, paths[stage])
+        chain = Chain(folder, bucket, paths)
+        read: dict[bytes, Tensors] = {}  # `bert` knows no voice: several that say the same share its run
+        for i, values in enumerate(inputs):
+            for stage in stages:
+                if stage == "bert":
+                    ids = values["ids"].tobytes()
+                    read[ids] = read.get(ids) or chain.run(stage, values)
+                    values.update(read[ids])
+                    continue
+                forced = {FRAMES_PER_TOKEN.name: counts[i]} if counts and stage == "prosody" else {}
+                values.update(chain.run(stage, {**values, **forced}))
+            yield values
+
+
+def opened(duration: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy that also gives durations before they are rounded, [1, tokens]."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(duration)
+    node = next(node for node in copy.graph.node if node.op_type == "Round")
+    value = helper.make_tensor_value_info(UNROUNDED, TensorProto.FLOAT, None)
+    copy.graph.node.append(helper.make_node("Identity", [node.input[0]], [UNROUNDED]))
+    copy.graph.output.append(value)
+    return copy
+
+
+def measure(expected: Sequence[Tensors], got: Sequence[Tensors], voices: Sequence[str]) -> TextQuality:
+    """The same utterances twice; what follows `frames_per_token` was made by the expected ones both times."""
+    pairs = list(zip(expected, got, strict=True))
+    drift = np.abs(np.concatenate([_tokens(a, UNROUNDED) - _tokens(b, UNROUNDED) for a, b in pairs]))
+    before, after = ([_tokens(one, FRAMES_PER_TOKEN.name).astype(np.int64) for one in said] for said in (expected, got))
+    f0, energy = (
+        [np.concatenate([_real(pair[i], name) for pair in pairs]) for i in (0, 1)] for name in ("f0", "energy")
+    )
+    voiced = [curve > VOICED_FROM for curve in f0]
+    low, high = (np.maximum(curve, LOWEST_PITCH)[voiced[0] & voiced[1]] for curve in f0)
+    return TextQuality(
+        compare_durations(before, after, voices),
+        float(drift.mean()),
+        float(drift.max()),
+        min(snr(a["asr"], b["asr"]) for a, b in pairs),
+        min(min(snr(a[n], b[n]) for n in ("gains", "shifts")) for a, b in pairs),
+        _rms(1200 * np.log2(high / low)),
+        float((voiced[0] != voiced[1]).mean()),
+        _rms(energy[0] - energy[1]),
+    )
+
+
+def _tokens(values: Tensors, name: str) -> NDArray[np.float64]:
+    return values[name].ravel()[: int(values["n_tokens"][0])].astype(np.float64)
+
+
+def _real(values: Tensors, name: str) -> NDArray[np.float64]:
+    return values[name][0, : F0_PER_FRAME * int(values["n_frames"][0])].astype(np.float64)
+
+
+def _rms(error: NDArray[np.float64]) -> float:
+    return float(np.sqrt(np.square(error).mean())) if error.size else 0.0

@@ -1,0 +1,1 @@
+"""Weights in integers: GPTQ, the second moments it needs, and packed storage."""

@@ -1,0 +1,124 @@
+"""What each weight is multiplied with on calibration's sentences: second moments, by which `gptq.py` weighs errors.
+
+A convolution's row meets a window of its input, [C * k]; an LSTM's rows meet a step of its input or of its own output.
+Only real steps count, and of each sentence only some windows: the matrix is what grows with a layer, not with speech.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+from numpy.typing import NDArray
+from onnx import helper
+
+from calibrate.capture import real_steps
+from calibrate.speech import Sample
+from export_onnx import console
+from export_onnx.contracts import Bucket
+from export_onnx.graph.shared_weights import load
+
+Moments = Mapping[str, tuple[NDArray[np.float32], ...]]  # weight -> E[x x'] of each equal part of its rows
+
+WINDOWS: Final = 512  # of one sentence, for one weight
+
+
+@dataclass(frozen=True)
+class Use:
+    """One node that multiplies with a weight.
+
+    Attributes:
+        value: what it multiplies: channels by steps for a convolution, steps first for an LSTM.
+        part: which equal part of the weight's rows, where not all.
+        window: kernel, dilation and stride of a convolution; None for an LSTM.
+    """
+
+    weight: str
+    value: str
+    part: int | None
+    window: tuple[int, int, int] | None
+
+
+def uses(model: onnx.ModelProto) -> tuple[Use, ...]:
+    """Every dense convolution's weights, and both of every LSTM. Embeddings and style layers are not among them."""
+    shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    found: list[Use] = []
+    for node in model.graph.node:
+        settings = {a.name: helper.get_attribute_value(a) for a in node.attribute}
+        if node.op_type == "Conv" and settings.get("group", 1) == 1 and node.input[1] in shapes:
+            window = (shapes[node.input[1]][-1], settings.get("dilations", [1])[-1], settings.get("strides", [1])[-1])
+            found.append(Use(node.input[1], node.input[0], None, window))
+        if node.op_type == "LSTM":
+            found.append(Use(node.input[1], node.input[0], None, None))
+            found += [Use(node.input[2], node.output[0], direction, None) for direction in (0, 1)]
+    return tuple(found)
+
+
+def second_moments(folder: Path, stage: str, bucket: Bucket, samples: Sequence[Sample]) -> Moments:
+    """Runs a stage's float graph on each sample.
+
+    Args:
+        folder: what the export step wrote.
+        samples: of calibration's part, with the inputs of `stage`.
+    """
+    model = load(folder / f"{stage}_{bucket.name}.onnx")
+    read = uses(model)
+    sums: dict[tuple[str, int], NDArray[np.float32]] = {}
+    counts: dict[tuple[str, int], int] = {}
+    rng = np.random.default_rng(0)
+    with console.progress(f"what {stage}'s weights meet", len(samples)) as advance:
+        for sample, values in zip(samples, _values(model, read, samples), strict=True):
+            advance(sample.utterance.voice)
+            for use in read:
+                met = _met(use, values[use.value], stage, bucket, sample, rng)
+                key = (use.weight, use.part or 0)
+                counts[key] = counts.get(key, 0) + met.shape[1]
+                sums[key] = sums.get(key, np.zeros((), np.float32)) + met @ met.T
+    names = dict.fromkeys(use.weight for use in read)
+    return {
+        name: tuple(
+            sums[key] / np.float32(max(counts[key], 1)) for key in sorted(key for key in sums if key[0] == name)
+        )
+        for name in names
+    }
+
+
+def _values(
+    model: onnx.ModelProto, read: Sequence[Use], samples: Sequence[Sample]
+) -> Iterator[dict[str, NDArray[np.float32]]]:
+    """All that is read, of one sample after another."""
+    inputs = {value.name for value in model.graph.input}
+    given = {value.name for value in model.graph.output}
+    names = [name for name in dict.fromkeys(use.value for use in read) if name not in inputs]
+    model.graph.output.extend(
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names if name not in given
+    )
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.enable_cpu_mem_arena = False
+    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    for sample in samples:
+        feeds = {port.name: sample.values[port.name] for port in session.get_inputs()}
+        values = zip(names, session.run(names, feeds), strict=True)
+        yield {name: np.asarray(array, np.float32) for name, array in (*feeds.items(), *values)}
+
+
+def _met(
+    use: Use, array: NDArray[np.float32], stage: str, bucket: Bucket, sample: Sample, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """What the weight's rows are multiplied with: [C, N]."""
+    if use.window is None:  # [T, 1, C] goes in, [T, 2, 1, H] comes out
+        steps = array if use.part is None else array[:, use.part]
+        return real_steps(np.moveaxis(steps, 0, -1), stage, bucket, sample)
+    kernel, dilation, stride = use.window
+    real = real_steps(array, stage, bucket, sample)
+    starts = np.arange(0, real.shape[1] - (kernel - 1) * dilation, stride)
+    if len(starts) > WINDOWS:
+        starts = rng.choice(starts, WINDOWS, replace=False)
+    windows = np.stack([real[:, starts + tap * dilation] for tap in range(kernel)], 1)  # [C, k, N]
+    return windows.reshape(-1, len(starts))

@@ -1,0 +1,1 @@
+"""The package: manifest, schemas, providers, and how its files are written and opened."""

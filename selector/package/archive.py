@@ -1,0 +1,108 @@
+"""A package folder as one `.zip`, and as an `.aar` that Gradle takes as a file. Same folder, same bytes."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Final
+
+from export_onnx.errors import PackageError
+from selector.package.write import whole_file
+
+EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest that zip knows
+NAMESPACE: Final = "io.github.kokoronpu"
+ASSETS: Final = "assets/kokoro-npu"
+MIN_SDK: Final = 27  # NNAPI begins with Android 8.1
+ANDROID_MANIFEST: Final = f"""<?xml version="1.0" encoding="utf-8"?>
+<manifest xmlns:android="http://schemas.android.com/apk/res/android" package="{NAMESPACE}">
+    <uses-sdk android:minSdkVersion="{MIN_SDK}" />
+</manifest>
+"""
+AAR_METADATA: Final = "aarFormatVersion=1.0\naarMetadataVersion=1.0\n"
+JAR_MANIFEST: Final = "Manifest-Version: 1.0\r\n\r\n"
+
+
+def write_archive(final: Path, entries: Mapping[str, Path | bytes]) -> Path:
+    """A zip of `entries`, in order of their names, times and modes fixed.
+
+    Raises:
+        PackageError: the disk is full, or not writable.
+    """
+    with whole_file(final) as work, zipfile.ZipFile(work, "w") as archive:
+        _fill(archive, entries)
+    return final
+
+
+def _fill(archive: zipfile.ZipFile, entries: Mapping[str, Path | bytes]) -> None:
+    for name in sorted(entries):
+        info = zipfile.ZipInfo(name, EPOCH)
+        info.compress_type = zipfile.ZIP_DEFLATED
+        info.external_attr = 0o644 << 16
+        info.create_system = 3  # Unix, wherever it is made
+        content = entries[name]
+        if isinstance(content, bytes):
+            archive.writestr(info, content)
+        else:
+            with content.open("rb") as source, archive.open(info, "w") as sink:
+                shutil.copyfileobj(source, sink, 1 << 20)
+
+
+def _files(folder: Path, prefix: str) -> dict[str, Path | bytes]:
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {f"{prefix}/{path.relative_to(folder).as_posix()}": path for path in found}
+
+
+def write_zip(folder: Path) -> Path:
+    """`<package>.zip` beside the folder, the folder inside."""
+    return write_archive(folder.with_name(folder.name + ".zip"), _files(folder, folder.name))
+
+
+def write_aar(folder: Path) -> tuple[Path | None, str]:
+    """`<package>.aar` beside the folder: the package as assets, the selector as `classes.jar`.
+
+    Returns:
+        The file; or None and why not, where there is no JDK.
+
+    Raises:
+        PackageError: the Java code does not compile, or the disk is full.
+    """
+    javac = shutil.which("javac")
+    final = folder.with_name(folder.name + ".aar")
+    if javac is None:
+        final.unlink(missing_ok=True)  # an older one would hold other models
+        return None, "no javac on this computer; install a JDK of version 8 to 21"
+    entries = _files(folder, ASSETS) | {
+        "AndroidManifest.xml": ANDROID_MANIFEST.encode(),
+        "R.txt": b"",
+        "META-INF/com/android/build/gradle/aar-metadata.properties": AAR_METADATA.encode(),
+        "classes.jar": classes_jar(javac),
+    }
+    return write_archive(final, entries), ""
+
+
+def classes_jar(javac: str) -> bytes:
+    """The Java selector, compiled for Java 8.
+
+    Raises:
+        PackageError: with the compiler's first lines.
+    """
+    with as_file(files("selector").joinpath("sdk", "java")) as source, tempfile.TemporaryDirectory() as work:
+        sources = sorted(str(path) for path in source.rglob("*.java"))
+        command = [javac, "--release", "8", "-g:none", "-encoding", "UTF-8", "-Xlint:-options", "-d", work, *sources]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise PackageError(
+                "sdk/java", expected="code that compiles", got=done.stderr[:300], todo="Use JDK 9 to 21."
+            )
+        root = Path(work)
+        entries: dict[str, Path | bytes] = {p.relative_to(root).as_posix(): p for p in root.rglob("*.class")}
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            _fill(archive, entries | {"META-INF/MANIFEST.MF": JAR_MANIFEST.encode()})
+        return buffer.getvalue()

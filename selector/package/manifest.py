@@ -1,0 +1,247 @@
+"""`manifest.json`: everything that a program must know to run a package, and to trust it. The only schema.
+
+Unknown keys, wrong types and paths that leave the folder are refused. `json_schema` exports it for other languages.
+Numbers of coverage and quality are copied from the reports of the steps that measured them; absent means not measured.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+
+from export_onnx.errors import PackageError
+from selector.package.providers import NpuTarget, Target
+
+SCHEMA_VERSION: Final = 1
+MANIFEST: Final = "manifest.json"
+SCHEMA: Final = "manifest.schema.json"
+
+
+def _inside(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    bad = path.startswith("/") or "\\" in path or ":" in path or "\0" in path
+    if not path or bad or ".." in parts or str(PurePosixPath(path)) != path:
+        raise ValueError("a path must stay inside the package")
+    return path
+
+
+RelativePath = Annotated[str, AfterValidator(_inside)]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class File(_Strict):
+    """One file of the package."""
+
+    size: Annotated[int, Field(ge=0, description="bytes")]
+    sha256: Sha256
+
+
+class WeightsIdentity(_Strict):
+    """Which checkpoint the package was made from."""
+
+    source: str
+    name: str
+    revision: str
+    sha256: dict[str, Sha256]
+
+
+class Geometry(_Strict):
+    """Time."""
+
+    sample_rate: Positive
+    samples_per_frame: Positive
+    max_phonemes: Positive
+
+
+class PortContract(_Strict):
+    """One tensor. Names in shapes get their sizes from the bucket."""
+
+    name: str
+    dtype: Literal["float32", "int32"]
+    shape: list[int | str]
+    meaning: str
+
+
+class StageContract(_Strict):
+    """One graph: where it runs, what it takes and gives, in order."""
+
+    name: str
+    runs_on: Literal["npu", "cpu"]
+    inputs: list[PortContract]
+    outputs: list[PortContract]
+
+
+class BucketContract(_Strict):
+    """One fixed size, and its model files by stage."""
+
+    name: str
+    seconds: Annotated[float, Field(gt=0)]
+    tokens: Positive
+    frames: Positive
+    sizes: dict[str, Positive]
+    models: dict[str, RelativePath]
+
+
+class ProviderOptions(_Strict):
+    """See `providers.Provider`."""
+
+    name: str
+    options: dict[str, str]
+    session: dict[str, str]
+    optimization: Literal["disable_all", "all"]
+
+
+class VoiceTable(_Strict):
+    """See `choose.Table`."""
+
+    tokens: list[Positive]
+    speeds_milli: list[Positive]
+    frames: list[list[Positive]]
+
+    @model_validator(mode="after")
+    def _check(self) -> VoiceTable:
+        columns = list(zip(*self.frames, strict=True))
+        grid = len(self.frames) == len(self.speeds_milli) and all(len(r) == len(self.tokens) for r in self.frames)
+        ascending = all(sorted(set(axis)) == list(axis) for axis in (self.tokens, self.speeds_milli))
+        monotone = all(sorted(r) == r for r in self.frames) and all(sorted(c)[::-1] == list(c) for c in columns)
+        if not (grid and ascending and monotone and len(self.tokens) > 1 and len(self.speeds_milli) > 1):
+            raise ValueError("frames must be [speed][tokens], rise with tokens and fall with speed")
+        return self
+
+
+class Selector(_Strict):
+    """The table of `choose`, with its worth: the share of held-out texts that it covers, and its median excess.
+
+    Its tokens are `length.length`: each run of `pause_marks` is worth `pause_tokens` more. A package from before that
+    has neither, and counts tokens alone.
+    """
+
+    quantile: Annotated[float, Field(gt=0, lt=1)]
+    pause_marks: str = ""
+    pause_tokens: Annotated[int, Field(ge=0)] = 0
+    voices: dict[str, VoiceTable]
+    coverage: dict[str, Annotated[float, Field(ge=0, le=1)]]
+    excess: dict[str, float] = {}
+    texts: Positive
+    held_out_texts: Positive
+
+
+class Voices(_Strict):
+    """The voice files. `layout` says it in words."""
+
+    rows: Positive
+    width: Positive
+    dtype: Literal["float32"]
+    byte_order: Literal["little"]
+    layout: str
+    files: dict[str, RelativePath]
+
+
+class Tokenizer(_Strict):
+    """The in-graph tokenizer, for runtimes with onnxruntime-extensions."""
+
+    model: RelativePath
+    input: str
+    output: str
+
+
+class Golden(_Strict):
+    """The sentence that `android_test verify` compares on a device; floors in dB by stage. See `golden`."""
+
+    phonemes: str
+    voice: str
+    speed: Annotated[float, Field(gt=0)]
+    seed: int
+    floors: dict[str, Annotated[float, Field(gt=0)]]
+
+
+class Soc(_Strict):
+    """The targets whose receipts from this chip verify every NPU stage, and the fastest: `cpu` where none does."""
+
+    verified: list[NpuTarget]
+    use: Target
+
+
+class Devices(_Strict):
+    """What receipts say, by `ro.soc.model`; on every other device the CPU is to be used."""
+
+    socs: dict[str, Soc]
+    elsewhere: Literal["cpu"]
+
+
+class Manifest(_Strict):
+    """One package."""
+
+    schema_version: Literal[1]
+    package: str
+    version: str
+    target: Target
+    command: str
+    versions: dict[str, str]
+    weights: WeightsIdentity
+    geometry: Geometry
+    stages: list[StageContract]
+    buckets: Annotated[list[BucketContract], Field(min_length=1)]
+    providers: dict[Literal["npu", "cpu"], ProviderOptions]
+    tokenizer: Tokenizer
+    vocabulary: Annotated[dict[str, Positive], Field(min_length=1)]
+    selector: Selector
+    voices: Voices
+    coverage: dict[str, JsonValue] | None
+    quality: dict[str, JsonValue] | None
+    golden: Golden | None = None  # packages made before there was one
+    devices: Devices | None = None  # no receipts
+    files: dict[RelativePath, File]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Manifest:
+        named = {
+            self.tokenizer.model,
+            *self.voices.files.values(),
+            *(m for b in self.buckets for m in b.models.values()),
+        }
+        if missing := sorted(named - set(self.files)):
+            raise ValueError(f"files are named but not listed: {missing}")
+        if set(self.selector.voices) != set(self.voices.files):
+            raise ValueError("the selector and the package have different voices")
+        stages = [stage.name for stage in self.stages]
+        if wrong := [b.name for b in self.buckets if sorted(b.models) != sorted(stages)]:
+            raise ValueError(f"buckets without a model for every stage: {wrong}")
+        return self
+
+
+def dumps(value: Any) -> str:
+    """JSON as this project writes it: same value, same bytes."""
+    return json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False) + "\n"
+
+
+def json_schema() -> str:
+    """The schema as JSON Schema, for other languages."""
+    return dumps(Manifest.model_json_schema())
+
+
+def parse(text: str, where: str) -> Manifest:
+    """A manifest from its JSON.
+
+    Raises:
+        PackageError: not JSON, another schema version, an unknown key, a wrong type, an escaping path.
+    """
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the whole"
+        raise PackageError(
+            f"{where}, {place}",
+            expected=f"a manifest of schema version {SCHEMA_VERSION}",
+            got=f"{first['msg']} ({error.error_count()} in all)",
+            todo="Get the package again, or a newer kokoro-npu for a newer package.",
+        ) from error

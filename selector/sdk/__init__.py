@@ -1,0 +1,1 @@
+"""What apps embed, in their languages."""

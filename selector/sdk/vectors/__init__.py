@@ -1,0 +1,1 @@
+"""Test vectors that every language of the SDK must reproduce."""

@@ -1,0 +1,131 @@
+"""Test vectors that Python, C++ and Java share: a manifest and questions with their answers (here the selector's; those
+for the splitting of text are `split_vectors.py`).
+
+`python -m selector vectors --out tests/selector/vectors` writes them; a test checks that they are what this code says
+today. One question a line, tab-separated, the answer last. `-` stands for none, `!` for a refusal.
+"""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from export_onnx.contracts import BUCKETS
+from export_onnx.errors import PipelineError
+from export_onnx.run import text
+from selector.choose.choose_bucket import choose, choose_sound, expected_frames, most_tokens
+from selector.choose.length import PAUSE_MARKS, length, mark_ids
+from selector.choose.voice_table import SPEEDS, Measured, fit_voice
+from selector.package.manifest import VoiceTable
+from selector.package.write import whole_file
+from selector.sdk.vectors.split_vectors import split_questions
+
+MANIFEST: Final = "manifest.json"
+QUESTIONS: Final = "selector.tsv"
+SPLITS: Final = "split.tsv"
+VOICES: Final = {"af_quick": 1.6, "bm_slow": 3.4, 'héroïne \\ "1"': 2.3}  # frames a token; names try the parsers
+PAUSE_TOKENS: Final = 4
+SEED: Final = 6
+NUMBER: Final = 1500
+
+
+def write_vectors(folder: Path) -> None:
+    """`manifest.json`, as much of one as the languages read, `selector.tsv` and `split.tsv`."""
+    architecture = files("export_onnx.checkpoint").joinpath("architectures", "kokoro-82m.json")
+    manifest = example(json.loads(architecture.read_text(encoding="utf-8"))["vocab"])
+    # Escapes and a key that only a later version would know: readers must take both.
+    written = {
+        MANIFEST: json.dumps(manifest, indent=1),
+        QUESTIONS: "\n".join(questions(manifest)) + "\n",
+        SPLITS: "\n".join(split_questions()) + "\n",
+    }
+    for name, content in written.items():
+        with whole_file(folder / name) as work:
+            work.write_text(content, encoding="utf-8")
+
+
+def example(vocabulary: dict[str, int]) -> dict[str, Any]:
+    """Tables fitted on seeded durations."""
+    draws = np.random.default_rng(SEED)
+    tables: dict[str, Any] = {}
+    for voice, mean in VOICES.items():
+        texts = [
+            Measured(int(n), 0, np.maximum(draws.normal(mean * 1000, 900, int(n)), 300).astype(np.int64))
+            for n in draws.integers(3, 384, 60)
+        ]
+        table = fit_voice(texts[:48], texts[48:], 384, PAUSE_TOKENS).table
+        tables[voice] = {"tokens": table.tokens, "speeds_milli": table.speeds_milli, "frames": table.frames}
+    buckets = [
+        {"name": b.name, "tokens": b.tokens, "frames": b.frames, "models": {"tail": f"models/tail_{b.name}.onnx"}}
+        for b in reversed(BUCKETS)
+    ]
+    empty: dict[str, Any] = {"nothing": None, "no": False, "yes": True, "small": -1.5e-3, "list": [], "map": {}}
+    return {
+        "schema_version": 1,
+        "buckets": buckets,
+        "selector": {"pause_marks": PAUSE_MARKS, "pause_tokens": PAUSE_TOKENS, "voices": tables},
+        "vocabulary": vocabulary,
+        "quality": empty,
+    }
+
+
+def questions(manifest: dict[str, Any]) -> list[str]:
+    """Questions with their answers, seeded: ordinary ones, every bound, and refusals."""
+    draws = np.random.default_rng(SEED + 1)
+    tables = {name: VoiceTable.model_validate_json(json.dumps(t)) for name, t in manifest["selector"]["voices"].items()}
+    names, lines = list(tables), []
+
+    def ask(kind: str, tokens: int, voice: str, speed: float) -> None:
+        lines.append("\t".join((kind, str(tokens), voice, repr(speed), answer(kind, tokens, tables[voice], speed))))
+
+    for _ in range(NUMBER):
+        speed = float(draws.choice([*SPEEDS, draws.uniform(0.45, 2.05), round(draws.uniform(0.5, 2), 2)]))
+        ask(
+            str(draws.choice(["choose", "frames"])),
+            int(draws.integers(1, 400)),
+            names[draws.integers(len(names))],
+            speed,
+        )
+    for voice in names:
+        for speed in (*SPEEDS, 0.4999, 2.0001, 0.0, -1.0, float("nan"), float("inf")):
+            ask("most", 1, voice, speed)
+            for tokens in (0, 1, 2, 3, 127, 128, 129, 255, 256, 257, 383, 384, 385):
+                ask("choose", tokens, voice, speed)
+    for _ in range(NUMBER // 10):
+        frames, tokens = int(draws.integers(1, 620)), int(draws.integers(1, 400))
+        lines.append(f"sound\t{frames}\t{tokens}\t{_name(choose_sound(BUCKETS, frames, tokens))}")
+    for frames in (200, 201, 400, 401, 600, 601):
+        lines.append(f"sound\t{frames}\t3\t{_name(choose_sound(BUCKETS, frames, 3))}")
+    vocabulary: dict[str, int] = manifest["vocabulary"]
+    strange = [c for c in "äß漢字😀\u0301#" if c not in vocabulary]
+    symbols = [*vocabulary, *strange]
+    marked = ("wʌn, tˈu… θɹˈi!!", "“sˈO!” ʃi sˈɛd.", "...", "—!a?", "a—b;c:d")
+    for symbol in (*vocabulary, *marked, *("".join(draws.choice(symbols, draws.integers(2, 200))) for _ in range(60))):
+        try:
+            ids = text.encode(symbol, vocabulary).ids
+        except PipelineError:
+            continue
+        lines.append(f"encode\t{symbol}\t{' '.join(map(str, ids))}")
+        lines.append(f"length\t{symbol}\t{length(ids, mark_ids(vocabulary), PAUSE_TOKENS)}")
+    return lines
+
+
+def answer(kind: str, tokens: int, table: VoiceTable, speed: float) -> str:
+    """What this implementation says."""
+    try:
+        if kind == "choose":
+            return _name(choose(BUCKETS, table, tokens, speed))
+        if kind == "most":
+            return str(most_tokens(BUCKETS, table, speed))
+        frames = expected_frames(table, tokens, speed)
+        return "-" if frames is None else str(frames)
+    except PipelineError:
+        return "!"
+
+
+def _name(bucket: Any) -> str:
+    return bucket.name if bucket else "-"

@@ -1,0 +1,1 @@
+"""A package at work: text into sound."""

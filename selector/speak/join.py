@@ -1,0 +1,163 @@
+"""Chunks of sound -> one sound, without clicks and without dead air. Streaming: one chunk is held at a time.
+
+Between two chunks the silence is as long as the punctuation wants, no longer: where the chunks' own silence suffices,
+the two fade into each other (equal power) inside it; where it does not, both fade out and the rest is filled with
+zeros. Speech itself is never shortened: only what is quieter than the threshold, and a guard around it stays.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export_onnx.geometry import SAMPLE_RATE
+from selector.text.bounds import Bound
+
+Samples = NDArray[np.float32]
+
+# Choices, in seconds at speed 1.
+PAUSE: Final = {
+    Bound.PARAGRAPH: 0.7,
+    Bound.SENTENCE: 0.4,
+    Bound.CLAUSE: 0.2,
+    Bound.WORD: 0.06,
+    Bound.GLUE: 0.05,
+}
+SHORTEST_PAUSE: Final = 0.05
+LEAD: Final = 0.1  # seconds of silence kept before the first and behind the last chunk
+
+WINDOW: Final = SAMPLE_RATE // 200  # 5 ms
+FADE: Final = SAMPLE_RATE // 100  # 10 ms
+DECLICK: Final = SAMPLE_RATE // 400  # 2.5 ms: what a chunk without silence fades at its ends
+GUARD: Final = SAMPLE_RATE // 50  # 20 ms around speech that count as speech: soft onsets
+CONTEXT: Final = SAMPLE_RATE // 10  # 100 ms of sound on both sides of a measured seam
+BELOW_PEAK: Final = 10 ** (-45 / 20)  # of the loudest window: silence
+FLOOR: Final = 10 ** (-70 / 20)  # full scale: silence in any case
+
+CLICK_LIMIT_DB: Final = 6.0
+DEAD_AIR_LIMIT: Final = 0.05  # seconds beyond the wanted pause
+
+
+@dataclass(frozen=True)
+class Seam:
+    """A join as it sounds: 100 ms before, the gap, 100 ms behind.
+
+    Attributes:
+        sound: samples; the gap is `sound[start:end]`.
+        wanted: seconds of pause.
+    """
+
+    sound: Samples
+    start: int
+    end: int
+    wanted: float
+
+    @property
+    def click_db(self) -> float:
+        """Largest step between samples in the gap, against the largest in the speech around it."""
+        steps = np.abs(np.diff(self.sound, prepend=self.sound[:1]))
+        edge = WINDOW // 5
+        inside = steps[max(0, self.start - edge) : self.end + edge].max(initial=0.0)
+        around = max(steps[: self.start - edge].max(initial=0.0), steps[self.end + edge :].max(initial=0.0))
+        return float(20 * np.log10((inside + 1e-9) / max(around, FLOOR)))
+
+    @property
+    def dead_air(self) -> float:
+        """Seconds of silence beyond the wanted pause; negative where there is less."""
+        quiet = _levels(self.sound) < _threshold(self.sound)
+        longest = run = 0
+        for silent in quiet:
+            run = run + 1 if silent else 0
+            longest = max(longest, run)
+        return longest * WINDOW / SAMPLE_RATE - self.wanted
+
+
+def _levels(sound: Samples) -> NDArray[np.float64]:
+    """RMS of whole 5 ms windows."""
+    n = len(sound) // WINDOW
+    blocks = sound[: n * WINDOW].reshape(n, WINDOW).astype(np.float64)
+    return np.asarray(np.sqrt((blocks * blocks).mean(1)))
+
+
+def _threshold(sound: Samples) -> float:
+    return max(FLOOR, float(_levels(sound).max(initial=0.0)) * BELOW_PEAK)
+
+
+def speech(sound: Samples) -> tuple[int, int]:
+    """First and one-behind-last sample of speech, guards included; declicked ends are never speech."""
+    loud = np.flatnonzero(_levels(sound) >= _threshold(sound))
+    if not len(loud):
+        return min(DECLICK, len(sound)), max(min(DECLICK, len(sound)), len(sound) - DECLICK)
+    start = max(int(loud[0]) * WINDOW - GUARD, min(DECLICK, len(sound) // 2))
+    end = min((int(loud[-1]) + 1) * WINDOW + GUARD, len(sound) - min(DECLICK, len(sound) // 2))
+    return start, end
+
+
+def pause(bound: Bound, speed: float) -> float:
+    """Seconds of silence behind a chunk that ends so."""
+    return max(SHORTEST_PAUSE, PAUSE[bound] / speed)
+
+
+def _fade(length: int) -> Samples:
+    """Equal power, from 0 up: its square and its mirror's square add up to 1."""
+    return np.sin(np.linspace(0, np.pi / 2, length, dtype=np.float32))
+
+
+def gap(tail: Samples, head: Samples, length: int) -> Samples:
+    """The sound between two speeches, `length` samples: silence `tail` fading into silence `head`."""
+    out = np.zeros(length, np.float32)
+    spare = len(tail) + len(head) - length - FADE
+    a, b = len(tail), len(head)
+    if spare > 0:  # enough silence of their own: overlap by a fade
+        a = min(a, max(length + FADE - b, (length + FADE) // 2))
+        b = length + FADE - a
+    a, b = min(a, length), min(b, length)
+    if a:
+        kept = tail[:a].copy()
+        kept[-min(a, FADE) :] *= _fade(min(a, FADE))[::-1]
+        out[:a] += kept
+    if b:
+        kept = head[len(head) - b :].copy()
+        kept[: min(b, FADE)] *= _fade(min(b, FADE))
+        out[length - b :] += kept
+    return out
+
+
+class Joiner:
+    """Push chunks, get sound to play. Holds the silence behind the last chunk and 100 ms before it."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._tail: Samples | None = None
+        self._before = np.zeros(0, np.float32)
+        self._bound = Bound.PARAGRAPH
+
+    def push(self, sound: Samples, bound: Bound) -> tuple[Samples, Seam | None]:
+        """The gap to the chunk before and this chunk's speech; its silence stays here until the next.
+
+        Args:
+            sound: [samples] of one chunk.
+            bound: what ends behind it.
+        """
+        start, end = speech(sound)
+        body = sound[start:end]
+        seam = None
+        if self._tail is None:
+            head = gap(np.zeros(0, np.float32), sound[:start], min(start, round(LEAD * SAMPLE_RATE)))
+        else:
+            # Both guards are silence to the ear: the pause includes them.
+            wanted = pause(self._bound, self._speed)
+            head = gap(self._tail, sound[:start], round(wanted * SAMPLE_RATE) - 2 * GUARD)
+            around = np.concatenate([self._before, head, body[:CONTEXT]])
+            seam = Seam(around, len(self._before), len(self._before) + len(head), wanted)
+        self._tail, self._bound, self._before = sound[end:], bound, body[-CONTEXT:]
+        return np.concatenate([head, body]), seam
+
+    def finish(self) -> Samples:
+        """The silence behind the last chunk, faded out."""
+        tail = np.zeros(0, np.float32) if self._tail is None else self._tail
+        self._tail = None
+        return gap(tail, np.zeros(0, np.float32), min(len(tail), round(LEAD * SAMPLE_RATE)))

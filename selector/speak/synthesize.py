@@ -1,0 +1,276 @@
+"""The package at work: text -> chunks -> stages -> sound, chunk by chunk.
+
+Needs numpy, onnxruntime and a package; no torch. Sessions are made when a bucket is first needed and kept, so memory
+is bounded by the package, not by the text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from export_onnx import contracts
+from export_onnx.errors import ContractError, PackageError, TextError
+from export_onnx.geometry import frames_to_samples
+from export_onnx.graph.shared_weights import cpu_session
+from export_onnx.run import text
+from selector.choose.choose_bucket import check_speed, choose, choose_sound, most_tokens
+from selector.choose.length import PADS, length, mark_ids, pauses
+from selector.package.manifest import BucketContract, Manifest
+from selector.package.providers import CPU
+from selector.speak.join import Joiner, Samples, Seam
+from selector.text.bounds import Bound
+from selector.text.chunk import Chunk, chunk
+
+Tensors = dict[str, NDArray[Any]]
+Phonemize = Callable[[str, str], str]  # text, language -> phonemes
+
+# The first letter of a voice's name is its language, as in `bf_emma`.
+LANGUAGES: Final = {"a": "en-us", "b": "en-gb", "e": "es", "f": "fr-fr", "h": "hi", "i": "it", "p": "pt-br"}
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """One chunk of sound, ready to play: the gap before it included.
+
+    Attributes:
+        samples: [n] float32, 24 kHz.
+        text: what it says; empty for the silence at the end.
+        frames: of sound, as the duration stage predicted, before the joining.
+        text_bucket, sound_bucket: chosen from the token count, and from the exact frames.
+        skipped: symbols without an id.
+        seam: the join to the chunk before, to be measured.
+    """
+
+    samples: Samples
+    text: str
+    tokens: int = 0
+    frames: int = 0
+    text_bucket: str = ""
+    sound_bucket: str = ""
+    skipped: tuple[str, ...] = ()
+    seam: Seam | None = None
+
+
+def language_of(voice: str) -> str:
+    """The language of a voice's name; American English where the name does not say."""
+    match = re.match(r"([a-z])[fm]_", voice)
+    return LANGUAGES.get(match.group(1), "en-us") if match else "en-us"
+
+
+def loosened(word: str) -> str:
+    """A word with spaces where it is spoken as several: behind inner punctuation, between the digits of long numbers.
+
+    (Numbers of ten digits and more are spelled by the front ends anyway.)
+    """
+    apart = re.sub(r"([^\w\s]|_)(?=\w)", r"\1 ", word)
+    return re.sub(r"\d{10,}", lambda number: " ".join(number.group()), apart)
+
+
+@dataclass
+class Stages:
+    """Runs the stages of a folder, on this computer's CPU.
+
+    Attributes:
+        threads: of ONNX Runtime; 0 is one a core.
+    """
+
+    folder: Path
+    threads: int = 0
+    _sessions: dict[str, onnxruntime.InferenceSession] = field(default_factory=dict)
+
+    def session(self, file: str) -> onnxruntime.InferenceSession:
+        """The file's session, made at first use and kept.
+
+        Raises:
+            PackageError: the model cannot be loaded.
+        """
+        if file not in self._sessions:
+            options = onnxruntime.SessionOptions()
+            options.log_severity_level = 3
+            options.intra_op_num_threads = self.threads
+            for key, value in CPU.session.items():
+                options.add_session_config_entry(key, value)
+            try:
+                self._sessions[file] = cpu_session(self.folder / file, options)
+            except Exception as error:  # the runtime's own exception classes have no common base but this
+                raise PackageError(
+                    file,
+                    expected="a model that ONNX Runtime loads",
+                    got=str(error)[:160],
+                    todo="Get the package again.",
+                ) from error
+        return self._sessions[file]
+
+    def run(self, stage: str, bucket: BucketContract, tensors: Tensors) -> Tensors:
+        """Adds the outputs of `stage` at `bucket` to `tensors`, whose names are the contract's.
+
+        Raises:
+            PackageError: the model cannot be loaded.
+            ContractError: the runtime refuses the tensors.
+        """
+        session = self.session(bucket.models[stage])
+        contract = contracts.stage(stage)
+        outputs = [port.name for port in contract.outputs]
+        try:
+            results = session.run(outputs, {p.name: tensors[p.name] for p in contract.inputs})
+        except Exception as error:
+            raise ContractError(
+                f"stage {bucket.models[stage]}",
+                expected="inputs as in contracts.py",
+                got=str(error)[:160],
+                todo="Make the package again.",
+            ) from error
+        return tensors | dict(zip(outputs, results, strict=True))
+
+
+def resize(array: NDArray[Any], tokens: int) -> NDArray[Any]:
+    """The last axis padded with zeros or cropped to `tokens`; only padding is ever cropped."""
+    have = array.shape[-1]
+    if tokens <= have:
+        return np.ascontiguousarray(array[..., :tokens])
+    return np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, tokens - have)])
+
+
+@dataclass(frozen=True)
+class Synthesizer:
+    """One voice at one speed. `rows` is the voice, [510, 256]: timbre in the first half, prosody in the second."""
+
+    stages: Stages
+    manifest: Manifest
+    voice: str
+    rows: Samples
+    speed: float
+    seed: int = 0
+    language: str = "en-us"
+    phonemize: Phonemize = text.phonemize
+
+    def speak(self, words: str) -> Iterator[Spoken]:
+        """The text's sound, chunk by chunk; the first does not wait for the last.
+
+        Raises:
+            TextError: nothing to say, or a word longer than the largest bucket.
+            ContractError: a speed outside the selector's table.
+        """
+        manifest = self.manifest
+        table = manifest.selector.voices[self.voice]
+        check_speed(self.speed, table)
+        limit = most_tokens(manifest.buckets, table, self.speed) - PADS
+        first = most_tokens(manifest.buckets[:1], table, self.speed) - PADS
+        joiner, spoken = Joiner(self.speed), 0
+        for piece in chunk(words, self._count, limit, max(first, 1)):
+            if not any(c.isalnum() for c in piece.text):
+                continue  # a line of stars says nothing
+            for sound, bound in self._fitted(piece, limit, spoken):
+                spoken += 1
+                samples, seam = joiner.push(sound.samples, bound)
+                yield replace(sound, samples=samples, seam=seam)
+        if not spoken:
+            raise TextError(
+                "text", expected="at least one word to say", got=repr(words[:40]), todo="Pass text with words in it."
+            )
+        yield Spoken(joiner.finish(), "")
+
+    def _count(self, piece: str) -> int:
+        try:
+            return self._length(self.phonemize(piece, self.language))
+        except TextError:
+            return 0  # punctuation alone
+
+    def _length(self, phonemes: str) -> int:
+        """As the table counts them, without pads."""
+        table = self.manifest.selector
+        return len(phonemes) + table.pause_tokens * pauses(phonemes, table.pause_marks)
+
+    def _fitted(self, piece: Chunk, limit: int, index: int) -> Iterator[tuple[Spoken, Bound]]:
+        """`piece` whole where it fits, else its halves, and so on; one word at its inner spaces at last."""
+        phonemes = self.phonemize(piece.text, self.language)
+        kept = "".join(c for c in phonemes if c in self.manifest.vocabulary)
+        whole = self._render(piece.text, phonemes, index) if self._length(kept) <= limit else None
+        if whole:
+            yield whole, piece.bound
+        elif piece.words > 1:
+            halves = list(chunk(piece.text, self._count, max(1, min(piece.phonemes * 5 // 8, limit))))
+            if len(halves) == 1:  # counts that do not add up: cut the words in two
+                parts = piece.text.split()
+                middle = len(parts) // 2
+                texts = (" ".join(parts[:middle]), " ".join(parts[middle:]))
+                halves = [Chunk(t, self._count(t), len(t.split()), Bound.WORD) for t in texts]
+            for i, half in enumerate(halves):
+                last = i == len(halves) - 1
+                bound = piece.bound if last else half.bound
+                if any(c.isalnum() for c in half.text):
+                    smaller = Chunk(half.text, half.phonemes, half.words, bound)
+                    yield from self._fitted(smaller, limit, index + i * 7919)
+        else:
+            yield from self._one_word(piece, phonemes, limit, index)
+
+    def _one_word(
+        self, piece: Chunk, phonemes: str, limit: int, index: int, *, whole: bool = True
+    ) -> Iterator[tuple[Spoken, Bound]]:
+        """A written word of many spoken ones, such as a long number or an address: cut between those.
+
+        `phonemes` are the whole word's, or (not `whole`) a part of them.
+        """
+        groups = list(chunk(phonemes, self._length, max(1, min(limit, self._length(phonemes) * 5 // 8))))
+        if len(groups) == 1 or max(group.phonemes for group in groups) > limit:
+            loose = loosened(piece.text)
+            if not whole or loose == piece.text:
+                raise TextError(
+                    f"word {piece.text[:30]!r}",
+                    expected=f"at most {limit} phonemes at speed {self.speed:g}",
+                    got=str(self._length(phonemes)),
+                    todo="Spell it as several words, or raise the speed.",
+                )
+            several = Chunk(loose, self._count(loose), len(loose.split()), piece.bound)
+            yield from self._fitted(several, limit, index)
+            return
+        for i, group in enumerate(groups):
+            bound = piece.bound if i == len(groups) - 1 else Bound.WORD
+            sound = self._render(piece.text, group.text, index + i)
+            if sound:
+                yield replace(sound, text="" if i else sound.text), bound
+            else:
+                part = Chunk(piece.text, group.phonemes, 1, bound)
+                yield from self._one_word(part, group.text, limit, index + i, whole=False)
+
+    def _render(self, words: str, phonemes: str, index: int) -> Spoken | None:
+        """One chunk's sound; None where its exact frames fit no bucket, before any sound is made."""
+        manifest = self.manifest
+        encoded = text.encode(phonemes, manifest.vocabulary)
+        n = len(encoded.ids)
+        table = manifest.selector
+        long = length(encoded.ids, mark_ids(manifest.vocabulary, table.pause_marks), table.pause_tokens)
+        first = choose(manifest.buckets, table.voices[self.voice], long, self.speed)
+        if first is None:
+            return None
+        timbre, prosody = np.split(self.rows[n - PADS - 1 : n - PADS], 2, axis=1)
+        tensors: Tensors = {
+            "ids": resize(np.array([encoded.ids], np.int32), first.tokens),
+            "token_mask": resize(np.ones((1, n), np.float32), first.tokens),
+            "n_tokens": np.array([n], np.int32),
+            "prosody_style": prosody,
+            "timbre_style": timbre,
+            "speed": np.array([self.speed], np.float32),
+        }
+        for stage in ("bert", "duration"):
+            tensors = self.stages.run(stage, first, tensors)
+        frames = int(tensors["frames_per_token"].sum())
+        second = choose_sound(manifest.buckets, frames, n)
+        if second is None:
+            return None
+        for name in ("frames_per_token", "d", "t_en"):
+            tensors[name] = resize(tensors[name], second.tokens)
+        draws = np.random.default_rng((self.seed, index))  # the same noise whatever the bucket
+        tensors["noise"] = draws.standard_normal((1, frames_to_samples(second.frames)), np.float32)
+        for stage in ("prosody", "source", "style", *contracts.HALVES, "tail"):
+            tensors = self.stages.run(stage, second, tensors)
+        samples = tensors["waveform"][0, : frames_to_samples(frames)]
+        return Spoken(samples, words, n, frames, first.name, second.name, encoded.skipped)

@@ -1,0 +1,1 @@
+"""Text of any length into chunks, and phonemes into ids."""

@@ -1,0 +1,207 @@
+"""Text of any length -> chunks that fit: at sentence, then clause, then word bounds, balanced, without orphans.
+
+Lengths are phonemes, counted by a callable. A text that fits is one chunk. 510 phonemes is a limit on a chunk, not on
+the text: a whole book goes through in linear time, and its first chunk does not wait for its last page.
+
+An *atom* is the largest piece that is not cut for its own sake: a sentence, where it fits; else a clause; else words
+that belong together; else a word. Atoms are grouped into chunks by the cheapest cut (dynamic programming over blocks
+of a few chunks). The costs below are choices: what they prefer is tested, their values are not sacred.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, pairwise
+from typing import Final
+
+from export_onnx.errors import TextError
+from selector.text.bounds import Bound, Word, words
+from selector.text.characters import clean
+
+Count = Callable[[str], int]  # text -> phonemes, spaces and punctuation included
+
+# Millionths, in whole numbers: the same cut in every language. An empty chunk's spare room costs one million.
+ONE: Final = 1_000_000
+CUT_COST: Final = {  # by what ends there
+    Bound.PARAGRAPH: 0,
+    Bound.SENTENCE: ONE // 10,
+    Bound.CLAUSE: ONE * 6 // 10,
+    Bound.WORD: ONE * 3 // 2,
+    Bound.GLUE: ONE * 4,
+}
+CHUNK_COST: Final = ONE // 2  # fewer chunks, fewer joins
+ACROSS_PARAGRAPH_COST: Final = ONE * 4 // 10  # the pause between paragraphs is lost
+ORPHAN_COST: Final = ONE * 3
+UNREACHED: Final = 1 << 62
+ORPHAN_WORDS: Final = 2  # a chunk of a word or two is spoken badly
+BLOCK: Final = 5  # chunks of text looked at together
+SMALL: Final = 20  # words are cut in pieces of a twentieth of a chunk: finer balance costs time and gives nothing
+SURELY_LONG: Final = 20  # characters a phoneme; no text is counted beyond this
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A piece of text to speak at once.
+
+    Attributes:
+        phonemes: counted over its atoms, one for each space between them; more than the limit only for one word
+            that is longer by itself.
+        bound: what ends behind it; decides the pause.
+    """
+
+    text: str
+    phonemes: int
+    words: int
+    bound: Bound
+
+
+@dataclass(frozen=True, slots=True)
+class _Atom:
+    run: tuple[Word, ...]
+    phonemes: int
+
+    @property
+    def bound(self) -> Bound:
+        return self.run[-1].bound
+
+
+def chunk(text: str, count: Count, limit: int, first_limit: int | None = None) -> Iterator[Chunk]:
+    """Chunks of at most `limit` phonemes, in order; every word of the text is in exactly one.
+
+    Args:
+        text: any length; a blank line ends a paragraph.
+        count: phonemes of a piece of text.
+        limit: phonemes a chunk; a single word beyond it is a chunk of its own.
+        first_limit: a smaller limit for the first chunk of a text that is split anyway, so that sound starts early.
+
+    Raises:
+        TextError: no words, or a limit below 1.
+    """
+    if limit < 1:
+        raise TextError("chunk limit", expected="at least 1 phoneme", got=str(limit), todo="Check bucket and speed.")
+    first = min(limit, max(1, first_limit or limit))
+    stream = words(clean(text))
+    head, phonemes = _beginning(stream, count, limit)
+    if not head:
+        raise TextError("text", expected="at least one word", got=repr(text[:40]), todo="Pass text with words in it.")
+    if phonemes <= limit:
+        yield _joined([_Atom(tuple(head), phonemes)])
+        return
+    size = 0
+    block: list[_Atom] = []
+    for atom in _atoms(chain(head, stream), count, limit, first):
+        block.append(atom)
+        size += atom.phonemes + 1
+        if size >= BLOCK * limit:
+            *done, last = _grouped(block, limit, first, final=False)
+            for group in _mended(done, count, limit, first):
+                yield _joined(group)
+                first = limit
+            block, size = list(last), sum(a.phonemes + 1 for a in last)
+    yield from map(_joined, _mended(_grouped(block, limit, first, final=True), count, limit, first))
+
+
+def _beginning(stream: Iterator[Word], count: Count, limit: int) -> tuple[list[Word], int]:
+    """Sentences up to the first that no longer fits, and their phonemes: at most `limit` only for the whole text."""
+    head: list[Word] = []
+    phonemes, at = -1, 0
+    for word in stream:
+        head.append(word)
+        if word.bound >= Bound.SENTENCE:
+            phonemes += _size(head[at:], count, limit) + 1
+            at = len(head)
+            if phonemes > limit:
+                break
+    return head, phonemes
+
+
+def _size(run: Sequence[Word], count: Count, limit: int) -> int:
+    """Phonemes of words said together; of what is surely too long, more than the limit."""
+    text = " ".join(word.text for word in run)
+    return count(text) if len(text) <= SURELY_LONG * limit or len(run) == 1 else limit + 1
+
+
+def _atoms(stream: Iterable[Word], count: Count, limit: int, first: int) -> Iterator[_Atom]:
+    """The largest pieces that fit, in order. The first sentence is held to the first limit."""
+    sentence: list[Word] = []
+    ceiling = first
+    for word in stream:  # the last ends a paragraph
+        sentence.append(word)
+        if word.bound >= Bound.SENTENCE:
+            yield from _pieces(sentence, count, ceiling, Bound.CLAUSE)
+            sentence, ceiling = [], limit
+
+
+def _pieces(run: list[Word], count: Count, limit: int, cut_at: Bound) -> Iterator[_Atom]:
+    """`run` whole where it fits, else its parts at bounds of `cut_at`, and so on down to single words."""
+    size = _size(run, count, limit)
+    if size <= limit or len(run) == 1:
+        yield _Atom(tuple(run), size)
+        return
+    part: list[Word] = []
+    # Glued words are cut singly: a piece of several that is too long would be the same piece again, without end.
+    least = limit // SMALL if cut_at is Bound.WORD else 0
+    length = 0
+    for word in run:
+        part.append(word)
+        length += len(word.text) + 1
+        if word.bound >= cut_at and length > least:
+            length = 0
+            yield from _pieces(part, count, limit, Bound(max(Bound.GLUE, cut_at - 1)))
+            part = []
+    if part:
+        yield from _pieces(part, count, limit, Bound(max(Bound.GLUE, cut_at - 1)))
+
+
+def _grouped(atoms: list[_Atom], limit: int, first: int, *, final: bool) -> list[list[_Atom]]:
+    """The cheapest cut of atoms into groups; where not `final`, the last group may still grow and costs nothing."""
+    n = len(atoms)
+    best = [(0, 0)] + [(UNREACHED, 0)] * n  # cost of atoms[:j], start of its last group
+    for start in range(n):
+        size, spoken, across = -1, 0, 0
+        ceiling = first if start == 0 else limit
+        own_paragraph = start == 0 or atoms[start - 1].bound is Bound.PARAGRAPH
+        for end in range(start + 1, n + 1):
+            atom = atoms[end - 1]
+            size += atom.phonemes + 1
+            spoken += len(atom.run)
+            if size > ceiling and end > start + 1:
+                break
+            cost = best[start][0] + ACROSS_PARAGRAPH_COST * across
+            if final or end < n:
+                whole = final and end == n
+                cost += CHUNK_COST + (1000 * max(0, ceiling - size) // ceiling) ** 2
+                cost += 0 if whole else CUT_COST[atom.bound]
+                heading = own_paragraph and atom.bound is Bound.PARAGRAPH
+                cost += ORPHAN_COST if spoken <= ORPHAN_WORDS and not heading else 0
+            if cost < best[end][0]:
+                best[end] = (cost, start)
+            across += atom.bound is Bound.PARAGRAPH
+    cuts = [n]
+    while cuts[-1]:
+        cuts.append(best[cuts[-1]][1])
+    return [atoms[a:b] for a, b in pairwise(reversed(cuts))]
+
+
+def _mended(groups: list[list[_Atom]], count: Count, limit: int, first: int) -> list[list[_Atom]]:
+    """Where an orphan is left beside a piece that was not cut, the two are cut anew between words."""
+    mended: list[list[_Atom]] = []
+    for group in groups:
+        mended.append(group)
+        if len(mended) < 2 or mended[-2][-1].bound >= Bound.SENTENCE:
+            continue
+        if min(_spoken(mended[-2]), _spoken(group)) <= ORPHAN_WORDS:
+            pair = [word for atom in (*mended[-2], *group) for word in atom.run]
+            single = [_Atom((word,), count(word.text)) for word in pair]
+            mended[-2:] = _grouped(single, limit, first if len(mended) == 2 else limit, final=True)
+    return mended
+
+
+def _spoken(group: list[_Atom]) -> int:
+    return sum(len(atom.run) for atom in group)
+
+
+def _joined(group: list[_Atom]) -> Chunk:
+    text = " ".join(word.text for atom in group for word in atom.run)
+    return Chunk(text, sum(a.phonemes for a in group) + len(group) - 1, _spoken(group), group[-1].bound)

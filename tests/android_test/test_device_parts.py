@@ -1,0 +1,240 @@
+"""Parts of the way to a device that need none: what adb says, what a device is, how a run ended, what a page shows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from android_test.device.adb import Phone, choose, find_adb, parse_devices
+from android_test.device.device_facts import EMULATORS, Facts, never, parse_free
+from android_test.device.device_run import Run, ended
+from android_test.device.device_session import libraries, session_of
+from android_test.device.goldens import compare
+from android_test.device.probe import Found, keep, kept
+from android_test.device.receipt import holds, not_proven
+from android_test.device.receipt_page import page_of, summary
+from android_test.device.verify_device import resume
+from export_onnx.errors import DeviceError
+from selector.package.manifest import PortContract, ProviderOptions, StageContract
+from tests.selector.test_receipts import receipt, stage
+
+LISTING = """* daemon started successfully
+List of devices attached
+R58\tdevice
+2A11\tunauthorized
+emulator-5554\toffline
+99\tno permissions (user in plugdev group; are your udev rules wrong?); see [http://developer.android.com/]
+
+"""
+
+
+def fake_adb(folder: Path, listing: str) -> str:
+    """Where the real one cannot be brought to say it: without a phone nothing is unauthorized."""
+    file = folder / "adb"
+    file.write_text(f"#!/bin/sh\ncat <<'END'\n{listing}\nEND\n")
+    file.chmod(0o755)
+    return str(file)
+
+
+def test_states_are_read() -> None:
+    found = parse_devices(LISTING)
+    assert found == {"R58": "device", "2A11": "unauthorized", "emulator-5554": "offline", "99": "no permissions"}
+
+
+@pytest.mark.parametrize(
+    ("listing", "serial", "said"),
+    [
+        ("List of devices attached", "", "expected a device, got none. Plug in a phone"),
+        ("List of devices attached", "10.0.0.2:5555", "`adb connect 10.0.0.2:5555`"),
+        (LISTING, "", "got R58 (device), 2A11 (unauthorized)"),
+        (LISTING, "2A11", "got unauthorized. Unlock the phone"),
+        (LISTING, "emulator-5554", "got offline"),
+        (LISTING, "99", "udev"),
+        (LISTING, "R59", "expected device R59"),
+        ("R58\trecovery", "", "got recovery"),
+        ("R58\tsomething new", "", "got something new"),
+    ],
+)
+def test_a_device_that_cannot_be_used_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listing: str, serial: str, said: str
+) -> None:
+    monkeypatch.setenv("ADB", fake_adb(tmp_path, listing))
+    with pytest.raises(DeviceError) as refused:
+        Phone.find(serial)
+    assert said in str(refused.value)
+
+
+def test_the_right_device_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose({"R58": "device"}) == "R58"
+    assert choose({"R58": "device", "2A11": "unauthorized"}, "R58") == "R58"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(DeviceError, match="platform-tools"):
+        find_adb({"ADB": "/nothing/adb"})
+
+
+PHONE = {
+    "ro.build.version.sdk": "34",
+    "ro.product.cpu.abi": "arm64-v8a",
+    "ro.soc.model": "SM8550",
+    "ro.hardware": "qcom",
+}
+
+
+def facts(**change: str) -> Facts:
+    return Facts(PHONE | {name.replace("_", "."): value for name, value in change.items()}, "aarch64", "Linux", 1)
+
+
+def test_a_phone_can_be_verified_and_nothing_else() -> None:
+    assert never(facts()) == ""
+    assert "no Android" in never(Facts({}, "x86_64", "Linux 6", 1))
+    for hardware in EMULATORS:
+        assert "emulator" in never(facts(ro_hardware=hardware))
+    assert "emulator" in never(facts(ro_kernel_qemu="1"))
+    assert "emulator" in never(facts(ro_boot_qemu="1"))
+    assert "x86_64" in never(Facts(PHONE | {"ro.product.cpu.abi": "x86_64"}, "x86_64", "Linux", 1))
+
+
+def test_free_space_is_read_from_both_forms() -> None:
+    head = "Filesystem 1K-blocks Used Available Use% Mounted on\n"
+    assert parse_free(head + "/dev/block/dm-5 100 40 60 40% /data\n") == 60 * 1024
+    assert parse_free(head + "/dev/block/by-name/userdata\n   100 30 70 30% /data\n") == 70 * 1024
+    assert parse_free("df: nothing") == 0
+
+
+RESULT = {"outcome": "finished", "phase": "done", "reason": "", "runs_ms": [1.0], "assignment": []}
+
+
+@pytest.mark.parametrize(
+    ("status", "stdout", "outcome"),
+    [
+        (0, "PHASE done\nRESULT " + json.dumps(RESULT), "finished"),
+        (0, "RESULT " + json.dumps(RESULT | {"outcome": "refused", "reason": "no such provider"}), "refused"),
+        (
+            0,
+            "RESULT " + json.dumps(RESULT | {"outcome": "refused", "reason": "x: No space left on device"}),
+            "disk full",
+        ),
+        (134, "PHASE load\nRESULT " + json.dumps(RESULT), "crashed"),
+        (139, "PHASE run", "crashed"),
+        (137, "PHASE run", "timeout"),
+        (124, "PHASE run", "timeout"),
+        (0, "", "garbage"),
+        (0, "RESULT [1]", "garbage"),
+        (0, 'RESULT {"outcome": "finished"}', "garbage"),
+        (0, "RESULT {", "garbage"),
+        (1, "sh: ./runner: not found", "crashed"),
+        (1, "write error: No space left on device", "disk full"),
+    ],
+)
+def test_how_a_run_ended(status: int, stdout: str, outcome: str) -> None:
+    assert ended(status, stdout, "", "", 10.0, 10.0).outcome == outcome
+
+
+def test_a_process_killed_before_its_limit_has_crashed() -> None:
+    """The system ends what takes too much memory with the same signal as we do at the limit."""
+    done = ended(137, "PHASE load", "", "", 2.0, 10.0)
+    assert (done.outcome, done.reason) == ("crashed", "SIGKILL in phase load")
+
+
+def test_a_refusal_carries_the_log_s_first_error() -> None:
+    said = json.dumps(RESULT | {"outcome": "refused", "reason": "nodes on the CPU"})
+    done = ended(0, f"RESULT {said}", "", "1 fine\n3 QNN SetupBackend failed\n3 nodes on the CPU", 1.0, 10.0)
+    assert done.reason == "nodes on the CPU The log's first error: QNN SetupBackend failed"
+
+
+def port(name: str, dtype: str = "float32") -> PortContract:
+    return PortContract(name=name, dtype=dtype, shape=[1, 4], meaning=name)
+
+
+def test_outputs_are_compared_by_what_they_mean() -> None:
+    made = StageContract(name="s", runs_on="npu", inputs=[], outputs=[port("y"), port("n", "int32"), port("har")])
+    y = np.array([[1, 2, 3, 4]], np.float32)
+    n = np.array([[1, 2, 3, 4]], np.int32)
+    har = np.array([[[1.0], [0.0], [3.0], [np.pi]]], np.float32)
+    wanted = {"y": y, "n": n, "har": har}
+    turned = har + np.array([[[0], [0], [0], [2 * np.pi]]], np.float32)
+    assert min(compare(made, wanted, {"y": y, "n": n, "har": turned}).values()) > 100
+    louder = compare(made, wanted, {"y": y * 1.5, "n": n + 1, "har": har})
+    assert louder["y"] == pytest.approx(6.02, abs=0.01)
+    assert louder["n"] == -200
+    assert compare(made, wanted, {"y": y[:, :3]}) == {"y": -200, "n": -200, "har": -200}
+
+
+def test_sessions_are_the_manifest_s() -> None:
+    options = ProviderOptions(
+        name="QNNExecutionProvider",
+        options={"backend_type": "htp", "offload_graph_io_quantization": "0"},
+        session={"session.disable_cpu_ep_fallback": "1"},
+        optimization="disable_all",
+    )
+    parts = frozenset({"libonnxruntime_providers_qnn.so", "libQnnHtp.so"})
+    phone = session_of(options, parts, "/data/x", "aarch64")
+    assert phone.plugin == "/data/x/libonnxruntime_providers_qnn.so"
+    assert phone.options["backend_path"] == "/data/x/libQnnHtp.so"
+    assert "soc_model" not in phone.options
+    assert phone.session["session.disable_cpu_ep_fallback"] == "1"
+    assert session_of(options, parts, "/data/x", "x86_64").options["soc_model"] == "43"
+    built_in = session_of(options, frozenset(), "/data/x", "aarch64")
+    assert (built_in.plugin, built_in.options["backend_type"]) == ("", "htp")
+
+
+def test_without_a_runner_the_way_to_one_is_said(tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="make runner-android"):
+        libraries(tmp_path)
+
+
+def test_evidence_is_kept_and_only_what_is_conclusive_counts(tmp_path: Path) -> None:
+    file = tmp_path / "probe_bert_5s.json"
+    found = Found(
+        Run("crashed", "SIGABRT", 134, log="l"), Run("finished", result=RESULT), {"y": 50.0}, "thermal status 0"
+    )
+    keep(found, file)
+    assert kept(file) == found
+    assert found.conclusive
+    assert not Found(Run("finished"), Run("lost"), {}).conclusive
+    file.write_text(file.read_text()[:40])
+    assert kept(file) is None
+
+
+def test_what_was_made_with_other_things_is_forgotten(tmp_path: Path) -> None:
+    probe = tmp_path / "probe_bert_5s.json"
+    for key, again, stays in (("a", False, False), ("a", False, True), ("b", False, False), ("b", True, False)):
+        probe.write_text("{}")
+        resume(tmp_path, key, again)
+        assert probe.exists() is stays
+
+
+def test_the_page_says_no_more_than_the_receipt() -> None:
+    page = page_of(receipt())
+    assert "6 of 6 NPU stages verified on SM8550" in page
+    assert "<script" not in page
+    assert "http" not in page
+    nothing = receipt(never="an emulator (<ranchu>)")
+    assert summary(nothing).startswith("Not an NPU: this device is an emulator")
+    assert "verified on" not in page_of(nothing)
+    assert "&lt;ranchu&gt;" in page_of(nothing)
+    mixed = receipt(stages=[stage("bert", "5s"), stage("generator", "5s", "failed", None)])
+    assert summary(mixed) == "1 of 2 NPU stages verified on SM8550. 1 of 2 probes failed."
+    assert summary(receipt("cpu")).startswith("Not an NPU: every stage of this package runs on the CPU")
+
+
+def test_what_fails_the_command() -> None:
+    chain = {"bucket": "5s", "seconds_of_sound": None, "real_time_factor": None, "decibels": None, "wav": ""}
+    below = stage("tail", "5s", "not an NPU") | {"reasons": ["runs on the CPU", "waveform at 3 dB, floor 40"]}
+    assert holds(receipt())
+    assert holds(receipt("cpu", stages=[below | {"reasons": ["runs on the CPU"]}]))
+    assert not holds(receipt("cpu", stages=[below]))
+    assert not holds(receipt(stages=[stage("generator", "5s", "not verified")]))
+    assert not holds(receipt(stages=[stage("generator", "5s", "failed")]))
+    assert not holds(receipt(chain=chain | {"outcome": "tail: crashed"}))
+
+
+def test_what_was_not_proven_is_listed() -> None:
+    made = receipt(never="no Android")
+    lines = not_proven(made.device, made.stages, None)
+    assert lines[0] == "that any NPU runs it: this device is no Android"
+    assert "the whole chain: it was not run" in lines
+    assert any("power" in line for line in lines)

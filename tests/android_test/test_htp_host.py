@@ -1,0 +1,118 @@
+"""The compiler's process: whatever happens in it is a verdict, with its cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from android_test.coverage.htp import htp_host as qnn_host
+from android_test.coverage.htp.htp_host import Compilation, Job, Limits, compile_for, provider_options, unavailable
+from export_onnx.errors import CoverageError
+
+needs_compiler = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "-")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 8, 1, 64)) for name in "xy")
+    nodes = [helper.make_node("Sqrt", ["x"], ["a"]), helper.make_node("Mul", ["a", "a"], ["y"])]
+    path = tmp_path / "small.onnx"
+    graph = helper.make_graph(nodes, "g", [x], [y])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+@needs_compiler
+def test_compiles_runs_and_counts(model: Path, tmp_path: Path) -> None:
+    feed = {"x": np.full((1, 8, 1, 64), 4, np.float32)}
+    verdict, outputs = compile_for(model, Job(context=tmp_path / "context" / "small.onnx"), feed)
+    assert verdict.covered, verdict
+    assert (verdict.nodes, verdict.nodes_on_npu, verdict.subgraphs) == (2, 2, 1)
+    assert verdict.context > 0
+    assert verdict.cpu_seconds > 0
+    np.testing.assert_allclose(outputs["y"], 4, rtol=1e-2)
+
+
+@needs_compiler
+def test_a_node_that_only_the_cpu_takes_is_refused(tmp_path: Path) -> None:
+    """Fallback is disabled: a session that would use the CPU does not start."""
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, (4, 4)) for name in "xy")
+    nodes = [helper.make_node("Sqrt", ["x"], ["a"]), helper.make_node("Det", ["a"], ["d"])]
+    nodes.append(helper.make_node("Mul", ["a", "d"], ["y"]))
+    path = tmp_path / "det.onnx"
+    graph = helper.make_graph(nodes, "g", [x], [y])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    verdict, _ = compile_for(path, Job())
+    assert verdict.outcome == "refused"
+    assert not verdict.covered
+    assert "CPU" in verdict.reason
+
+
+@needs_compiler
+def test_integer_only_chips_refuse_float(model: Path) -> None:
+    assert not compile_for(model, Job(("SM8350",)))[0].covered
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
+    if unavailable():
+        pytest.skip(unavailable())
+    path = tmp_path / "broken.onnx"
+    path.write_bytes(b"not a model")
+    assert compile_for(path, Job())[0].outcome == "refused"
+
+
+@pytest.mark.parametrize(
+    ("limits", "outcome"),
+    [(Limits(seconds=0.0), "timeout"), (Limits(bytes=1), "memory")],
+)
+@needs_compiler
+def test_limits_end_the_process(model: Path, limits: Limits, outcome: str) -> None:
+    verdict, outputs = compile_for(model, Job(limits=limits))
+    assert verdict.outcome == outcome
+    assert not verdict.covered
+    assert not outputs
+
+
+@needs_compiler
+def test_a_crash_is_a_verdict(model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    crashing = tmp_path / "python"
+    crashing.write_text("#!/bin/sh\necho the compiler says something\nkill -SEGV $$\n")
+    crashing.chmod(0o755)
+    monkeypatch.setattr(qnn_host.sys, "executable", str(crashing))
+    verdict, _ = compile_for(model, Job())
+    assert verdict.outcome == "crashed"
+    assert "the compiler says something" in verdict.reason
+
+
+def test_without_the_wheel_nothing_is_proven(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(qnn_host, "unavailable", lambda: "onnxruntime-qnn is not installed")
+    verdict, outputs = compile_for(model, Job())
+    assert verdict.outcome == "skipped"
+    assert "not installed" in verdict.reason
+    assert not verdict.covered
+    assert not outputs
+
+
+def test_chips_have_numbers() -> None:
+    assert provider_options(Job(("SM8550",)))["htp_arch"] == "73"
+    several = provider_options(Job(("SM8550", "SM8650", "SM8750")))
+    assert several["soc_model"] == "43,57,69"
+    assert several["is_multi_soc_ep_context"] == "1"
+    with pytest.raises(CoverageError, match="SM9999"):
+        provider_options(Job(("SM9999",)))
+
+
+def test_an_empty_session_is_not_covered() -> None:
+    assert not Compilation("m", "SM8550", "compiled").covered
+
+
+@needs_compiler
+def test_the_peak_is_the_compilers_and_not_ours(model: Path) -> None:
+    """A child inherits its parent's maximum in `getrusage`."""
+    held = np.ones(2 * 1024**3, np.uint8)
+    verdict, _ = compile_for(model, Job())
+    assert 0 < verdict.peak < held.nbytes

@@ -1,0 +1,296 @@
+"""The demo voice: what is in its checkpoint, how its training data is aligned, and how well it speaks."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from export_onnx import geometry
+from export_onnx.checkpoint.voice_packs import voice_row
+from export_onnx.checkpoint.weights import DEMO, Weights, load_weights
+from export_onnx.demo_voice.trainer import student_checkpoint as checkpoint
+from export_onnx.demo_voice.trainer import teacher
+from export_onnx.demo_voice.trainer.align import align, spell, whole_frames
+from export_onnx.demo_voice.trainer.batches import Sampler
+from export_onnx.demo_voice.trainer.espeak import Phone, speak
+from export_onnx.demo_voice.trainer.espeak_voices import HELD_OUT, LANGUAGE, TRAINED, VOICES
+from export_onnx.demo_voice.trainer.measures import cents, row, say, voicing_error
+from export_onnx.demo_voice.trainer.recognizer import unigrams, word_errors, words
+from export_onnx.demo_voice.trainer.student import Student, decoder_front, load_config
+from export_onnx.demo_voice.trainer.teacher import Utterance
+from export_onnx.demo_voice.trainer.train import Recipe, learning_rate, prosody_losses, sound_losses, train
+from export_onnx.errors import PipelineError
+from export_onnx.proof.mel import log_mel_distance
+from export_onnx.run import text
+
+LARGEST_FILE = 8_000_000  # bytes
+# Held-out sentences, by a voice each; floors a little above what the checkpoint in the repository reaches.
+JUDGED = (
+    ("Where did I put my reading glasses?", TRAINED[0]),
+    ("The clouds above the valley turned from pink to grey.", TRAINED[1]),
+    ("Nothing moved except the curtain.", TRAINED[2]),
+    ("A fair price is one that both sides regret a little.", HELD_OUT),
+)
+LOG_MEL_DB = 10.0
+DURATION_FRAMES = 0.4
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread() -> Iterator[None]:
+    """The model is so small that threads only wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def demo() -> Weights:
+    return load_weights("demo")
+
+
+@pytest.fixture(scope="module")
+def taught(demo: Weights) -> list[Utterance]:
+    found = [teacher.teach(line, voice, demo.config["vocab"], with_f0=False) for line, voice in JUDGED]
+    assert all(found)
+    return [utterance for utterance in found if utterance]
+
+
+def distances(model: torch.nn.Module, voices: dict[str, torch.Tensor], taught: list[Utterance]) -> tuple[float, float]:
+    """Mean log-mel distance in dB and duration error in frames a token."""
+    said = [say(model, utterance, row(voices, utterance)) for utterance in taught]
+    mel = [log_mel_distance(u.audio.numpy(), s.audio.numpy()) for u, s in zip(taught, said, strict=True)]
+    frames = [float((s.durations - u.durations).abs().float().mean()) for u, s in zip(taught, said, strict=True)]
+    return float(np.mean(mel)), float(np.mean(frames))
+
+
+# The checkpoint
+
+
+def test_is_small_and_has_every_voice(demo: Weights) -> None:
+    assert (DEMO / "demo.pth").stat().st_size <= LARGEST_FILE
+    assert set(demo.voices) == {setting.name for setting in VOICES}
+    assert len(TRAINED) >= 3
+    assert HELD_OUT not in TRAINED
+
+
+def test_is_laid_out_like_the_original() -> None:
+    parts = torch.load(DEMO / "demo.pth", weights_only=True)
+    assert tuple(parts) == checkpoint.PARTS
+    assert not [k for part in parts.values() for k in part if k.endswith((".norm.weight", ".norm.bias"))]
+    for setting in VOICES:
+        pack = torch.load(DEMO / "voices" / f"{setting.name}.pt", weights_only=True)
+        assert list(pack.shape) == [geometry.MAX_PHONEMES, 1, 256]
+
+
+def test_the_held_out_style_lies_between_its_variant_s_voices(demo: Weights) -> None:
+    ben, dan, held = (demo.voices[name][40] for name in ("dm_ben", "dm_dan", HELD_OUT.name))
+    torch.testing.assert_close(held, (ben + dan) / 2, atol=2e-3, rtol=0)
+
+
+def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
+    student = Student(load_config()).eval()
+    checkpoint.write(student.state_dict(), load_config(), tmp_path)
+    again = load_weights(str(tmp_path))
+    ours = dict(student.model.named_parameters())
+    for name, parameter in again.model.named_parameters():
+        torch.testing.assert_close(parameter, ours[name], atol=1e-4, rtol=1e-3)
+
+
+# Quality on sentences it never heard
+
+
+def test_speaks_held_out_sentences(demo: Weights, taught: list[Utterance]) -> None:
+    mel, frames = distances(demo.model, dict(demo.voices), taught)
+    assert mel < LOG_MEL_DB
+    assert frames < DURATION_FRAMES
+
+
+def test_floors_refuse_an_untrained_model(taught: list[Utterance]) -> None:
+    torch.manual_seed(0)
+    student = Student(load_config()).eval()
+    mel, frames = distances(student.model, checkpoint.voice_packs(student.state_dict()), taught)
+    assert mel > LOG_MEL_DB
+    assert frames > DURATION_FRAMES
+
+
+def test_floors_refuse_swapped_style_halves(demo: Weights, taught: list[Utterance]) -> None:
+    swapped = {name: torch.roll(pack, 128, dims=-1) for name, pack in demo.voices.items()}
+    mel, _ = distances(demo.model, swapped, taught)
+    assert mel > LOG_MEL_DB
+
+
+def test_floors_refuse_another_text(demo: Weights, taught: list[Utterance]) -> None:
+    reversed_text = [dataclasses.replace(u, ids=u.ids.flip(0)) for u in taught]
+    assert distances(demo.model, dict(demo.voices), reversed_text)[0] > LOG_MEL_DB
+
+
+def test_says_a_sentence_in_about_the_teacher_s_time(demo: Weights, taught: list[Utterance]) -> None:
+    for utterance in taught:
+        phonemes = text.phonemize(utterance.sentence)
+        voice = voice_row(demo.voices[utterance.voice], len(phonemes))
+        output = demo.model(phonemes, voice, return_output=True)
+        assert output.audio.shape == (geometry.frames_to_samples(int(output.pred_dur.sum())),)
+        assert int(output.pred_dur.sum()) == pytest.approx(utterance.frames, rel=0.2)
+
+
+# The sentences
+
+
+def test_sentences_are_many_and_held_out_ones_are_new() -> None:
+    train = set(teacher.sentences("train"))
+    held_out, small = set(teacher.sentences("held_out")), set(teacher.sentences("small_vocabulary"))
+    assert len(train) >= 400
+    assert len(held_out) >= 40
+    assert not train & (held_out | small)
+    lengths = [len(line.split()) for line in train]
+    assert min(lengths) <= 3
+    assert max(lengths) >= 40
+
+
+# Alignment
+
+
+@given(st.lists(st.floats(0, 6), min_size=1, max_size=40), st.integers(0, 30))
+def test_whole_frames_sum_to_the_total_and_are_at_least_one(spans: list[float], spare: int) -> None:
+    total = len(spans) + spare
+    edges = np.concatenate(([0.0], np.cumsum(spans)))
+    frames = whole_frames(edges * total / max(edges[-1], 1e-6), total)
+    assert frames.sum() == total
+    assert frames.min() >= 1
+
+
+def test_whole_frames_keep_whole_boundaries_and_refuse_too_few() -> None:
+    assert whole_frames(np.array([0.0, 3, 4, 9]), 9).tolist() == [3, 1, 5]
+    assert whole_frames(np.array([0.0, 2, 2, 2, 6]), 6).tolist() in ([1, 1, 1, 3], [2, 1, 1, 2], [1, 1, 2, 2])
+    with pytest.raises(ValueError, match="do not fit"):
+        whole_frames(np.array([0.0, 1, 2]), 1)
+
+
+def test_events_are_spelled_as_misaki_spells_them() -> None:
+    phones = [Phone("k", 0), Phone("ˈɪ", 10), Phone("ʔ", 20), Phone("n̩", 30), Phone("", 40)]
+    letters, spans = spell(phones, 50)
+    assert letters == "kˈɪtn"
+    assert spans[-1] == (30.0, 40.0)
+    assert spell([Phone("ɜː", 0), Phone("ɹ", 10)], 30) == ("ɜɹ", [(0.0, 5.0), (5.0, 30.0)])
+
+
+def test_a_pause_belongs_to_the_punctuation() -> None:
+    phones = [Phone("h", 100), Phone("aɪ", 200), Phone("", 400), Phone("j", 1000), Phone("uː", 1100), Phone("", 1300)]
+    frames = align("hI, ju.", phones, 1500, 50)
+    assert frames is not None
+    assert frames.sum() == 30
+    assert frames.tolist() == [2, 2, 4, 6, 6, 2, 4, 2, 2]  # pad h I , space j u . pad
+
+
+def test_what_cannot_be_spelled_is_not_aligned() -> None:
+    assert align("ha", [Phone("h", 0), Phone("iː", 500)], 1000, 50) is None
+
+
+def test_teacher_s_durations_cover_its_audio(demo: Weights, taught: list[Utterance]) -> None:
+    for utterance in taught:
+        assert len(utterance.durations) == len(utterance.ids)
+        assert geometry.frames_to_samples(int(utterance.durations.sum())) == len(utterance.audio)
+        assert int(utterance.durations.min()) >= 1
+        assert len(utterance.energy) == geometry.F0_PER_FRAME * utterance.frames
+
+
+def test_teacher_refuses_an_unknown_voice() -> None:
+    with pytest.raises(PipelineError, match="nobody"):
+        speak("Hello.", "nobody", rate=150, pitch=50)
+
+
+@pytest.mark.skipif(find_spec("pyworld") is None, reason="pyworld comes with the extra demo-voice")
+def test_teacher_s_pitch_follows_the_setting(demo: Weights) -> None:
+    low, high = (teacher.teach(JUDGED[0][0], voice, demo.config["vocab"]) for voice in (TRAINED[1], TRAINED[3]))
+    assert low is not None
+    assert high is not None
+    assert low.f0.shape == low.energy.shape
+    assert float(high.f0[high.f0 > 0].median()) > 1.2 * float(low.f0[low.f0 > 0].median())
+
+
+# Training
+
+
+def with_a_pitch(taught: list[Utterance]) -> list[Utterance]:
+    """A made-up F0, so that training can be tried without pyworld; as many as a sampler needs."""
+    return [dataclasses.replace(u, f0=torch.full((2 * u.frames,), 120.0)) for u in taught] * 8
+
+
+def test_one_step_has_a_gradient_everywhere(taught: list[Utterance]) -> None:
+    torch.manual_seed(0)
+    student = Student(load_config()).train()
+    sampler = Sampler(with_a_pitch(taught), torch.Generator().manual_seed(0), torch.device("cpu"))
+    losses = sound_losses(student, sampler.windows(*Recipe().short), with_audio=True)
+    losses |= prosody_losses(student, sampler.alike(2, 40))
+    torch.autograd.backward(torch.stack(list(losses.values())).sum())
+    silent = {n for n, p in student.named_parameters() if p.requires_grad and p.grad is None}
+    assert {n for n in silent if "pooler" not in n and "m_source" not in n} == set()
+
+
+def test_training_goes_on_where_it_was_left(taught: list[Utterance], tmp_path: Path) -> None:
+    data, state = tmp_path / "data.pt", tmp_path / "train.pt"
+    report = teacher.save(with_a_pitch(taught), 40, data)
+    assert (report["utterances"], report["not_aligned"]) == (32, 8)
+    recipe = Recipe(short=(1, 8), whole_batch=1, whole_frames=8)
+    first = train(1, data, state, recipe).student.state_dict()
+    again = train(1, data, state, recipe)
+    assert again.step == 1
+    torch.testing.assert_close(again.student.state_dict(), first)
+    assert train(2, data, state, recipe).step == 2
+    assert set(load_weights(str(tmp_path / "checkpoint")).voices) == {setting.name for setting in VOICES}
+
+
+def test_learning_rate_warms_up_stays_and_falls() -> None:
+    recipe = Recipe(rate=1.0, warmup=10, decay=0.25)
+    assert [round(learning_rate(recipe, step, 100), 2) for step in (0, 50, 74, 90, 99)] == [0.1, 1, 1, 0.4, 0.04]
+
+
+def test_the_decoder_s_front_and_generator_are_the_decoder(demo: Weights) -> None:
+    decoder, frames = demo.model.decoder, 12
+    torch.manual_seed(0)
+    asr, style = torch.randn(1, demo.config["hidden_dim"], frames), torch.randn(1, 128)
+    f0, energy = torch.full((1, 2 * frames), 150.0), torch.randn(1, 2 * frames)
+    torch.manual_seed(1)
+    whole = decoder(asr, f0, energy, style)
+    torch.manual_seed(1)
+    parts = decoder.generator(decoder_front(decoder, asr, f0, energy, style), style, f0)
+    torch.testing.assert_close(parts, whole)
+
+
+# Measures
+
+
+def test_a_word_is_as_likely_as_any_other() -> None:
+    assert "ngram 1=4" in unigrams(["a", "b"])
+    assert [line for line in unigrams(["a", "b"]).splitlines() if line.startswith("-0.")] == [
+        "-0.4771 </s>",
+        "-0.4771 a",
+        "-0.4771 b",
+    ]
+
+
+def test_pitch_measures_see_a_semitone_and_a_lost_voice() -> None:
+    curve = np.array([0.0, 100, 110, 120, 0])
+    assert cents(curve * 2 ** (1 / 12), curve) == pytest.approx(100)
+    assert voicing_error(np.zeros(5), curve) == pytest.approx(0.6)
+
+
+def test_word_errors_count_every_kind() -> None:
+    said = words("The dog, the cat!")
+    assert said == ["the", "dog", "the", "cat"]
+    assert word_errors(said, ["the", "dog", "a", "cat"]) == 1
+    assert word_errors(said, []) == 4
+    assert word_errors(said, ["the", "big", "dog", "the", "cat"]) == 1
+
+
+def test_language_is_the_front_end_s() -> None:
+    assert LANGUAGE.lower().endswith("en-us")

@@ -1,0 +1,312 @@
+"""The text side: bits, parts of ALBERT, floors, sizes; each gate with a defect that it rejects."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from calibrate import store
+from calibrate.__main__ import collect
+from calibrate.corpus import Split, Utterance
+from export_onnx.__main__ import write_checkpoint_data
+from export_onnx.checkpoint.architecture import load_architecture
+from export_onnx.errors import ParityError
+from export_onnx.graph.shared_weights import ModelFolder, load
+from export_onnx.run.chain import session
+from quantize.recipes import ON_CPU, recipe
+from quantize.report.sizes import megabytes_by_stage, size_goal
+from quantize.text.duration_rule import Change, Durations
+from quantize.text.parts import Part, albert_parts, choose_parts
+from quantize.text.stored_bits import Store, Stored, behind, choose_bits, stores_of
+from quantize.text.text_quality import UNROUNDED, Reader, TextQuality, make_reader, measure
+from quantize.text.text_side import (
+    Readers,
+    TextInputs,
+    TextSide,
+    choose_storage,
+    choose_text_side,
+    make_readers,
+    step_back,
+)
+from quantize.weights.packed_bits import STEPS, Bits, Rounder, large_weights, store_compactly
+from tests.conftest import Small
+
+SAME = Durations((Change("random_a", 100, 0, 0, 0),))
+WORSE = Durations((Change("random_a", 100, 1, 2, 2),))
+GOOD = TextQuality(SAME, 0.0, 0.0, 90.0, 90.0, 0.1, 0.0, 0.001)
+SAID = [Utterance(text, "random_a", 1.0, i) for i, text in enumerate(("The cat sat.", "Is it red?", "Go on now."))]
+
+
+@pytest.fixture(scope="module")
+def reader(small: Small) -> Reader:
+    write_checkpoint_data(small.weights, small.folder)
+    return make_reader(small.folder, small.bucket, SAID)
+
+
+def graph(small: Small, stage: str) -> onnx.ModelProto:
+    return load(small.folder / f"{stage}_{small.bucket.name}.onnx")
+
+
+def one_weight(shape: tuple[int, ...]) -> tuple[onnx.ModelProto, np.ndarray]:
+    weight = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    weight.reshape(-1)[::7] *= 20  # rows of very different size, and both ends of the scale
+    ports = [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name in ("x", "y")]
+    nodes = [helper.make_node("Add", ["x", "w"], ["y"])]
+    made = helper.make_graph(nodes, "g", ports[:1], ports[1:], [numpy_helper.from_array(weight, "w")])
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), weight
+
+
+@pytest.mark.parametrize("shape", [(2, 64, 17), (33, 40), (16, 7, 1, 11), (40, 27)])
+@pytest.mark.parametrize("bits", [8, 10, 12, 16])
+def test_stored_weights_are_within_half_a_step(shape: tuple[int, ...], bits: Bits, tmp_path: Path) -> None:
+    model, weight = one_weight(shape)
+    stored = store_compactly(model, {"w": bits})
+    onnx.checker.check_model(stored, full_check=True)
+    onnx.save(stored, tmp_path / "stored.onnx")
+    got = session(tmp_path / "stored.onnx").run(None, {"x": np.zeros(shape, np.float32)})[0]
+    rows = weight.reshape((-1, shape[2]) if len(shape) == 3 else (shape[0], -1))
+    step = np.abs(rows).max(1, keepdims=True) / STEPS[bits]
+    assert (np.abs(got.reshape(rows.shape) - rows) <= 0.501 * step).all()
+    taken = sum(len(t.raw_data) for t in stored.graph.initializer if t.data_type != TensorProto.FLOAT)
+    assert taken <= weight.size * bits / 8 + 4 * len(rows) + 64  # up to three columns are padded
+
+
+def test_the_runtime_folds_what_unpacks(small: Small, tmp_path: Path) -> None:
+    import onnxruntime as ort
+
+    duration = graph(small, "duration")
+    bits: dict[str, Bits] = {name: (10, 12)[i % 2] for i, name in enumerate(large_weights(duration))}
+    onnx.save(store_compactly(duration, bits), tmp_path / "stored.onnx")
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    options.optimized_model_filepath = str(tmp_path / "folded.onnx")
+    ort.InferenceSession(tmp_path / "stored.onnx", options, providers=["CPUExecutionProvider"])
+    folded = load(tmp_path / "folded.onnx")
+    assert not [t.name for t in folded.graph.initializer if t.data_type in (TensorProto.INT8, TensorProto.UINT8)]
+    assert not [node.name for node in folded.graph.node if node.op_type == "BitShift"]
+
+
+def test_what_counts_is_told_by_the_graph(small: Small) -> None:
+    duration = graph(small, "duration")
+    counting = behind(duration, "frames_per_token")
+    assert {"lstms.0.w", "lstm.r", "project.weight", "styles.0.weight"} <= counting
+    assert not {"text_lstm.w", "convs.0.weight", "symbols"} & counting
+    assert {"text_lstm.w", "convs.0.weight", "symbols"} <= behind(duration, "t_en")
+    named = {(s.name, s.counts) for s in stores_of({stage: graph(small, stage) for stage in ("bert", *ON_CPU)})}
+    assert named == {
+        ("bert, what counts", True),
+        ("duration, what counts", True),
+        ("duration, what does not", False),
+        ("prosody", False),
+        ("style", False),
+    }
+
+
+@pytest.mark.parametrize(
+    ("field", "bad", "words"),
+    [
+        ("durations", WORSE, "a token changes by 2 frames"),
+        ("asr_db", 40.0, "text features"),
+        ("style_db", 40.0, "gains"),
+        ("f0_cents", 6.0, "pitch"),
+        ("voicing", 0.01, "voicing"),
+        ("energy", 0.05, "energy"),
+    ],
+)
+def test_each_floor_looks_at_its_own_number(field: str, bad: float | Durations, words: str) -> None:
+    assert GOOD.failures() == ()
+    failures = dataclasses.replace(GOOD, **{field: bad}).failures()  # type: ignore[arg-type]
+    assert len(failures) == 1
+    assert words in failures[0]
+
+
+def test_planted_defects_are_measured(reader: Reader) -> None:
+    same = measure(reader.spoken, reader.spoken, reader.voices)
+    assert same.failures() == ()
+    assert same.drift == same.energy == same.f0_cents == 0
+
+    def planted(name: str, change) -> TextQuality:  # type: ignore[no-untyped-def]
+        changed = [{**values, name: change(values[name])} for values in reader.spoken]
+        return measure(reader.spoken, changed, reader.voices)
+
+    longer = planted("frames_per_token", lambda x: x + (np.arange(x.size) == 1))
+    assert longer.durations.changed == len(reader.spoken)
+    assert any("tokens change frames" in words for words in longer.failures())
+    assert planted(UNROUNDED, lambda x: x + np.float32(0.25)).drift == pytest.approx(0.25, rel=1e-3)
+    assert "text features" in planted("asr", lambda x: x * np.float32(1.01)).failures()[0]
+    assert "gains" in planted("gains", lambda x: x * np.float32(1.01)).failures()[0]
+    assert "energy" in planted("energy", lambda x: x + np.float32(0.02)).failures()[0]
+    sung = [{**values, "f0": np.full_like(values["f0"], 200)} for values in reader.spoken]
+    sharp = [{**values, "f0": values["f0"] * np.float32(2 ** (5 / 1200))} for values in sung]
+    assert measure(sung, sharp, reader.voices).f0_cents == pytest.approx(5, rel=1e-2)
+    assert "pitch" in measure(sung, sharp, reader.voices).failures()[0]
+    mute = [{**values, "f0": values["f0"] * 0} for values in sung]
+    assert "voicing" in measure(sung, mute, reader.voices).failures()[0]
+
+
+def test_pitch_is_compared_where_counts_differ(small: Small, reader: Reader) -> None:
+    planted = graph(small, "duration")
+    for tensor in planted.graph.initializer:
+        if tensor.name == "project.bias":
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) + np.float32(0.5), tensor.name))
+    quality = reader.compare({"duration": planted})
+    assert quality.durations.changed > len(reader.spoken)
+    assert quality.f0_cents == quality.energy == 0, "behind the float run's frames, nothing else differs"
+    assert quality.asr_db > 100
+
+
+def test_a_sentence_that_does_not_fit_is_no_reader(small: Small) -> None:
+    with pytest.raises(ParityError, match="Take shorter ones"):
+        make_reader(small.folder, small.bucket, [Utterance("word " * 40, "random_a", 1.0, 0)])
+
+
+def test_worse_storage_is_heard_and_refused(small: Small, reader: Reader) -> None:
+    prosody = graph(small, "prosody")
+    errors = []
+    for bits in (8, 12, 16):
+        stored = store_compactly(prosody, dict.fromkeys(large_weights(prosody), bits))
+        errors.append(reader.compare({"prosody": stored}).energy)
+    assert errors[0] > 4 * errors[1] > 16 * errors[2]
+    broken = graph(small, "style")
+    for tensor in broken.graph.initializer:
+        if tensor.name in large_weights(broken):
+            tensor.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(tensor) * np.float32(1.5), tensor.name))
+    assert "gains" in reader.compare({"style": broken}).failures()[0]
+
+
+def test_bits_climb_until_every_floor_holds() -> None:
+    one = Store("prosody", "prosody", {"w": 2048}, counts=False)
+    seen = {8: dataclasses.replace(GOOD, f0_cents=8.0), 12: dataclasses.replace(GOOD, energy=1.0), 16: GOOD}
+    seen[10] = seen[8]
+    chosen = choose_bits(one, seen.__getitem__)
+    assert chosen.bits == 16
+    assert "pitch" in chosen.tried[8]
+    assert "energy" in chosen.tried[12]
+    drifts = {bits: dataclasses.replace(GOOD, drift=0.01) for bits in (8, 10, 12, 16)}
+    assert choose_bits(one, drifts.__getitem__).bits is None  # one in a hundred tokens would change
+    assert Stored(one, 8, {}).safer().bits == 10
+    assert Stored(one, 16, {}).safer().bits is None
+
+
+def fake_parts(drifts: dict[str, float]) -> tuple[tuple[Part, ...], list[int], object]:
+    parts = tuple(Part(name, (f"/{name}",), 1000) for name in drifts)
+    calls: list[int] = []
+
+    def listen(some: tuple[Part, ...]) -> TextQuality:
+        calls.append(len(some))
+        drift = sum(drifts[part.name] ** 2 for part in some) ** 0.5
+        return dataclasses.replace(GOOD, drift=drift)
+
+    return parts, calls, listen
+
+
+def test_the_largest_part_of_bert_that_no_count_notices() -> None:
+    parts, calls, listen = fake_parts({"query": 1e-4, "ffn": 2e-3, "encoder": 5e-3})
+    choice = choose_parts(parts, listen)  # type: ignore[arg-type]
+    assert [part.name for part in choice.quantized] == ["query", "ffn"]
+    assert choice.facts()["encoder"]["decision"] == "float"
+    assert choice.facts()["encoder"]["drift_frames"] == pytest.approx(5e-3)
+    assert [part.name for part in choice.without_next().quantized] == ["query"]
+    assert calls == [1, 1, 1, 2], "no whole is tried whose parts drift too far"
+
+
+def test_steps_back_go_where_the_defect_is() -> None:
+    parts, _, listen = fake_parts({"query": 1e-4, "ffn": 2e-3})
+    choice = choose_parts(parts, listen)  # type: ignore[arg-type]
+    stored = tuple(Stored(Store(str(counts), "duration", {"w": 1}, counts), 12, {}) for counts in (True, False))
+    _, kept = step_back(choice, stored, counted=True)
+    assert [one.bits for one in kept] == [16, 12]
+    fewer, kept = step_back(choice, kept, counted=True)
+    assert [one.bits for one in kept] == [16, 12]
+    assert len(fewer.quantized) == 1
+    _, kept = step_back(choice, stored, counted=False)
+    assert [one.bits for one in kept] == [12, 16]
+    last, kept = step_back(dataclasses.replace(choice, quantized=()), kept[1:], counted=True)
+    assert [one.bits for one in kept] == [None]  # nothing else is left to blame
+    assert not last.quantized
+
+
+ON_NPU = dataclasses.replace(recipe("qnn"), compact=tuple(stage for stage in ON_CPU if stage != "bert"))
+
+
+def test_the_whole_is_judged_on_other_sentences(small: Small, reader: Reader, tmp_path: Path) -> None:
+    collected, used, _ = collect(small.folder, small.bucket, Split("test", tuple(SAID), (), ()), ("bert",))
+    store.write(tmp_path, collected, used, "mse")
+    heard = [Utterance(text, "random_b", 1.0, 90) for text in ("A big dog.", "Why not?")]
+    split = {"calibration": [vars(one) for one in SAID[:2]], "search": [vars(SAID[2])]}
+    split |= {"held_out": [vars(one) for one in heard], "held_out_voices": ["random_b"]}
+    readers = make_readers(small.folder, small.bucket, split)
+    assert len(readers.search.spoken) == 3
+    assert len(readers.judge.spoken) == 2
+    assert set(readers.judge.voices) == {"random_b"}
+    rounders = {"bert": Rounder({})}
+    stored = choose_storage(small.folder, small.bucket, readers, rounders, ON_CPU)
+    seen = store.read(tmp_path)["bert"]
+    inputs = TextInputs(small.folder, small.bucket, readers, seen, rounders, stored)
+    side = choose_text_side(inputs, ON_NPU)
+    assert set(inputs.choices) == {16}
+    again = choose_text_side(inputs, ON_NPU)
+    assert again.choice == side.choice, "made once"
+    facts = side.facts()
+    assert facts["held_out"]["decision"] == "passed"
+    assert facts["held_out"]["frames_per_token"]["tokens_changed"] <= 1
+    assert set(facts["bert"]["parts"]) == {part.name for part in albert_parts(graph(small, "bert"))}
+    assert all(row["tried"] for name, row in facts.items() if name.startswith("storage of "))
+
+    # What passes while one chooses may fail while one judges: a planted judge that hears every 12-bit weight.
+    class Planted(Reader):
+        def compare(self, graphs, last: str = "style") -> TextQuality:  # type: ignore[no-untyped-def]
+            names = [t.name for one in graphs.values() for t in one.graph.initializer]
+            return dataclasses.replace(GOOD, asr_db=10.0 if any(".low4." in name for name in names) else 90.0)
+
+    said = (readers.judge.spoken, readers.judge.voices)
+    strict = Readers(readers.search, Planted(small.folder, small.bucket, *said))
+    twelve = tuple(dataclasses.replace(one, bits=16 if one.store.counts else 12) for one in stored)
+    raised = choose_text_side(dataclasses.replace(inputs, readers=strict, stored=twelve), ON_NPU)
+    assert raised.bert is not None, "its integers hold by themselves"
+    assert not [t for t in raised.apply("duration", graph(small, "duration")).graph.initializer if ".low4." in t.name]
+    assert raised.facts()["held_out"]["steps_back"]
+
+    # And one that hears bert's integers: its parts leave, and what is stored stays as it was.
+    class Bert(Reader):
+        def compare(self, graphs, last: str = "style") -> TextQuality:  # type: ignore[no-untyped-def]
+            integers = [node for node in graphs["bert"].graph.node if node.op_type == "QuantizeLinear"]
+            return dataclasses.replace(GOOD, f0_cents=0.1 + len(integers))
+
+    deaf = Readers(readers.search, Bert(small.folder, small.bucket, *said))
+    spared = choose_text_side(dataclasses.replace(inputs, readers=deaf), ON_NPU)
+    assert spared.bert is None
+    assert [one.bits for one in spared.stored] == [one.bits for one in stored if one.store.stage != "bert"]
+
+
+def test_sizes_are_told_by_stage_and_form(small: Small, tmp_path: Path) -> None:
+    stored = [Stored(one, 12, {}) for one in stores_of({"duration": graph(small, "duration")})]
+    side = TextSide(None, tuple(stored), ())
+    with ModelFolder(tmp_path) as models:
+        for stage in ("duration", "style"):
+            models.save(side.apply(stage, graph(small, stage)), f"{stage}_2s")
+    table = megabytes_by_stage(tmp_path, ["duration", "style"], ["2s"])
+    weights = sum(sum(one.store.weights.values()) for one in stored)
+    assert table["duration"]["int12"] == pytest.approx(1.5 * weights / 1e6, rel=0.02)
+    assert "int12" not in table["style"]
+    whole = sum(size for row in table.values() for size in row.values())
+    assert whole == pytest.approx(sum(file.stat().st_size for file in tmp_path.iterdir()) / 1e6, rel=0.05)
+
+
+def test_a_size_goal_is_held_against_what_was_measured(tmp_path: Path) -> None:
+    (tmp_path / "voices").mkdir()
+    np.save(tmp_path / "voices" / "a.npy", np.zeros((510, 1, 256), np.float32))  # 0.52 MB
+    config = load_architecture("kokoro-82m")
+    (tmp_path / "config.json").write_text(json.dumps({**config, "vocab": {"a": 1}}), encoding="utf-8")
+    assert size_goal("nnapi", 109.4, tmp_path, 3) == {"goal": 110.0, "with_voices": 109.9, "met": True}
+    assert size_goal("nnapi", 109.6, tmp_path, 3) == {"goal": 110.0, "with_voices": 110.1, "met": False}
+    assert size_goal("nnapi", 60.0, tmp_path, 1) is None, "one bucket says nothing of three"
+    (tmp_path / "config.json").write_text(json.dumps({**config, "hidden_dim": 64}), encoding="utf-8")
+    assert size_goal("nnapi", 9.0, tmp_path, 3) is None, "another architecture"

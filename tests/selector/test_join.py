@@ -1,0 +1,122 @@
+"""Joins: speech untouched, pauses as wanted, no click, no dead air; both figures see a planted defect."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from export_onnx.geometry import SAMPLE_RATE
+from selector.speak.join import CLICK_LIMIT_DB, DEAD_AIR_LIMIT, FADE, GUARD, PAUSE, Joiner, gap, pause, speech
+from selector.text.bounds import Bound
+
+
+def voice(seconds: float, lead: float = 0.0, trail: float = 0.0, seed: int = 0, noise: float = 1e-4) -> np.ndarray:
+    """A vowel-like sound of 0.3 full scale with silence around it, over a noise floor."""
+    draws = np.random.default_rng(seed)
+    n = round(seconds * SAMPLE_RATE)
+    time = np.arange(n) / SAMPLE_RATE
+    tone = sum(np.sin(2 * np.pi * 140 * k * time + k) / k for k in range(1, 8)) * 0.12
+    edge = np.linspace(0, 1, SAMPLE_RATE // 500)  # no voice starts or stops within a sample
+    if lead:
+        tone[: len(edge)] *= edge
+    if trail:
+        tone[-len(edge) :] *= edge[::-1]
+    padded = np.concatenate([np.zeros(round(lead * SAMPLE_RATE)), tone, np.zeros(round(trail * SAMPLE_RATE))])
+    return (padded + noise * draws.standard_normal(len(padded))).astype(np.float32)
+
+
+def join(*chunks: np.ndarray, bound: Bound = Bound.SENTENCE, speed: float = 1.0):
+    joiner = Joiner(speed)
+    pushed = [joiner.push(chunk, bound) for chunk in chunks]
+    return np.concatenate([*(samples for samples, _ in pushed), joiner.finish()]), [s for _, s in pushed if s]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0.05, 0.6), st.floats(0, 0.9), st.floats(0, 0.9)), min_size=1, max_size=4),
+    st.sampled_from(list(Bound)),
+    st.sampled_from([0.5, 1.0, 2.0]),
+)
+def test_speech_is_kept_and_every_join_is_clean(shapes, bound, speed):
+    chunks = [voice(*shape, seed=i) for i, shape in enumerate(shapes)]
+    joined, seams = join(*chunks, bound=bound, speed=speed)
+    for chunk in chunks:
+        start, end = speech(chunk)
+        assert chunk[start:end].tobytes() in joined.tobytes()
+    assert len(seams) == len(chunks) - 1
+    for seam in seams:
+        assert seam.click_db <= CLICK_LIMIT_DB
+        assert seam.dead_air <= DEAD_AIR_LIMIT
+        assert len(seam.sound[seam.start : seam.end]) == round(pause(bound, speed) * SAMPLE_RATE) - 2 * GUARD
+
+
+@pytest.mark.parametrize("silence", [0.0, 0.05, 0.2, 1.0])
+@pytest.mark.parametrize("bound", list(Bound))
+def test_the_pause_is_what_the_punctuation_wants(silence, bound):
+    if silence == 0.0:
+        return  # no silence of their own: the guards are speech too
+    _, (seam,) = join(voice(0.5, silence, silence), voice(0.5, silence, silence, seed=1), bound=bound)
+    assert seam.wanted == pytest.approx(pause(bound, 1.0))
+    assert abs(seam.dead_air) <= 0.03
+
+
+def test_a_hard_cut_is_a_click():
+    _, (seam,) = join(voice(0.5, 0.2, 0.2), voice(0.5, 0.2, 0.2, seed=1))
+    cut = seam.sound.copy()
+    cut[seam.start + 200 :][:1] = 0.35  # one sample out of place
+    assert replace(seam, sound=cut).click_db > CLICK_LIMIT_DB
+    # Two chunks without silence, put together with a hole: the sound breaks off at its loudest.
+    loud = voice(0.5)
+    peak = int(np.argmax(np.abs(loud[6000:9000]))) + 6000
+    before = loud[peak - 2400 : peak + 1]
+    hole = np.concatenate([before, np.zeros(4000, np.float32), loud[:2400]])
+    assert replace(seam, sound=hole, start=2401, end=6401).click_db > CLICK_LIMIT_DB
+
+
+def test_too_long_a_pause_is_dead_air():
+    _, (seam,) = join(voice(0.5, 0.2, 0.2), voice(0.5, 0.2, 0.2, seed=1))
+    assert seam.dead_air <= DEAD_AIR_LIMIT
+    longer = np.insert(seam.sound, seam.start + 100, np.zeros(SAMPLE_RATE // 5, np.float32))
+    assert replace(seam, sound=longer).dead_air > DEAD_AIR_LIMIT
+
+
+def test_plain_concatenation_would_fail_one_of_the_figures():
+    one, other = voice(0.5, 0.6, 0.6), voice(0.5, 0.6, 0.6, seed=1)
+    _, (seam,) = join(one, other)
+    _, end = speech(one)
+    start, _ = speech(other)
+    plain = np.concatenate([one[end - 2400 :], other[: start + 2400]])
+    assert replace(seam, sound=plain, start=2400, end=len(plain) - 2400).dead_air > DEAD_AIR_LIMIT
+
+
+def test_the_fade_keeps_the_power_of_room_noise():
+    draws = np.random.default_rng(0)
+    tail, head = (draws.standard_normal(9000).astype(np.float32) for _ in range(2))
+    levels = [np.std(gap(tail, head, 8000)[at : at + FADE]) for at in range(0, 8000 - FADE, FADE)]
+    assert min(levels) > 0.8
+    assert max(levels) < 1.2
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 3000), st.integers(0, 3000), st.integers(0, 3000))
+def test_a_gap_has_the_length_asked_for_and_ends_in_its_neighbours(tail, head, length):
+    out = gap(np.full(tail, 0.5, np.float32), np.full(head, 0.25, np.float32), length)
+    assert len(out) == length
+    assert np.abs(out).max(initial=0) <= 0.75
+    if tail > FADE and head > FADE and length > 2 * FADE + 2:
+        assert out[0] == pytest.approx(0.5)
+        assert out[-1] == pytest.approx(0.25)
+
+
+def test_pauses_grow_with_what_ends():
+    assert [PAUSE[b] for b in Bound] == sorted(PAUSE.values())
+
+
+@pytest.mark.parametrize("chunk", [np.zeros(0, np.float32), np.zeros(600, np.float32), np.ones(50, np.float32)])
+def test_silent_and_tiny_chunks_pass(chunk):
+    joined, _ = join(chunk, voice(0.2), chunk)
+    assert np.isfinite(joined).all()
