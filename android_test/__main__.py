@@ -10,19 +10,19 @@ import argparse
 import sys
 from pathlib import Path
 
-from android_test.bench.command import add_options, bench
-from android_test.coverage.check import LEVELS, Settings, check, find_variants
-from android_test.coverage.coverage_report import inputs_of, report_of, show, still_holds, write_report
+from android_test.bench.command import add_bench_options, run_bench
+from android_test.coverage.check import LEVELS, CoverageSettings, check, find_variants
+from android_test.coverage.coverage_report import inputs_of, report_of, show_coverage, still_holds, write_report
 from android_test.coverage.htp import compile_table
-from android_test.coverage.htp.htp_host import DEFAULT_SOCS, GIB, SOCS, Limits
+from android_test.coverage.htp.htp_host import DEFAULT_SOCS, GIB, SOCS, CompileLimits
 from android_test.coverage.htp.simulate import Agreement
 from android_test.coverage.nnapi.nnapi_rules import NnapiOptions
 from android_test.coverage.nnapi.nnapi_tables import DEFAULT_LEVEL, FEATURE_LEVELS
 from android_test.device.adb import Phone
 from android_test.device.linux_runner import build_runner
-from android_test.device.probe import Settings as RunSettings
+from android_test.device.probe import RunSettings
 from android_test.device.receipt import holds
-from android_test.device.verify_device import Plan, verify
+from android_test.device.verify_device import VerifyPlan, verify
 from export_onnx import console
 from export_onnx.contracts import BUCKETS, NPU_STAGES
 from selector.package.opened import Package
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     if options.step == "verify":
         return verify_package(options)
     if options.step == "bench":
-        return bench(options)
+        return run_bench(options)
     if options.step == "compile-table":
         return compile_table.compile_table(options)
     build_runner(options.build / "android_test" / "runner")
@@ -47,14 +47,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 def coverage(options: argparse.Namespace) -> int:
     """Check every NPU stage in the folders, show and write the report."""
-    settings = Settings(
+    settings = CoverageSettings(
         require=options.require,
         floats=options.float,
         buckets=tuple(bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets),
         stages=tuple(stage for stage in NPU_STAGES if stage in options.stages),
         socs=tuple(options.socs),
         nnapi=NnapiOptions(options.feature_level, options.weights_from_memory),
-        limits=Limits(options.time_limit, int(options.memory_limit * GIB)),
+        limits=CompileLimits(options.time_limit, int(options.memory_limit * GIB)),
         contexts=options.contexts,
         one_context=options.one_context,
     )
@@ -73,7 +73,7 @@ def coverage(options: argparse.Namespace) -> int:
             advance(f"{variant.target} {variant.stage} {variant.bucket.name}")
             results.append(check(variant, settings, crops))
     report = report_of(results, settings) | {"signature": inputs}
-    show(report)
+    show_coverage(report)
     path = write_report(report, folder)
     verdict = "every variant is covered" if report["passed"] else "NOT covered"
     console.say(f"{verdict} at the level {options.require}; see {path}")
@@ -87,7 +87,7 @@ def verify_package(options: argparse.Namespace) -> int:
     work = options.build / "android_test" / "verify"
     settings = RunSettings(options.warmup, options.runs, options.time_limit)
     runner = options.runner or options.build / "android_test" / "runner" / "android"
-    plan = Plan(package, runner, work, settings, options.buckets, options.stages, options.again)
+    plan = VerifyPlan(package, runner, work, settings, options.buckets, options.stages, options.again)
     return 0 if holds(verify(phone, plan)) else 1
 
 
@@ -123,9 +123,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     device.add_argument("--time-limit", type=float, default=300, help="seconds a stage (default: 300)")
     device.add_argument("--again", action="store_true", help="measure again what an earlier run has found")
     device.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
-    add_options(steps.add_parser("bench", help="PyTorch, the usual exports and our packages, measured in one run"))
+    add_bench_options(
+        steps.add_parser("bench", help="PyTorch, the usual exports and our packages, measured in one run")
+    )
     table = steps.add_parser("compile-table", help="completes the table of compile time, memory and binary size")
-    compile_table.add_options(table)
+    compile_table.add_compile_options(table)
     linux = steps.add_parser("runner-linux", help="the runner for this computer, with all that it needs")
     linux.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     return parser.parse_args(arguments)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from calibrate import store
-from calibrate.capture import BEFORE_SOUND, Skipped, make_probe, speak
+from calibrate.capture import BEFORE_SOUND, Skipped, make_probe, speak_all
 from calibrate.corpus import PARTS, Split, Utterance, make_split
 from calibrate.ranges import METHODS
 from calibrate.speech import SPEECH, Sample, write_sample
@@ -60,8 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
             got="none",
             todo="Take a larger --bucket, or shorter sentences.",
         )
-    store.write(folder, collected, used, options.method)
-    kept = {part: keep(source, bucket, getattr(split, part), folder, part) for part in PARTS[1:]}
+    store.write_statistics(folder, collected, used, options.method)
+    kept = {part: keep_speech(source, bucket, getattr(split, part), folder, part) for part in PARTS[1:]}
     whole = report.write({"samples": used, **kept, "skipped": [_reason(s) for s in skipped], "split": split.facts()})
     tensors = sum(len(stage) for stage in collected.values())
     console.say(
@@ -87,7 +87,7 @@ def collect(
     collected: Collected = {probe.stage: {} for probe in probes}
     used, skipped = 0, list[Skipped]()
     with console.progress("calibrate", len(split.calibration)) as advance:
-        for spoken in speak(source, bucket, _watched(split.calibration, advance)):
+        for spoken in speak_all(source, bucket, _watched(split.calibration, advance)):
             if isinstance(spoken, Skipped):
                 skipped.append(spoken)
                 continue
@@ -101,10 +101,10 @@ def collect(
     return collected, used, skipped
 
 
-def keep(source: Path, bucket: Bucket, utterances: Sequence[Utterance], folder: Path, part: str) -> int:
+def keep_speech(source: Path, bucket: Bucket, utterances: Sequence[Utterance], folder: Path, part: str) -> int:
     """Speaks another part through the whole float chain and keeps what fits the bucket; how many sentences that is."""
     with console.progress(f"speak, {part.replace('_', ' ')}", len(utterances)) as advance:
-        spoken = speak(source, bucket, _watched(utterances, advance), sound=True)
+        spoken = speak_all(source, bucket, _watched(utterances, advance), sound=True)
         kept = [sample for sample in spoken if isinstance(sample, Sample)]
     for number, sample in enumerate(kept):
         write_sample(folder, part, number, sample)

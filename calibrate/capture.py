@@ -35,7 +35,7 @@ class Skipped:
     reason: str
 
 
-def speak(
+def speak_all(
     folder: Path, bucket: Bucket, utterances: Iterable[Utterance], sound: bool = False
 ) -> Iterator[Sample | Skipped]:
     """Runs the stages before the vocoder on each utterance, one at a time.
@@ -72,7 +72,7 @@ def speak(
 
 
 @dataclass(frozen=True)
-class Probe:
+class ConvProbe:
     """A session of one stage that also gives what flows in and out of its convolutions.
 
     Attributes:
@@ -92,7 +92,7 @@ class Probe:
             yield name, real_steps(array, self.stage, self.bucket, sample)
 
 
-def make_probe(folder: Path, stage: str, bucket: Bucket) -> Probe:
+def make_probe(folder: Path, stage: str, bucket: Bucket) -> ConvProbe:
     """Loads a stage's float graph and opens it at its convolutions."""
     model = load(folder / f"{stage}_{bucket.name}.onnx")
     names = conv_values(model)
@@ -104,7 +104,7 @@ def make_probe(folder: Path, stage: str, bucket: Bucket) -> Probe:
     # Memory goes back after each run: the probe's outputs are the peak of the step.
     options.enable_cpu_mem_arena = False
     session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return Probe(stage, bucket, session, names)
+    return ConvProbe(stage, bucket, session, names)
 
 
 def conv_values(model: onnx.ModelProto) -> tuple[str, ...]:

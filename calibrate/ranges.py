@@ -47,7 +47,7 @@ class Histogram:
     high: float
 
 
-def choose(histogram: Histogram, method: Method, bits: int, clipping: float = 1.0) -> Range:
+def choose_range(histogram: Histogram, method: Method, bits: int, clipping: float = 1.0) -> Range:
     """The range of one tensor.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from calibrate.ranges import Histogram, Method, choose
+from calibrate.ranges import Histogram, Method, choose_range
 from calibrate.statistics import BINS, ChannelStatistics
 from export_onnx.errors import ContractError
 
@@ -80,7 +80,9 @@ def _rebin(x: NDArray[np.float64], w: NDArray[np.float64], low: float, high: flo
 Statistics = dict[str, dict[str, Channels]]  # stage -> tensor -> statistics
 
 
-def write(folder: Path, collected: Mapping[str, Mapping[str, ChannelStatistics]], samples: int, method: Method) -> None:
+def write_statistics(
+    folder: Path, collected: Mapping[str, Mapping[str, ChannelStatistics]], samples: int, method: Method
+) -> None:
     """Both files into `folder`."""
     arrays: dict[str, NDArray[Any]] = {}
     table: dict[str, dict[str, Any]] = {}
@@ -93,14 +95,14 @@ def write(folder: Path, collected: Mapping[str, Mapping[str, ChannelStatistics]]
             whole = _channels(arrays, stage, name).histogram()
             row: dict[str, Any] = {"raw": [_short(whole.low), _short(whole.high)]}
             for bits in (8, 16):
-                chosen = choose(whole, method, bits)
+                chosen = choose_range(whole, method, bits)
                 row[f"chosen_u{bits}"] = [_short(chosen.low), _short(chosen.high)]
             table[stage][name] = {**row, "method": method, "channels": seen.channels, "samples": samples}
     (folder / RANGES).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
     np.savez(folder / HISTOGRAMS, allow_pickle=False, **arrays)  # compressing takes longer than reading ever saves
 
 
-def read(folder: Path) -> Statistics:
+def read_statistics(folder: Path) -> Statistics:
     """What `write` wrote.
 
     Raises:

@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         console.say(who(completed(folder, "export_onnx")["weights"]))
         return 0
     weights = load_weights(options.weights, options.build / "weights")
-    took = chosen(weights)
+    took = chosen_buckets(weights)
     console.say(took)
     buckets = [bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets]
     stages = [stage for stage in STAGES if stage.name in options.stages]
@@ -74,7 +74,7 @@ def who(identity: dict[str, Any]) -> str:
     return f"weights: {identity['name']} ({identity['source']}, {identity['revision']})"
 
 
-def chosen(weights: Weights) -> str:
+def chosen_buckets(weights: Weights) -> str:
     """`who`, and of `auto` which sources came before and why they were not taken."""
     return who(asdict(weights.identity)) + "".join(f"; not {reason}" for reason in weights.passed_over)
 

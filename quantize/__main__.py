@@ -16,10 +16,10 @@ from export_onnx.graph.multiply_adds import conv_share
 from export_onnx.graph.shared_weights import ModelFolder, load
 from export_onnx.provenance import Report, code_digest, completed, is_up_to_date, signature, start, versions
 from quantize.blocklists import has_own_list
-from quantize.float_build import Inputs, gather
+from quantize.float_build import FloatBuild, gather
 from quantize.gates import check_bucket, check_durations, check_forbidden, check_sound, standard
 from quantize.recipes import RECIPES, Recipe, recipe
-from quantize.report.range_table import range_table, summary, write_ranges
+from quantize.report.range_table import range_table, summarize_ranges, write_ranges
 from quantize.report.sizes import megabytes_by_stage, size_goal
 from quantize.sound.baselines import compare_with_baselines
 from quantize.sound.choose_blocklist import (
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     everything = [*(stage.name for stage in STAGES), VOCODER.name]
     exported = completed(source, "export_onnx", everything, [bucket.name for bucket in buckets])
     ranged = completed(calibrated, "calibrate", [VOCODER.name, *options.stages])
-    inputs: Inputs | None = None
+    inputs: FloatBuild | None = None
     for target in options.targets:
         chosen, folder = recipe(target), options.build / "quantize" / target
         wanted = signature(
@@ -81,7 +81,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def make_target(
-    inputs: Inputs, chosen: Recipe, folder: Path, stages: Sequence[str], search: bool, compare: bool
+    inputs: FloatBuild, chosen: Recipe, folder: Path, stages: Sequence[str], search: bool, compare: bool
 ) -> dict[str, Any]:
     """Every stage of every bucket into `folder`, those not among `stages` in float; what was decided and measured.
 
@@ -145,7 +145,7 @@ def make_target(
         "blocklist": excluded,
         "float_channels": {name: list(channels) for name, channels in floats.items()},
         "convolution_share": round(conv_share(model, nodes), 4),
-        "ranges": summary(ranges) if ranges else {},
+        "ranges": summarize_ranges(ranges) if ranges else {},
         "text_stages": text_side.facts(),
         "megabytes": round(megabytes, 1),
         "size_goal": size_goal(chosen.name, megabytes, inputs.source, len(inputs.buckets)),

@@ -25,7 +25,7 @@ MET: Final = 16  # calibration's sentences that second moments are taken from: e
 
 
 @dataclass(frozen=True)
-class Inputs:
+class FloatBuild:
     """Of one build.
 
     Attributes:
@@ -57,7 +57,7 @@ class Inputs:
 
 def gather(
     source: Path, calibrated: Path, weights: Mapping[str, Any], split: dict[str, Any], buckets: Sequence[Bucket]
-) -> Inputs:
+) -> FloatBuild:
     """Calibration's statistics and its kept speech, and how the text stages' weights are stored."""
     first, unheard = buckets[0], split["held_out_voices"]
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
@@ -71,6 +71,6 @@ def gather(
         readers = make_readers(source, first, split)
         advance("in how many bits weights are stored")
         stored = choose_storage(source, first, readers, rounders, ON_CPU)
-    statistics = store.read(calibrated)
+    statistics = store.read_statistics(calibrated)
     text = TextInputs(source, first, readers, statistics.get("bert", {}), rounders, stored)
-    return Inputs(source, weights, statistics, judge, searcher, elsewhere, text, met, buckets)
+    return FloatBuild(source, weights, statistics, judge, searcher, elsewhere, text, met, buckets)

@@ -53,7 +53,7 @@ class Rounded:
 
 
 @dataclass(frozen=True)
-class Plan:
+class QdqPlan:
     """Which convolutions become integers, and how.
 
     Attributes:
@@ -69,7 +69,7 @@ class Plan:
     weights: Mapping[str, Rounded] = field(default_factory=dict)
 
 
-def quantize_convolutions(model: onnx.ModelProto, plan: Plan) -> onnx.ModelProto:
+def quantize_convolutions(model: onnx.ModelProto, plan: QdqPlan) -> onnx.ModelProto:
     """A copy of `model` whose convolutions `plan.nodes` are DQ -> Conv -> Q units.
 
     Raises:
@@ -114,7 +114,7 @@ def quantize_convolutions(model: onnx.ModelProto, plan: Plan) -> onnx.ModelProto
     return ordered.model
 
 
-def _tensors_range(plan: Plan, values: Mapping[str, None]) -> TensorsData:
+def _tensors_range(plan: QdqPlan, values: Mapping[str, None]) -> TensorsData:
     ranges = {v: (np.float32(plan.ranges[v].low), np.float32(plan.ranges[v].high)) for v in values}
     return TensorsData(CalibrationMethod.MinMax, ranges)
 
@@ -163,7 +163,7 @@ def weight_steps(
     return steps
 
 
-def _weight_overrides(model: onnx.ModelProto, plan: Plan) -> dict[str, list[dict[str, Any]]]:
+def _weight_overrides(model: onnx.ModelProto, plan: QdqPlan) -> dict[str, list[dict[str, Any]]]:
     """The steps, in the quantizer's words."""
     chosen = weight_steps(model, plan.nodes, plan.ranges, plan.bits)
     chosen |= {name: rounded.steps for name, rounded in plan.weights.items()}

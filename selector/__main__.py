@@ -15,7 +15,7 @@ from export_onnx import console
 from selector.package.providers import TARGETS
 from selector.package.release import release
 from selector.sdk.vectors.selector_vectors import write_vectors
-from selector.speak.to_wav import read_text, speak
+from selector.speak.to_wav import read_text, speak_to_wav
 
 UNINSTALLED: Final = "0.1.0"
 
@@ -41,19 +41,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     elif options.command == "report":
         # Pictures and templates, which speaking does not need.
-        from selector.page.facts import read_facts
+        from selector.page.facts import read_build_facts
         from selector.page.figures import rewrite_readme
         from selector.page.make import make_page
 
         make_page(options.build, options.targets, options.out)
         if options.readme:
-            rewrite_readme(read_facts(options.build, options.targets))
+            rewrite_readme(read_build_facts(options.build, options.targets))
     elif options.command == "vectors":
         write_vectors(options.out)
     else:
         words = options.text if options.text_file is None else read_text(options.text_file)
         how = (options.voice, options.speed, options.out, options.weights, options.report)
-        speak(options.dist, options.target, words, *how)
+        speak_to_wav(options.dist, options.target, words, *how)
     return 0
 
 

@@ -13,14 +13,14 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from android_test.device.adb import choose
+from android_test.device.adb import choose_phone
 from export_onnx import errors
 from export_onnx.contract_table import BEGIN, END, stages_table
 from export_onnx.contracts import BUCKETS, STAGES, Bucket
 from export_onnx.errors import ContractError
 from export_onnx.run.chain import text_inputs
 from quantize.gates import Limits
-from selector.page.facts import read_facts
+from selector.page.facts import read_build_facts
 from selector.page.figures import blocks, coverage_table, figures_of, read_figures, rewritten
 from selector.page.flow import FLOW, flow_picture
 from selector.page.goals import asked, goal_of
@@ -78,26 +78,26 @@ def test_its_picture_is_the_contracts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_readme_has_no_gaps(tmp_path: Path) -> None:
     build = page_build(tmp_path, ("nnapi", "cpu"))
     with pytest.raises(ContractError, match="coverage of nnapi, got nothing measured"):
-        figures_of(read_facts(build, ("nnapi", "cpu")))
+        figures_of(read_build_facts(build, ("nnapi", "cpu")))
     first, *between, last = (bucket.name for bucket in BUCKETS)
     cover(build, {first: ["rules"], **{name: ["rules", "compiled"] for name in between}, last: []})
     with pytest.raises(ContractError, match="targets qnn, got nothing measured"):
-        figures_of(read_facts(build, ("nnapi", "qnn", "cpu")))
-    figures = figures_of(read_facts(build, ("nnapi", "cpu")))
+        figures_of(read_build_facts(build, ("nnapi", "qnn", "cpu")))
+    figures = figures_of(read_build_facts(build, ("nnapi", "cpu")))
     cells = " | ".join(["rules", *["rules, compiled"] * len(between), "nothing"])
     assert f"| `nnapi` | `generator` | {cells} |" in coverage_table(figures)
     for target in ("nnapi", "cpu"):
         file = build / "quantize" / target / "report.json"
         write(file, {k: v for k, v in json.loads(file.read_text()).items() if k != "comparison"})
     with pytest.raises(ContractError, match=r"the ordinary ways to 8 bits .* Run `python -m quantize --compare`"):
-        figures_of(read_facts(build, ("nnapi", "cpu")))
+        figures_of(read_build_facts(build, ("nnapi", "cpu")))
 
 
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     build = page_build(tmp_path_factory.mktemp("readme"), ("nnapi", "cpu"))
     cover(build, {bucket.name: ["rules"] for bucket in BUCKETS})
-    return figures_of(read_facts(build, ("nnapi", "cpu")))
+    return figures_of(read_build_facts(build, ("nnapi", "cpu")))
 
 
 def test_ours_and_the_ordinary_ways_stand_in_one_table(figures: dict[str, Any]) -> None:
@@ -211,9 +211,9 @@ def test_the_messages_it_explains_are_the_codes() -> None:
     with pytest.raises(ContractError, match="bucket 5s: expected at most 128 tokens"):
         text_inputs((0,) * 129, np.zeros((1, 256), np.float32), 1.0, Bucket(5, 128))
     with pytest.raises(errors.DeviceError) as none:
-        choose({})
+        choose_phone({})
     with pytest.raises(errors.DeviceError) as several:
-        choose({"a": "device", "b": "device"})
+        choose_phone({"a": "device", "b": "device"})
     for said in (none, several):
         assert " ".join(str(said.value).partition(",")[0].split()[1:]) in README
     source = "".join(file.read_text(encoding="utf-8") for step in STEPS for file in (ROOT / step).rglob("*.py"))

@@ -17,7 +17,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any, Final
 
-from android_test.bench.runners import Request, request_of, runner_class
+from android_test.bench.runners import BenchRequest, request_of, runner_class
 from export_onnx.errors import PipelineError
 
 STATUS: Final = Path("/proc/self/status")
@@ -65,7 +65,7 @@ def serve(lines: IO[str], answers: IO[str]) -> None:
 class Child:
     """The parent's side."""
 
-    def __init__(self, request: Request, time_limit: float, command: tuple[str, ...] = COMMAND) -> None:
+    def __init__(self, request: BenchRequest, time_limit: float, command: tuple[str, ...] = COMMAND) -> None:
         self.time_limit = time_limit
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0

@@ -13,7 +13,7 @@ from rich.table import Table
 from android_test.bench import tables
 from android_test.bench.contenders import CONTENDERS, contender
 from android_test.bench.machine import load_average, machine
-from android_test.bench.measure import measure
+from android_test.bench.measure import measure_build
 from android_test.bench.passages import Passage, read_passages
 from android_test.bench.prepare import Build
 from export_onnx import console, provenance
@@ -26,7 +26,7 @@ FOLDER: Final = Path("android_test", "bench")
 THREADS: Final = (1, 2)
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
+def add_bench_options(parser: argparse.ArgumentParser) -> None:
     """Paths and names."""
     texts = [passage.name for passage in read_passages()] + [f"full-{b.name}" for b in BUCKETS]
     names = [one.name for one in CONTENDERS]
@@ -43,7 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
 
 
-def bench(options: argparse.Namespace) -> int:
+def run_bench(options: argparse.Namespace) -> int:
     """0; a contender that failed is a row, not an end.
 
     Raises:
@@ -54,7 +54,7 @@ def bench(options: argparse.Namespace) -> int:
     began, before = time.monotonic(), load_average()
     builds = [Build(b, options.dist or b / "dist") for b in options.weights_builds or [options.build]]
     contenders = [contender(name) for name in options.contenders]
-    texts = {build.folder: chosen(build, options.passages) for build in builds}
+    texts = {build.folder: chosen_passages(build, options.passages) for build in builds}
     runs = sum(map(len, texts.values())) * len(options.threads) * len(contenders) * (1 + options.repetitions)
     if any(one.kind == "onnx" for one in contenders):
         for build in builds:
@@ -64,7 +64,7 @@ def bench(options: argparse.Namespace) -> int:
     with console.progress("bench", runs) as advance:
         for build in builds:
             for threads in options.threads:
-                rows += measure(
+                rows += measure_build(
                     build,
                     texts[build.folder],
                     contenders,
@@ -84,9 +84,9 @@ def bench(options: argparse.Namespace) -> int:
         "steps": {build.name: build.steps() for build in builds},
         "seconds": round(time.monotonic() - began, 1),
     }
-    show(rows)
+    show_figures(rows)
     if options.readme:
-        measured = tables.keep(measured)
+        measured = tables.keep_measured(measured)
         console.say(f"{tables.README.name} and {tables.MEASURED.name} made from them")
     folder = options.build / FOLDER
     provenance.start(folder)
@@ -96,7 +96,7 @@ def bench(options: argparse.Namespace) -> int:
     return 0
 
 
-def chosen(build: Build, names: list[str]) -> tuple[Passage, ...]:
+def chosen_passages(build: Build, names: list[str]) -> tuple[Passage, ...]:
     """The texts of those names for a build."""
     passages = read_passages()
     wanted = [passage for passage in passages if passage.name in names]
@@ -104,7 +104,7 @@ def chosen(build: Build, names: list[str]) -> tuple[Passage, ...]:
     return (*wanted, *(build.full_bucket(bucket, passages[-1].text) for bucket in buckets))
 
 
-def show(rows: list[dict[str, Any]]) -> None:
+def show_figures(rows: list[dict[str, Any]]) -> None:
     """The table on the screen, and what failed below it."""
     head, cells = tables.screen_rows(rows)
     table = Table(*head)

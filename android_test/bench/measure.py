@@ -16,9 +16,9 @@ from android_test.bench.child import Child, Died
 from android_test.bench.contenders import REFERENCE, Contender
 from android_test.bench.passages import Passage
 from android_test.bench.prepare import Build
-from android_test.bench.runners import Request
+from android_test.bench.runners import BenchRequest
 
-Row = dict[str, Any]
+BenchRow = dict[str, Any]
 Run = dict[str, Any]
 
 
@@ -33,11 +33,11 @@ class Course:
 
 
 def race(
-    requests: Mapping[Contender, Request],
+    requests: Mapping[Contender, BenchRequest],
     repetitions: int,
     time_limit: float,
     advance: Callable[[str], None],
-    start: Callable[[Request, float], Child] = Child,
+    start: Callable[[BenchRequest, float], Child] = Child,
 ) -> list[Course]:
     """Loads the contenders one after the other, then runs them in turn; the first of a round changes."""
     courses, children = [], {}
@@ -68,7 +68,7 @@ def race(
     return courses
 
 
-def spread(values: Sequence[float]) -> tuple[float, float, float]:
+def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
     """Lower quartile, median, upper quartile."""
     if len(values) < 2:
         return (values[0],) * 3
@@ -76,13 +76,13 @@ def spread(values: Sequence[float]) -> tuple[float, float, float]:
     return low, median(values), high
 
 
-def row_of(course: Course, reference: Course | None) -> Row:
+def bench_row(course: Course, reference: Course | None) -> BenchRow:
     """A contender's figures; a note in `error` and no figures where it did not come through."""
-    row: Row = {"contender": course.contender.name}
+    row: BenchRow = {"contender": course.contender.name}
     if course.error or not course.runs:
         return row | {"error": course.error or "no repetition"}
     runs = course.runs
-    low, middle, high = spread([1000 * run["seconds"] for run in runs])
+    low, middle, high = quartiles([1000 * run["seconds"] for run in runs])
     audio = runs[0]["audio_seconds"]
     row |= {
         "audio_seconds": round(audio, 3),
@@ -98,7 +98,7 @@ def row_of(course: Course, reference: Course | None) -> Row:
     }
     if reference is not None and not reference.error and len(reference.runs) == len(runs):
         pairs = list(zip(reference.runs, runs, strict=True))
-        low, middle, high = spread([theirs["seconds"] / ours["seconds"] for theirs, ours in pairs])
+        low, middle, high = quartiles([theirs["seconds"] / ours["seconds"] for theirs, ours in pairs])
         row |= {"ratio": round(middle, 3), "ratio_low": round(low, 3), "ratio_high": round(high, 3)}
         row["cpu_ratio"] = round(median(theirs["cpu_seconds"] / ours["cpu_seconds"] for theirs, ours in pairs), 3)
     for stage in runs[0]["stages_ms"]:
@@ -110,7 +110,7 @@ def _tell(advance: Callable[[str], None], where: str, part: str) -> None:
     advance(where + part)
 
 
-def measure(
+def measure_build(
     build: Build,
     passages: Sequence[Passage],
     contenders: Sequence[Contender],
@@ -118,7 +118,7 @@ def measure(
     repetitions: int,
     time_limit: float,
     advance: Callable[[str], None],
-) -> list[Row]:
+) -> list[BenchRow]:
     """One build at one number of threads: a row for each text and contender."""
     rows = []
     for passage in passages:
@@ -132,5 +132,5 @@ def measure(
             "tokens": len(next(iter(requests.values())).ids),
             "threads": threads,
         }
-        rows += [common | row_of(course, reference) for course in courses]
+        rows += [common | bench_row(course, reference) for course in courses]
     return rows

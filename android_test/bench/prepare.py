@@ -13,7 +13,7 @@ import numpy as np
 
 from android_test.bench.contenders import Contender
 from android_test.bench.passages import LANGUAGE, Passage, fill
-from android_test.bench.runners import Request
+from android_test.bench.runners import BenchRequest
 from export_onnx import provenance
 from export_onnx.contracts import BUCKETS, STAGES, Bucket
 from export_onnx.errors import ContractError
@@ -152,7 +152,7 @@ class Build:
 
         return fill(bucket, text, frames_of)
 
-    def request(self, one: Contender, passage: Passage, threads: int) -> Request:
+    def request(self, one: Contender, passage: Passage, threads: int) -> BenchRequest:
         """A contender on a text."""
         phonemes = self.phonemes(passage.text)
         models = {
@@ -161,7 +161,7 @@ class Build:
             "stages": self.package.folder,
             "cpu": self.package.folder,
         }
-        return Request(
+        return BenchRequest(
             contender=one.name,
             kind=one.kind,
             threads=threads,

@@ -25,7 +25,7 @@ from selector.speak.synthesize import Stages, Synthesizer, Tensors
 
 
 @dataclass(frozen=True)
-class Request:
+class BenchRequest:
     """One contender on one text.
 
     Attributes:
@@ -51,7 +51,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Run:
+class TimedRun:
     """One run: lengths in seconds, stages in milliseconds."""
 
     audio_seconds: float
@@ -59,7 +59,7 @@ class Run:
     stages_ms: dict[str, float]
 
 
-class Runner(Protocol):
+class ContenderRunner(Protocol):
     """A contender ready to run.
 
     Attributes:
@@ -77,12 +77,12 @@ class Runner(Protocol):
         """See above."""
         ...
 
-    def run(self) -> Run:
+    def run(self) -> TimedRun:
         """The text once."""
         ...
 
 
-def runner_class(request: Request) -> Callable[[Request], Runner]:
+def runner_class(request: BenchRequest) -> Callable[[BenchRequest], ContenderRunner]:
     """What makes the runner for a request."""
     if request.kind == "torch":
         from android_test.bench.torch_runner import TorchRunner  # torch in this contender's memory only
@@ -91,7 +91,7 @@ def runner_class(request: Request) -> Callable[[Request], Runner]:
     return OriginalOnnx if request.kind == "onnx" else OwnStages
 
 
-def checked(samples: Any, what: str) -> float:
+def sound_seconds(samples: Any, what: str) -> float:
     """Seconds of a waveform; refuses silence and what is not finite, whose time would mean nothing.
 
     Raises:
@@ -110,7 +110,7 @@ class OriginalOnnx:
 
     late_load_seconds = 0.0
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: BenchRequest) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = request.threads
@@ -122,11 +122,11 @@ class OriginalOnnx:
             "speed": np.ones(1, np.float32),
         }
 
-    def run(self) -> Run:
+    def run(self) -> TimedRun:
         """The whole text in one piece."""
         begun = time.perf_counter()
         waveform = self.session.run(["waveform"], self.feeds)[0]
-        return Run(checked(waveform, "the original in ONNX"), time.perf_counter() - begun, {})
+        return TimedRun(sound_seconds(waveform, "the original in ONNX"), time.perf_counter() - begun, {})
 
 
 @dataclass
@@ -155,7 +155,7 @@ class TimedStages(Stages):
 class OwnStages:
     """A package, or the float stages behind the same selector."""
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: BenchRequest) -> None:
         self.request = request
         package = Package.open(request.model)
         manifest, folder = package.manifest, package.folder
@@ -180,18 +180,18 @@ class OwnStages:
         """Sessions are made when a bucket is first needed."""
         return self.stages.load_seconds
 
-    def run(self) -> Run:
+    def run(self) -> TimedRun:
         """Chunk by chunk through the selector, or one full bucket."""
         self.stages.ms.clear()
         audio, first = self._bucket() if self.request.bucket else self._text()
-        return Run(audio, first, dict(self.stages.ms))
+        return TimedRun(audio, first, dict(self.stages.ms))
 
     def _text(self) -> tuple[float, float]:
         begun, audio, first = time.perf_counter(), 0.0, 0.0
         for spoken in replace(self.synthesizer).speak(self.request.text):
             if spoken.sound_bucket:
                 first = first or time.perf_counter() - begun
-                audio += checked(spoken.samples, "the selector")
+                audio += sound_seconds(spoken.samples, "the selector")
             else:
                 audio += len(spoken.samples) / SAMPLE_RATE
         return audio, first
@@ -205,10 +205,10 @@ class OwnStages:
         values["noise"] = chain.noise(bucket, 0)
         for stage in STAGES:
             values = self.stages.run(stage.name, contract, values)
-        audio = checked(chain.waveform(values), f"bucket {bucket.name}")
+        audio = sound_seconds(chain.waveform(values), f"bucket {bucket.name}")
         return audio, time.perf_counter() - begun
 
 
-def request_of(stored: Mapping[str, Any]) -> Request:
+def request_of(stored: Mapping[str, Any]) -> BenchRequest:
     """A request read from JSON."""
-    return Request(**{**stored, "ids": tuple(stored["ids"]), "style": tuple(stored["style"])})
+    return BenchRequest(**{**stored, "ids": tuple(stored["ids"]), "style": tuple(stored["style"])})

@@ -154,7 +154,7 @@ def joined(kept: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def keep(new: Mapping[str, Any]) -> dict[str, Any]:
+def keep_measured(new: Mapping[str, Any]) -> dict[str, Any]:
     """`measured.json` and the README's block, both or neither: what is there and what is new, see `joined`."""
     measured = joined(read_measured(), new) if MEASURED.exists() else dict(new)
     text = rewritten(README.read_text(encoding="utf-8"), measured)

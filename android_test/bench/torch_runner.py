@@ -10,7 +10,7 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from android_test.bench.runners import Request, Run, checked
+from android_test.bench.runners import BenchRequest, TimedRun, sound_seconds
 from export_onnx.checkpoint.weights import load_weights
 
 # The original's modules that do what our stages of these names do; `sound` is all from the source to the tail.
@@ -22,7 +22,7 @@ class TorchRunner:
 
     late_load_seconds = 0.0
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: BenchRequest) -> None:
         torch.set_num_threads(request.threads)
         torch.set_num_interop_threads(1)
         self.model = load_weights(request.source, Path(request.cache)).model
@@ -46,10 +46,10 @@ class TorchRunner:
         module.register_forward_hook(after)
 
     @torch.inference_mode()
-    def run(self) -> Run:
+    def run(self) -> TimedRun:
         """The whole text in one piece."""
         self.ms.clear()
         begun = time.perf_counter()
         waveform, _ = self.model.forward_with_tokens(self.ids, self.style, 1)
-        audio = checked(waveform.numpy(), "the original")
-        return Run(audio, time.perf_counter() - begun, dict(self.ms))
+        audio = sound_seconds(waveform.numpy(), "the original")
+        return TimedRun(audio, time.perf_counter() - begun, dict(self.ms))

@@ -19,7 +19,7 @@ from typing import Any, Final, Literal
 
 from android_test.coverage.dense_work import multiply_adds
 from android_test.coverage.graph_view import GraphView
-from android_test.coverage.htp.htp_host import DEFAULT_SOCS, Compilation, Job, Limits, compile_for
+from android_test.coverage.htp.htp_host import DEFAULT_SOCS, Compilation, CompileJob, CompileLimits, compile_for
 from android_test.coverage.htp.htp_rules import check_qnn
 from android_test.coverage.htp.simulate import Agreement, simulate, simulate_blocks
 from android_test.coverage.htp.time_crop import crop_model, crop_values
@@ -40,7 +40,7 @@ LEVELS: Final[tuple[Level, ...]] = ("rules", "compiled", "simulated")
 
 
 @dataclass(frozen=True)
-class Settings:
+class CoverageSettings:
     """What is asked for."""
 
     require: Level = "rules"
@@ -48,7 +48,7 @@ class Settings:
     buckets: tuple[Bucket, ...] = BUCKETS
     socs: tuple[str, ...] = DEFAULT_SOCS
     nnapi: NnapiOptions = field(default_factory=NnapiOptions)
-    limits: Limits = field(default_factory=Limits)
+    limits: CompileLimits = field(default_factory=CompileLimits)
     stages: tuple[str, ...] = NPU_STAGES
     contexts: Path | None = None  # where context binaries go, one a variant and chip
     one_context: bool = False  # one a variant, for all chips; it cannot be loaded here
@@ -135,7 +135,7 @@ def find_variants(folder: Path, buckets: Iterable[Bucket], stages: Iterable[str]
     return found
 
 
-def check(variant: Variant, settings: Settings, crops: dict[str, Agreement] | None = None) -> Result:
+def check(variant: Variant, settings: CoverageSettings, crops: dict[str, Agreement] | None = None) -> Result:
     """All levels up to the one required; a level is not tried where the one below is not proven.
 
     Args:
@@ -170,24 +170,24 @@ def check(variant: Variant, settings: Settings, crops: dict[str, Agreement] | No
     return Result(variant, work, rules, lost, compiled, agreement)
 
 
-def jobs(variant: Variant, settings: Settings) -> list[Job]:
+def jobs(variant: Variant, settings: CoverageSettings) -> list[CompileJob]:
     """One compilation a chip; with one context binary for all, one more for all together."""
     sets = [(soc,) for soc in settings.socs]
     if settings.contexts is None:
-        return [Job(socs, limits=settings.limits) for socs in sets]
+        return [CompileJob(socs, limits=settings.limits) for socs in sets]
     folder = settings.contexts / variant.target
     if settings.one_context:
-        whole = Job(settings.socs, folder / f"{variant.path.stem}.onnx", limits=settings.limits)
-        return [*(Job(socs, limits=settings.limits) for socs in sets), whole]
-    return [Job(socs, folder / f"{variant.path.stem}_{socs[0]}.onnx", limits=settings.limits) for socs in sets]
+        whole = CompileJob(settings.socs, folder / f"{variant.path.stem}.onnx", limits=settings.limits)
+        return [*(CompileJob(socs, limits=settings.limits) for socs in sets), whole]
+    return [CompileJob(socs, folder / f"{variant.path.stem}_{socs[0]}.onnx", limits=settings.limits) for socs in sets]
 
 
-def run_simulation(variant: Variant, settings: Settings, crops: dict[str, Agreement]) -> Agreement:
+def run_simulation(variant: Variant, settings: CoverageSettings, crops: dict[str, Agreement]) -> Agreement:
     """The variant on the first chip's simulation; a stage with a time axis as a crop of real speech.
 
     `crops` gets what was found, and is asked first.
     """
-    job = Job(settings.socs[:1], limits=settings.limits)
+    job = CompileJob(settings.socs[:1], limits=settings.limits)
     if variant.stage not in HALVES:
         values = _speech(settings.floats, variant.bucket)
         return simulate(variant.path, {name: values[name] for name in _inputs(variant)}, job)
@@ -202,7 +202,7 @@ def run_simulation(variant: Variant, settings: Settings, crops: dict[str, Agreem
     return crops[birth]
 
 
-def share_on_npu(results: Iterable[Result], settings: Settings, target: str, bucket: Bucket) -> float:
+def share_on_npu(results: Iterable[Result], settings: CoverageSettings, target: str, bucket: Bucket) -> float:
     """The part of the chain's multiply-adds in stages that the NPU takes whole, at the level asked for, 0 to 1.
 
     Raises:
@@ -215,7 +215,7 @@ def share_on_npu(results: Iterable[Result], settings: Settings, target: str, buc
     return sum(work[stage] for stage, r in here.items() if settings.require in r.proven) / sum(work.values())
 
 
-def work_of_stages(results: Iterable[Result], settings: Settings, bucket: Bucket) -> dict[str, int]:
+def work_of_stages(results: Iterable[Result], settings: CoverageSettings, bucket: Bucket) -> dict[str, int]:
     """Multiply-adds of every stage of the chain at one bucket; what has no result is counted in its float file.
 
     Args:

@@ -12,14 +12,14 @@ from typing import Any, Final
 from rich.console import Console
 from rich.table import Table
 
-from android_test.coverage.check import LEVELS, Level, Result, Settings, Variant, share_on_npu, work_of_stages
+from android_test.coverage.check import LEVELS, CoverageSettings, Level, Result, Variant, share_on_npu, work_of_stages
 from export_onnx.provenance import code_digest, read_report, sha256, signature
 
 COLUMNS: Final = ("target", "stage", "bucket", "nodes", "on NPU", "partitions", "share", "proven")
 PACKAGES: Final = ("onnx", "onnxruntime", "onnxruntime-qnn")
 
 
-def report_of(results: Sequence[Result], settings: Settings) -> dict[str, Any]:
+def report_of(results: Sequence[Result], settings: CoverageSettings) -> dict[str, Any]:
     """Everything, as JSON values. `passed` holds where every variant proves the level asked for."""
     shares: dict[str, dict[str, float]] = {}
     work: dict[str, dict[str, dict[str, int]]] = {}
@@ -42,7 +42,7 @@ def report_of(results: Sequence[Result], settings: Settings) -> dict[str, Any]:
     }
 
 
-def inputs_of(variants: Sequence[Variant], settings: Settings) -> str:
+def inputs_of(variants: Sequence[Variant], settings: CoverageSettings) -> str:
     """One digest of all that a report depends on, but the level asked for."""
     files = {f"{v.target}/{v.path.name}": sha256(v.path) for v in variants}
     floats = {path.name: sha256(path) for path in sorted(settings.floats.glob("*.onnx"))}
@@ -88,7 +88,7 @@ def rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
     return table
 
 
-def show(report: dict[str, Any], console: Console | None = None) -> None:
+def show_coverage(report: dict[str, Any], console: Console | None = None) -> None:
     """The table, then everything that stands against a full cover."""
     console = console or Console(soft_wrap=True, highlight=False)
     table = Table(*COLUMNS, title="NPU coverage")

@@ -12,7 +12,7 @@ Basis = Literal["provider", "nnapi", "inferred"]
 
 
 @dataclass(frozen=True)
-class Found:
+class Limit:
     """What one rule has to say, before it is known of which node."""
 
     rule: str

@@ -72,7 +72,7 @@ def parse_devices(listing: str) -> dict[str, str]:
     return {serial: next((k for k in known if said.startswith(k)), said.strip()) for serial, said in states.items()}
 
 
-def choose(states: Mapping[str, str], serial: str = "") -> str:
+def choose_phone(states: Mapping[str, str], serial: str = "") -> str:
     """The device to use.
 
     Raises:
@@ -111,14 +111,14 @@ class Phone:
         """The device to use.
 
         Raises:
-            DeviceError: see `find_adb` and `choose`.
+            DeviceError: see `find_adb` and `choose_phone`.
         """
         adb = find_adb()
         done = _run([adb, "devices"], QUICK)
         if done is None or done.returncode:
             got = done.stderr.strip()[-200:] if done else f"no answer in {QUICK:.0f} s"
             raise DeviceError("adb devices", expected="a list", got=got, todo="`adb kill-server`, then again.")
-        return cls(adb, choose(parse_devices(done.stdout), serial))
+        return cls(adb, choose_phone(parse_devices(done.stdout), serial))
 
     def shell(self, command: str, limit: float = QUICK) -> Answer:
         """A command line on the device. Its exit status comes behind a mark of ours: without the mark the line broke.

@@ -27,7 +27,7 @@ PROPERTIES: Final = (
 
 
 @dataclass(frozen=True)
-class Facts:
+class DeviceFacts:
     """One device. `properties` are Android's; empty on something that is no Android."""
 
     properties: dict[str, str]
@@ -46,7 +46,7 @@ class Facts:
         return bool(self.properties.get("ro.build.version.sdk"))
 
 
-def read_facts(phone: Phone, folder: str = HOME) -> Facts:
+def read_device_facts(phone: Phone, folder: str = HOME) -> DeviceFacts:
     """Asks the device; `folder` is made where it is not there, and its free space is what counts.
 
     Raises:
@@ -58,7 +58,7 @@ def read_facts(phone: Phone, folder: str = HOME) -> Facts:
     properties = {name: pairs[name].strip() for name in PROPERTIES if pairs.get(name, "").strip()}
     machine, _, kernel = phone.shell("uname -m; uname -sr").stdout.strip().partition("\n")
     free = parse_free(phone.shell(f"mkdir -p {folder} && df -k {folder}").stdout)
-    return Facts(properties, machine.strip(), kernel.strip(), free)
+    return DeviceFacts(properties, machine.strip(), kernel.strip(), free)
 
 
 def parse_free(listing: str) -> int:
@@ -67,7 +67,7 @@ def parse_free(listing: str) -> int:
     return int(numbers[-1][2]) * 1024 if numbers else 0
 
 
-def never(facts: Facts) -> str:
+def never(facts: DeviceFacts) -> str:
     """Why nothing on this device can be verified as an NPU; empty for a phone."""
     if not facts.is_android:
         return f"no Android ({facts.kernel} {facts.machine}): a computer, whose NPU is at most simulated"

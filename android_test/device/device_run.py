@@ -18,7 +18,7 @@ from selector.package.manifest import BucketContract, StageContract
 # finished: it ran.              refused: the runner says why it did not.   disk full: there was no room to write.
 # crashed: the process died.     timeout: it was ended at the limit.        garbage: it ended well and said no result.
 # lost: the line to the device broke.   not run: something before it failed.
-Outcome = Literal["finished", "refused", "disk full", "crashed", "timeout", "garbage", "lost", "not run"]
+RunOutcome = Literal["finished", "refused", "disk full", "crashed", "timeout", "garbage", "lost", "not run"]
 KILLED: Final = (137, 124)  # 128 + SIGKILL; what some `timeout` programs say instead
 SIGNALS: Final = {132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL", 139: "SIGSEGV"}
 LOG_MARK: Final = "LOG-OF-THE-RUNTIME"
@@ -28,10 +28,10 @@ ADSP_FOLDERS: Final = ("/vendor/lib/rfsa/adsp", "/vendor/dsp/cdsp", "/vendor/dsp
 
 
 @dataclass(frozen=True)
-class Run:
+class DeviceRun:
     """What one run left: the evidence that verdicts are made from."""
 
-    outcome: Outcome
+    outcome: RunOutcome
     reason: str = ""
     status: int = 0  # the process's exit status
     phase: str = ""  # how far it came
@@ -46,7 +46,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Job:
+class RunJob:
     """One stage with one session. `inputs` and `outputs` name files below the folder on the device."""
 
     stage: StageContract
@@ -79,7 +79,7 @@ class Job:
         return "".join("\t".join(line) + "\n" for line in lines)
 
 
-def run(phone: Phone, job: Job, folder: str, limit: float) -> Run:
+def run_on_device(phone: Phone, job: RunJob, folder: str, limit: float) -> DeviceRun:
     """Runs `job` in a process of its own that the device ends after `limit` seconds.
 
     The command writes the job file itself, so that a run needs no push.
@@ -97,38 +97,38 @@ def run(phone: Phone, job: Job, folder: str, limit: float) -> Run:
     try:
         done = phone.shell(command, limit + QUICK)
     except DeviceLostError as error:
-        return Run("lost", str(error), seconds=round(time.monotonic() - started, 2))
+        return DeviceRun("lost", str(error), seconds=round(time.monotonic() - started, 2))
     printed, _, whole = done.stdout.rpartition(f"\n{LOG_MARK}\n")
     log = condensed(whole)
     return ended(done.status, printed or done.stdout, done.stderr, log, time.monotonic() - started, limit)
 
 
-def ended(status: int, stdout: str, stderr: str, log: str, seconds: float, limit: float) -> Run:
+def ended(status: int, stdout: str, stderr: str, log: str, seconds: float, limit: float) -> DeviceRun:
     """How a run ended, from what it left."""
     lines = stdout.splitlines()
     phase = next((line[6:].strip() for line in reversed(lines) if line.startswith("PHASE ")), "")
     printed = "\n".join([*lines[-8:], *stderr.splitlines()[-8:]])[-2000:]
     seconds = round(seconds, 2)
     if status in KILLED and seconds >= limit:
-        return Run(
+        return DeviceRun(
             "timeout", f"ended after {limit:.0f} s in phase {phase or 'none'}", status, phase, seconds, {}, log, printed
         )
     if status > 128:
         name = SIGNALS.get(status, f"signal {status - 128}")
-        return Run("crashed", f"{name} in phase {phase or 'none'}", status, phase, seconds, {}, log, printed)
+        return DeviceRun("crashed", f"{name} in phase {phase or 'none'}", status, phase, seconds, {}, log, printed)
     result = _result(lines)
     if result is None:
         full = "o space left" in printed
-        outcome: Outcome = "disk full" if full else "garbage" if status == 0 else "crashed"
+        outcome: RunOutcome = "disk full" if full else "garbage" if status == 0 else "crashed"
         reason = "no room on the device" if full else f"exit status {status} without a result: {printed[-160:]!r}"
-        return Run(outcome, reason, status, phase, seconds, {}, log, printed)
+        return DeviceRun(outcome, reason, status, phase, seconds, {}, log, printed)
     reason = str(result["reason"])
     if result["outcome"] == "finished":
-        return Run("finished", "", status, phase, seconds, result, log)
+        return DeviceRun("finished", "", status, phase, seconds, result, log)
     outcome = "disk full" if "o space left" in reason else "refused"
     if said := [line[2:] for line in log.splitlines() if line[:2] in ("3 ", "4 ") and line[2:] != reason]:
         reason += f" The log's first error: {said[0]}"
-    return Run(outcome, reason, status, str(result["phase"]), seconds, result, log, printed)
+    return DeviceRun(outcome, reason, status, str(result["phase"]), seconds, result, log, printed)
 
 
 def _result(lines: list[str]) -> dict[str, Any] | None:

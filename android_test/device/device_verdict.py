@@ -17,7 +17,7 @@ from statistics import median
 from typing import Any, Final
 
 from android_test.device.device_log import nnapi_devices
-from android_test.device.device_run import Run
+from android_test.device.device_run import DeviceRun
 from selector.package.providers import NPU, NPU_TARGETS
 from selector.package.receipts import Verdict
 
@@ -43,8 +43,8 @@ class Evidence:
 
     provider: str
     never: str
-    run: Run
-    cpu: Run | None
+    run: DeviceRun
+    cpu: DeviceRun | None
     decibels: Mapping[str, float]
     floor: float
 
@@ -111,7 +111,7 @@ def gaps(provider: str, result: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def missing_hardware(provider: str, run: Run) -> list[str]:
+def missing_hardware(provider: str, run: DeviceRun) -> list[str]:
     """What speaks against hardware behind the provider."""
     if provider == "nnapi":
         listed = [(device.name, device.type, device.is_cpu) for device in nnapi_devices(run.log)]
@@ -134,7 +134,7 @@ def disagreement(evidence: Evidence) -> list[str]:
     return [f"{name} at {db:g} dB, floor {evidence.floor:g}" for name, db in bad.items()]
 
 
-def slowness(run: Run, cpu: Run | None) -> list[str]:
+def slowness(run: DeviceRun, cpu: DeviceRun | None) -> list[str]:
     """What keeps it from being faster than the CPU provider."""
     if cpu is None or cpu.outcome != "finished":
         return ["the CPU provider was not measured beside it"]

@@ -123,7 +123,7 @@ def _misfit(package: Package, bucket: BucketContract, got: str) -> PackageError:
     )
 
 
-def compare(stage: StageContract, wanted: Tensors, got: Tensors) -> dict[str, float]:
+def compare_goldens(stage: StageContract, wanted: Tensors, got: Tensors) -> dict[str, float]:
     """dB by output. Whole numbers are equal (200) or not (-200); magnitudes and phases count as complex numbers."""
     decibels = {}
     for port in stage.outputs:

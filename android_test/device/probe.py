@@ -14,19 +14,19 @@ import numpy as np
 
 from android_test.device.adb import DeviceLostError, Phone
 from android_test.device.device_facts import temperature
-from android_test.device.device_run import Job, Run, run
+from android_test.device.device_run import DeviceRun, RunJob, run_on_device
 from android_test.device.device_session import Session
 from android_test.device.device_verdict import Evidence, Judgement, judge
-from android_test.device.goldens import DTYPES, Goldens, Tensors, compare
+from android_test.device.goldens import DTYPES, Goldens, Tensors, compare_goldens
 from export_onnx.errors import DeviceError
 from selector.package.manifest import StageContract
-from selector.package.receipts import Stage
+from selector.package.receipts import StageRun
 
 TRY_AGAIN: Final = ("lost", "not run", "disk full")  # says nothing about the stage
 
 
 @dataclass(frozen=True)
-class Settings:
+class RunSettings:
     """How long and how often. `limit` in seconds, of one process on the device."""
 
     warmup: int = 2
@@ -35,7 +35,7 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Probe:
+class StageProbe:
     """What is to be run."""
 
     stage: StageContract
@@ -52,11 +52,11 @@ class Probe:
 
 
 @dataclass(frozen=True)
-class Found:
+class StageResult:
     """What was found: the evidence, as it is kept."""
 
-    run: Run
-    cpu: Run | None
+    run: DeviceRun
+    cpu: DeviceRun | None
     decibels: dict[str, float]
     temperature: str = ""
 
@@ -67,27 +67,27 @@ class Found:
         return not any(one.outcome in TRY_AGAIN for one in runs)
 
 
-def measure(phone: Phone, probe: Probe, folder: str, settings: Settings, work: Path) -> Found:
+def probe_stage(phone: Phone, probe: StageProbe, folder: str, settings: RunSettings, work: Path) -> StageResult:
     """Runs the probe. Never raises for what the device does: that is what is measured."""
     inputs = {port.name: golden_name(probe.goldens, port.name) for port in probe.stage.inputs}
     outputs = {port.name: f"out/{port.name}.bin" for port in probe.stage.outputs}
 
-    def job(session: Session) -> Job:
+    def job(session: Session) -> RunJob:
         bucket, weights = probe.goldens.bucket, probe.weights
-        return Job(probe.stage, bucket, session, inputs, outputs, weights, settings.warmup, settings.runs)
+        return RunJob(probe.stage, bucket, session, inputs, outputs, weights, settings.warmup, settings.runs)
 
-    cpu = run(phone, job(probe.cpu), folder, settings.limit) if probe.cpu else None
-    ours = run(phone, job(probe.session), folder, settings.limit)
+    cpu = run_on_device(phone, job(probe.cpu), folder, settings.limit) if probe.cpu else None
+    ours = run_on_device(phone, job(probe.session), folder, settings.limit)
     if ours.outcome != "finished":
-        return Found(ours, cpu, {})
+        return StageResult(ours, cpu, {})
     try:
         got = fetch(phone, ours, folder, work)
         warm = temperature(phone)
     except DeviceLostError as error:
-        return Found(Run("lost", str(error)), cpu, {})
+        return StageResult(DeviceRun("lost", str(error)), cpu, {})
     except DeviceError as error:
-        return Found(Run("garbage", str(error), phase="fetch"), cpu, {})
-    return Found(ours, cpu, compare(probe.stage, probe.goldens.tensors, got), warm)
+        return StageResult(DeviceRun("garbage", str(error), phase="fetch"), cpu, {})
+    return StageResult(ours, cpu, compare_goldens(probe.stage, probe.goldens.tensors, got), warm)
 
 
 def golden_name(goldens: Goldens, tensor: str) -> str:
@@ -95,7 +95,7 @@ def golden_name(goldens: Goldens, tensor: str) -> str:
     return f"golden/{goldens.bucket.name}/{tensor}.bin"
 
 
-def fetch(phone: Phone, done: Run, folder: str, work: Path) -> Tensors:
+def fetch(phone: Phone, done: DeviceRun, folder: str, work: Path) -> Tensors:
     """The outputs that a run says it wrote.
 
     Raises:
@@ -116,7 +116,7 @@ def fetch(phone: Phone, done: Run, folder: str, work: Path) -> Tensors:
     return tensors
 
 
-def judged(probe: Probe, found: Found, never: str) -> tuple[Judgement, Stage]:
+def judged(probe: StageProbe, found: StageResult, never: str) -> tuple[Judgement, StageRun]:
     """The verdict, and the receipt's row."""
     evidence = Evidence(probe.session.provider, never, found.run, found.cpu, found.decibels, probe.floor)
     verdict = judge(evidence)
@@ -125,7 +125,7 @@ def judged(probe: Probe, found: Found, never: str) -> tuple[Judgement, Stage]:
     p50, p95 = (float(np.percentile(times, q)) for q in (50, 95)) if times else (None, None)
     beside = found.cpu.result.get("runs_ms", []) if found.cpu else []
     bucket = probe.goldens.bucket
-    return verdict, Stage(
+    return verdict, StageRun(
         stage=probe.stage.name,
         bucket=bucket.name,
         provider=probe.session.provider,
@@ -151,7 +151,7 @@ def _rounded(value: float | None, digits: int = 3) -> float | None:
     return None if value is None else round(float(value), digits)
 
 
-def keep(found: Found, file: Path) -> None:
+def keep_result(found: StageResult, file: Path) -> None:
     """The evidence as JSON: whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
     half = file.with_suffix(".part")
@@ -165,16 +165,16 @@ def keep(found: Found, file: Path) -> None:
     half.replace(file)
 
 
-def kept(file: Path) -> Found | None:
+def kept(file: Path) -> StageResult | None:
     """Evidence of an earlier run; None where there is none that can be read."""
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
         cpu = run_of(values["cpu"]) if values["cpu"] else None
-        return Found(run_of(values["run"]), cpu, dict(values["decibels"]), str(values["temperature"]))
+        return StageResult(run_of(values["run"]), cpu, dict(values["decibels"]), str(values["temperature"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def run_of(values: dict[str, Any]) -> Run:
+def run_of(values: dict[str, Any]) -> DeviceRun:
     """A recorded run."""
-    return Run(**{field.name: values[field.name] for field in fields(Run)})
+    return DeviceRun(**{field.name: values[field.name] for field in fields(DeviceRun)})

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from android_test.device.device_facts import Facts, never
-from android_test.device.probe import Found
+from android_test.device.device_facts import DeviceFacts, never
+from android_test.device.probe import StageResult
 from android_test.device.receipt_page import page_of
 from export_onnx.provenance import sha256
 from selector.package.manifest import Manifest
-from selector.package.receipts import Chain, Device, Receipt, Stage, models_digest
+from selector.package.receipts import ChainRun, Device, Receipt, StageRun, models_digest
 
 RECEIPT: Final = "receipt.json"
 PAGE: Final = "receipt.html"
@@ -23,7 +23,7 @@ ALWAYS: Final = (
 )
 
 
-def device_of(facts: Facts, drivers: Sequence[str]) -> Device:
+def device_of(facts: DeviceFacts, drivers: Sequence[str]) -> Device:
     """The receipt's device."""
     known = facts.properties
     return Device(
@@ -44,9 +44,9 @@ def receipt_of(
     manifest: Manifest,
     device: Device,
     runner: Path,
-    found: Sequence[Found],
-    stages: Sequence[Stage],
-    chain: Chain | None,
+    found: Sequence[StageResult],
+    stages: Sequence[StageRun],
+    chain: ChainRun | None,
     notes: tuple[str, dict[str, str]],
 ) -> Receipt:
     """The receipt of one run of `verify`.
@@ -74,7 +74,7 @@ def receipt_of(
     )
 
 
-def not_proven(device: Device, stages: Sequence[Stage], chain: Chain | None) -> list[str]:
+def not_proven(device: Device, stages: Sequence[StageRun], chain: ChainRun | None) -> list[str]:
     """What a reader might take for proven and is not, in words."""
     lines = [f"that any NPU runs it: this device is {device.never}"] if device.never else []
     lines += [f"{one.stage} {one.bucket}: {reason}" for one in stages for reason in open_questions(one)]
@@ -83,7 +83,7 @@ def not_proven(device: Device, stages: Sequence[Stage], chain: Chain | None) -> 
     return [*lines, *ALWAYS]
 
 
-def open_questions(stage: Stage) -> list[str]:
+def open_questions(stage: StageRun) -> list[str]:
     """Why a stage is less than it should be; that a CPU stage is no NPU stage is not among it."""
     return [reason for reason in stage.reasons if reason != "runs on the CPU" and not reason.startswith("never: ")]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
-from selector.package.receipts import Receipt, Stage
+from selector.package.receipts import Receipt, StageRun
 
 COLORS: Final = {"verified": "#116b2f", "not verified": "#8a5a00", "failed": "#a01818", "not an NPU": "#555"}
 COLUMNS: Final = (
@@ -58,7 +58,7 @@ def page_of(receipt: Receipt) -> str:
     return (
         "<!doctype html><html lang='en'><meta charset='utf-8'><meta name='viewport' content='width=device-width'>"
         f"<title>{escape(receipt.package)} on {escape(facts['device'])}</title><style>{STYLE}</style>"
-        f"<h1>{escape(receipt.package)}</h1><p><strong>{escape(summary(receipt))}</strong></p>"
+        f"<h1>{escape(receipt.package)}</h1><p><strong>{escape(receipt_summary(receipt))}</strong></p>"
         + "<dl>"
         + "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
         + "</dl>"
@@ -71,7 +71,7 @@ def page_of(receipt: Receipt) -> str:
     )
 
 
-def summary(receipt: Receipt) -> str:
+def receipt_summary(receipt: Receipt) -> str:
     """One sentence that cannot be read as more than it is."""
     npu = receipt.npu_stages()
     failed = sum(one.verdict == "failed" for one in receipt.stages)
@@ -97,12 +97,12 @@ def chain_line(receipt: Receipt) -> str:
     )
 
 
-def _table(stages: Sequence[Stage]) -> str:
+def _table(stages: Sequence[StageRun]) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in COLUMNS)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(map(_row, stages))}</tbody></table>"
 
 
-def _row(one: Stage) -> str:
+def _row(one: StageRun) -> str:
     numbers = (one.p50_ms, one.p95_ms, one.cpu_p50_ms, one.real_time_factor, one.load_ms, one.first_run_ms, one.peak_mb)
     cells = [f"<td>{escape(text)}</td>" for text in (one.stage, one.bucket, one.provider)]
     cells.append(f"<td><span class='verdict' style='background:{COLORS[one.verdict]}'>{one.verdict}</span></td>")

@@ -13,25 +13,25 @@ from typing import Final
 from android_test.device.adb import Phone
 from android_test.device.chain_run import run_chain
 from android_test.device.deploy import deploy
-from android_test.device.device_facts import HOME, Facts, battery, never, read_facts, temperature
+from android_test.device.device_facts import HOME, DeviceFacts, battery, never, read_device_facts, temperature
 from android_test.device.device_log import nnapi_devices
-from android_test.device.device_run import Run
+from android_test.device.device_run import DeviceRun
 from android_test.device.device_session import libraries, provider_of, session_of
 from android_test.device.goldens import Goldens, golden_of, make_goldens
-from android_test.device.probe import Found, Probe, Settings, judged, keep, kept, measure
+from android_test.device.probe import RunSettings, StageProbe, StageResult, judged, keep_result, kept, probe_stage
 from android_test.device.receipt import PAGE, device_of, receipt_of, write_receipt
-from android_test.device.receipt_page import chain_line, summary
+from android_test.device.receipt_page import chain_line, receipt_summary
 from export_onnx import console
 from export_onnx.errors import DeviceError
 from export_onnx.provenance import sha256, signature
 from selector.package.opened import Package
-from selector.package.receipts import Chain, Receipt, Stage, models_digest
+from selector.package.receipts import ChainRun, Receipt, StageRun, models_digest
 
 COMES_BACK: Final = 30.0  # seconds that a device may be away before the rest counts as lost
 
 
 @dataclass(frozen=True)
-class Plan:
+class VerifyPlan:
     """What is verified, with what, and where it is kept.
 
     Attributes:
@@ -43,14 +43,14 @@ class Plan:
     package: Package
     runner: Path
     work: Path
-    settings: Settings
+    settings: RunSettings
     buckets: Sequence[str] = ()
     stages: Sequence[str] = ()
     again: bool = False
     folder: str = HOME
 
 
-def verify(phone: Phone, plan: Plan) -> Receipt:
+def verify(phone: Phone, plan: VerifyPlan) -> Receipt:
     """Measures every stage and bucket, and writes the receipt. A fault of the device is part of it.
 
     Raises:
@@ -58,7 +58,7 @@ def verify(phone: Phone, plan: Plan) -> Receipt:
         PackageError: no golden sentence.
     """
     parts = libraries(plan.runner)
-    facts = read_facts(phone, plan.folder)
+    facts = read_device_facts(phone, plan.folder)
     place = plan.work / "devices" / f"{plan.package.manifest.target}-{re.sub(r'[^A-Za-z0-9.]+', '_', phone.serial)}"
     reason = never(facts)
     console.say(f"{plan.package.folder.name} on {phone.serial}" + (f": {reason}" if reason else f", {facts.soc}"))
@@ -73,11 +73,11 @@ def verify(phone: Phone, plan: Plan) -> Receipt:
         broken = None
     except DeviceError as error:
         console.say(f"nothing can be run: {error}")
-        broken = Found(Run("not run", str(error)), None, {})
-    found: list[Found] = []
+        broken = StageResult(DeviceRun("not run", str(error)), None, {})
+    found: list[StageResult] = []
     for probe in probes:
         away = bool(found) and found[-1].run.outcome == "lost" and not phone.wait(COMES_BACK)
-        gone = Found(Run("lost", f"{phone.serial} did not come back in {COMES_BACK:.0f} s"), None, {})
+        gone = StageResult(DeviceRun("lost", f"{phone.serial} did not come back in {COMES_BACK:.0f} s"), None, {})
         found.append(broken or (gone if away else look(phone, probe, plan, place)))
     rows = [judged(probe, one, reason)[1] for probe, one in zip(probes, found, strict=True)]
     chain, after = None, ""
@@ -88,12 +88,12 @@ def verify(phone: Phone, plan: Plan) -> Receipt:
     device = device_of(facts, drivers(found))
     receipt = receipt_of(plan.package.manifest, device, parts["runner"], found, rows, chain, notes)
     file = write_receipt(receipt, place)
-    show(receipt, rows)
-    console.say(f"{summary(receipt)} See {file} and {PAGE}")
+    show_results(receipt, rows)
+    console.say(f"{receipt_summary(receipt)} See {file} and {PAGE}")
     return receipt
 
 
-def probes_of(plan: Plan, facts: Facts, names: frozenset[str]) -> list[Probe]:
+def probes_of(plan: VerifyPlan, facts: DeviceFacts, names: frozenset[str]) -> list[StageProbe]:
     """Every stage at every bucket, with the sessions that the manifest asks for."""
     manifest = plan.package.manifest
     golden = golden_of(plan.package)
@@ -116,11 +116,11 @@ def probes_of(plan: Plan, facts: Facts, names: frozenset[str]) -> list[Probe]:
                 session = session_of(provider_of(manifest, stage), names, plan.folder, facts.machine)
                 beside = None if session.provider == "cpu" else cpu
                 weights = bucket.models[stage.name].rpartition("/")[0] + "/weights.bin"
-                probes.append(Probe(stage, goldens, session, beside, golden.floors[stage.name], weights))
+                probes.append(StageProbe(stage, goldens, session, beside, golden.floors[stage.name], weights))
     return probes
 
 
-def files_of(plan: Plan, parts: dict[str, Path], probes: Sequence[Probe]) -> dict[str, Path]:
+def files_of(plan: VerifyPlan, parts: dict[str, Path], probes: Sequence[StageProbe]) -> dict[str, Path]:
     """Path on the device -> file here: runner, libraries, models, weights, golden inputs."""
     files = dict(parts)
     names = {name for p in probes for name in (p.goldens.bucket.models[p.stage.name], p.weights)}
@@ -131,7 +131,7 @@ def files_of(plan: Plan, parts: dict[str, Path], probes: Sequence[Probe]) -> dic
     return files
 
 
-def key_of(plan: Plan, facts: Facts, parts: dict[str, Path]) -> str:
+def key_of(plan: VerifyPlan, facts: DeviceFacts, parts: dict[str, Path]) -> str:
     """What an earlier run's findings must have been made with to count now."""
     return signature(
         models=models_digest(plan.package.manifest),
@@ -154,19 +154,19 @@ def resume(place: Path, key: str, again: bool) -> None:
     file.write_text(json.dumps(key), encoding="utf-8")
 
 
-def look(phone: Phone, probe: Probe, plan: Plan, place: Path) -> Found:
+def look(phone: Phone, probe: StageProbe, plan: VerifyPlan, place: Path) -> StageResult:
     """One probe, from an earlier run or measured now; kept as soon as it is known."""
     file = place / f"probe_{probe.name}.json"
     earlier = kept(file)
     if earlier is not None and earlier.conclusive:
         return earlier
-    found = measure(phone, probe, plan.folder, plan.settings, place)
-    keep(found, file)
+    found = probe_stage(phone, probe, plan.folder, plan.settings, place)
+    keep_result(found, file)
     console.say(f"  {probe.name} {probe.session.provider}: {found.run.outcome} {found.run.reason}".rstrip())
     return found
 
 
-def whole_chain(phone: Phone, plan: Plan, probes: Sequence[Probe], place: Path) -> Chain | None:
+def whole_chain(phone: Phone, plan: VerifyPlan, probes: Sequence[StageProbe], place: Path) -> ChainRun | None:
     """The chain at the smallest bucket; None where only some stages were asked for."""
     goldens: Goldens = probes[0].goldens
     sessions = {p.stage.name: p.session for p in probes if p.goldens is goldens}
@@ -177,14 +177,14 @@ def whole_chain(phone: Phone, plan: Plan, probes: Sequence[Probe], place: Path) 
     return run_chain(phone, stages, sessions, goldens, weights, plan.folder, plan.settings, place / "chain.wav")
 
 
-def drivers(found: Sequence[Found]) -> list[str]:
+def drivers(found: Sequence[StageResult]) -> list[str]:
     """The devices that providers named, with their types."""
     named = {f"{d.name} ({d.type})": None for one in found for d in nnapi_devices(one.run.log)}
     named |= {f"{d['name']} ({d['type']})": None for one in found for d in one.run.result.get("hardware", [])}
     return list(named)
 
 
-def show(receipt: Receipt, rows: Sequence[Stage]) -> None:
+def show_results(receipt: Receipt, rows: Sequence[StageRun]) -> None:
     """One line a stage, and the chain."""
     for row in rows:
         times = f", {row.p50_ms:.1f} ms (p95 {row.p95_ms:.1f})" if row.p50_ms is not None and row.p95_ms else ""

@@ -40,7 +40,7 @@ def load_voice(file: Path) -> Tensor:
         raise WeightsError(
             str(file), expected="a voice pack", got=str(error)[:80], todo="The file is damaged; get it again."
         ) from error
-    return checked(raw, str(file))
+    return checked_pack(raw, str(file))
 
 
 def load_archive(file: Path) -> dict[str, Tensor]:
@@ -62,10 +62,10 @@ def load_archive(file: Path) -> dict[str, Tensor]:
         raise WeightsError(
             str(file), expected="voices by name", got=str(wrong or "none")[:80], todo="Get the archive of the voices."
         )
-    return {name: checked(torch.from_numpy(arrays[name]), f"{file}, voice {name}") for name in sorted(arrays)}
+    return {name: checked_pack(torch.from_numpy(arrays[name]), f"{file}, voice {name}") for name in sorted(arrays)}
 
 
-def checked(raw: Any, where: str) -> Tensor:
+def checked_pack(raw: Any, where: str) -> Tensor:
     """A pack of the right shape and of finite numbers, [510, 256] float32.
 
     Raises:

@@ -141,7 +141,7 @@ class Source(nn.Module):
         return nn.functional.pad(har, (0, geometry.COLUMNS_EXTRA - 1))  # [1, rows, columns]
 
 
-class Style(nn.Module):
+class StyleStage(nn.Module):
     """timbre_style -> gains, shifts."""
 
     def __init__(self, model: KModel, bucket: Bucket) -> None:
@@ -239,7 +239,7 @@ BUILDERS = {
     "duration": Duration,
     "prosody": Prosody,
     "source": Source,
-    "style": Style,
+    "style": StyleStage,
     "vocoder": Vocoder,
     "tail": Tail,
 }

@@ -44,7 +44,7 @@ SOUND_STAGES: Final = ("style", *HALVES, "tail")
 
 
 @dataclass(frozen=True)
-class Sound:
+class OriginalSound:
     """Inputs of the vocoder for any number of frames, and what the original makes of them."""
 
     frames: int
@@ -54,7 +54,7 @@ class Sound:
     waveform: Tensor  # [1, 600 f]
 
 
-def make_sound(model: KModel, frames: int, style: Tensor, seed: int = 0) -> Sound:
+def make_sound(model: KModel, frames: int, style: Tensor, seed: int = 0) -> OriginalSound:
     """A seeded sound of `frames` frames: random text features, a wandering pitch with unvoiced gaps, a real source.
 
     Args:
@@ -71,10 +71,10 @@ def make_sound(model: KModel, frames: int, style: Tensor, seed: int = 0) -> Soun
     timbre = style[:, :STYLE_HALF]
     features, spectrum, waveform = reference.decode(model, asr, f0, energy, har, timbre)
     inputs = {"asr": asr, "f0": f0, "energy": energy, "har": har, "timbre_style": timbre}
-    return Sound(frames, inputs, features, spectrum, waveform)
+    return OriginalSound(frames, inputs, features, spectrum, waveform)
 
 
-def padded_sound(sound: Sound, bucket: Bucket) -> dict[str, Tensor]:
+def padded_sound(sound: OriginalSound, bucket: Bucket) -> dict[str, Tensor]:
     """The same inputs at a bucket's length, with mask and frame count."""
     lengths = {
         "asr": bucket.frames,
@@ -169,7 +169,7 @@ def text_parity(
     Raises:
         ParityError: frames per token differ, or a stage is below its floor.
     """
-    spoken = reference.speak(model, torch.tensor([ids]), style, speed)
+    spoken = reference.speak_original(model, torch.tensor([ids]), style, speed)
     n, frames = len(ids), spoken.asr.shape[2]
     chain = Chain(folder, bucket)
     tokens, steps = bucket.tokens, bucket.frames * geometry.F0_PER_FRAME

@@ -17,7 +17,7 @@ from export_onnx.checkpoint.architecture import STYLE_HALF
 
 
 @dataclass(frozen=True)
-class Spoken:
+class OriginalSpeech:
     """What the original hands from part to part for one text; f = its frames, n = its tokens."""
 
     d_en: Tensor  # [1, hidden, n]
@@ -88,7 +88,7 @@ def decode(
 
 
 @torch.no_grad()
-def speak(model: KModel, ids: Tensor, style: Tensor, speed: float, gaussians_seed: int = 0) -> Spoken:
+def speak_original(model: KModel, ids: Tensor, style: Tensor, speed: float, gaussians_seed: int = 0) -> OriginalSpeech:
     """The whole original for ids [1, n] (pads included) and a voice row [1, 256].
 
     The steps are those of `KModel.forward_with_tokens`; a test holds the two against each other.
@@ -108,7 +108,7 @@ def speak(model: KModel, ids: Tensor, style: Tensor, speed: float, gaussians_see
     asr = t_en @ alignment
     har = source(model, f0, gaussians(model, asr.shape[2], gaussians_seed))
     _, _, waveform = decode(model, asr, f0, energy, har, timbre)
-    return Spoken(d_en, frames, d.transpose(-1, -2), t_en, asr, f0, energy, har, waveform)
+    return OriginalSpeech(d_en, frames, d.transpose(-1, -2), t_en, asr, f0, energy, har, waveform)
 
 
 def gaussians(model: KModel, frames: int, seed: int) -> Tensor:

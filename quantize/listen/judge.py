@@ -15,7 +15,7 @@ from calibrate.speech import Sample
 from export_onnx import console
 from export_onnx.contracts import HALVES, VOCODER, Bucket
 from export_onnx.run.chain import Chain, waveform
-from quantize.listen.quality import Quality, Summary, compare, summarize
+from quantize.listen.quality import Quality, Summary, compare_sounds, summarize
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class Judge:
     def score_chain(self, chain: Chain, stages: Sequence[str]) -> list[Quality]:
         """Each sentence through `stages` of a chain, both halves or the whole vocoder, and the tail."""
         with console.progress("listen", len(self.samples)) as advance:
-            return [compare(s.reference, _watched(chain, s, stages, advance)) for s in self.samples]
+            return [compare_sounds(s.reference, _watched(chain, s, stages, advance)) for s in self.samples]
 
 
 def _watched(

@@ -72,7 +72,7 @@ class Summary:
         return {"mean": rounded(self.mean), "worst": rounded(self.worst), "sentences": self.sentences}
 
 
-def compare(reference: NDArray[np.float32], result: NDArray[np.float32]) -> Quality:
+def compare_sounds(reference: NDArray[np.float32], result: NDArray[np.float32]) -> Quality:
     """Two waveforms of one length, [600 * frames], at 24 kHz."""
     if not np.isfinite(result).all():
         return Quality(WORST_PESQ, 0.0, 200.0, -200.0, 200.0, 200.0, 0.0, 1.0, False)

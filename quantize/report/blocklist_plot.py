@@ -19,10 +19,10 @@ LEFT: Final = 190
 WIDTH: Final = 300
 KEPT, PARTED, LEFT_OUT, INK = "#2a6f97", "#d08c2e", "#c0392b", "#222222"
 
-Row = Mapping[str, Any]  # of `blocklist.json`
+BlocklistRow = Mapping[str, Any]  # of `blocklist.json`
 
 
-def heard_most(convolutions: Mapping[str, Row], most: int = MOST) -> dict[str, Row]:
+def heard_most(convolutions: Mapping[str, BlocklistRow], most: int = MOST) -> dict[str, BlocklistRow]:
     """The convolutions that a reader wants to see, in the order of their harm.
 
     Args:
@@ -37,7 +37,7 @@ def heard_most(convolutions: Mapping[str, Row], most: int = MOST) -> dict[str, R
     return {name: convolutions[name] for name in order if name in shown}
 
 
-def in_float(row: Row) -> str:
+def in_float(row: BlocklistRow) -> str:
     """What of a convolution stays in float, in words; empty where nothing does."""
     if row["decision"] == "float":
         return "whole"
@@ -50,12 +50,12 @@ def module(conv: str) -> str:
     return conv.removeprefix("/").removesuffix("/Conv")
 
 
-def longest_bar(shown: Mapping[str, Row]) -> float:
+def longest_bar(shown: Mapping[str, BlocklistRow]) -> float:
     """The log-mel distance, dB, that fills a bar: the largest among those that may be quantized at all."""
     return max((row.get("mel_db") or 0.0 for name, row in shown.items() if name not in NEVER), default=0.0) or 1.0
 
 
-def draw(title: str, convolutions: Mapping[str, Row], curve: Sequence[Mapping[str, Any]]) -> str:
+def draw_blocklist(title: str, convolutions: Mapping[str, BlocklistRow], curve: Sequence[Mapping[str, Any]]) -> str:
     """The picture; the same block-list gives the same bytes.
 
     Args:

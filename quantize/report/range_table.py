@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 import onnx
 
-from calibrate.ranges import Range, choose
+from calibrate.ranges import Range, choose_range
 from calibrate.store import Channels
 from quantize.sound.clipping import weight_of_clipping
 from quantize.sound.equalize import Affine, changed_values
@@ -36,7 +36,7 @@ def range_table(model: onnx.ModelProto, seen: Mapping[str, Channels], prepared: 
     changed = changed_values(vocoder_sites(model), prepared.scales, sizes)
     conv_of, table = quantized_values(model, prepared.plan.nodes), {}
     for value, after in prepared.plan.ranges.items():
-        before = choose(seen[value].histogram(), METHOD, prepared.plan.bits, weight_of_clipping(conv_of[value]))
+        before = choose_range(seen[value].histogram(), METHOD, prepared.plan.bits, weight_of_clipping(conv_of[value]))
         plain = Affine(np.ones(sizes[value]), np.zeros(sizes[value]))
         table[value] = {
             "channels": sizes[value],
@@ -48,7 +48,7 @@ def range_table(model: onnx.ModelProto, seen: Mapping[str, Channels], prepared: 
     return table
 
 
-def summary(table: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+def summarize_ranges(table: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
     """The middle value's shares, over values of more than one channel."""
     rows = [row for row in table.values() if row["channels"] > 1]
     return {key: round(float(np.median([row[key] for row in rows])), 4) for key in ("used_before", "used_after")}

@@ -18,9 +18,9 @@ from quantize.gates import STANDARDS
 from quantize.listen.judge import Judge
 from quantize.listen.quality import Quality, Summary, rounded, summarize
 from quantize.recipes import Recipe
-from quantize.report.blocklist_plot import draw
+from quantize.report.blocklist_plot import draw_blocklist
 from quantize.sound.equalize import equalize
-from quantize.sound.search import Candidate, Found, harm, search
+from quantize.sound.search import Candidate, SearchResult, harm, search
 from quantize.sound.sensitivity import alone_in_integers
 from quantize.sound.sites import vocoder_sites
 from quantize.sound.vocoder_plan import Prepared, apply, prepare
@@ -123,7 +123,7 @@ def widest_channels(
     }
 
 
-def _as_blocklist(chosen: Recipe, found: Found, floats: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
+def _as_blocklist(chosen: Recipe, found: SearchResult, floats: Mapping[str, tuple[int, ...]]) -> dict[str, Any]:
     rows = {}
     for name, quality in found.alone.items():
         out = name in found.excluded
@@ -150,4 +150,6 @@ def write_blocklist(folder: Path, blocklist: Mapping[str, Any]) -> None:
     """`blocklist.json` and its picture."""
     (folder / BLOCKLIST).write_text(json.dumps(blocklist, indent=1) + "\n", encoding="utf-8")
     title = f"{blocklist['target']}: {blocklist['source']}"
-    (folder / PLOT).write_text(draw(title, blocklist["convolutions"], blocklist.get("curve", ())), encoding="utf-8")
+    (folder / PLOT).write_text(
+        draw_blocklist(title, blocklist["convolutions"], blocklist.get("curve", ())), encoding="utf-8"
+    )

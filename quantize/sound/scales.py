@@ -35,7 +35,7 @@ LARGEST_SCALE: Final = 1e4
 
 
 @dataclass(frozen=True)
-class Reader:
+class ReadingConv:
     """A convolution behind a site, as far as it reads the site's channels.
 
     Attributes:
@@ -81,14 +81,14 @@ def _reader(
     nodes: Mapping[str, onnx.NodeProto],
     weights: Mapping[str, onnx.TensorProto],
     seen: Mapping[str, Channels],
-) -> Reader:
+) -> ReadingConv:
     node = nodes[touch.node]
     weight = numpy_helper.to_array(weights[node.input[1]])[:, touch.start : touch.start + site.channels, 0]
     relative = weight / np.maximum(seen[node.output[0]].deviation, 1e-12)[:, None, None]  # [O, C, k]
-    return Reader(np.square(relative).sum((0, 2)), np.abs(relative).max(2), weight.shape[2])
+    return ReadingConv(np.square(relative).sum((0, 2)), np.abs(relative).max(2), weight.shape[2])
 
 
-def _choose(site: Site, readers: Sequence[Reader], seen: Mapping[str, Channels], bits: int) -> Affine:
+def _choose(site: Site, readers: Sequence[ReadingConv], seen: Mapping[str, Channels], bits: int) -> Affine:
     parts = [ends(seen[value.value], value.start, site.channels, value.repeat) for value in site.seen]
     shift = np.zeros(site.channels)
     if site.shifts:
@@ -160,13 +160,13 @@ def _limited(scale: Vector) -> Vector:
     return np.clip(centred, 1 / LARGEST_SCALE, LARGEST_SCALE)
 
 
-def _activation_noise(scale: Vector, parts: Sequence[Ends], readers: Sequence[Reader], bits: int) -> float:
+def _activation_noise(scale: Vector, parts: Sequence[Ends], readers: Sequence[ReadingConv], bits: int) -> float:
     span = max(float((high * scale).max() - (low * scale).min()) for low, high in parts)
     step = span / (2**bits - 1)
     return float(sum(step**2 * (reader.power / scale**2).sum() for reader in readers))
 
 
-def _noise(scale: Vector, parts: Sequence[Ends], readers: Sequence[Reader], moments: Vector, bits: int) -> float:
+def _noise(scale: Vector, parts: Sequence[Ends], readers: Sequence[ReadingConv], moments: Vector, bits: int) -> float:
     total = _activation_noise(scale, parts, readers, bits)
     for reader in readers:
         steps = (reader.largest / scale).max(1) / WEIGHT_STEPS

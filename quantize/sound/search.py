@@ -48,7 +48,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchResult:
     """What the search saw and chose."""
 
     alone: Mapping[str, Quality]
@@ -65,7 +65,7 @@ def search(
     alone: Mapping[str, Quality],
     listen: Listen,
     goal: Limits,
-) -> Found:
+) -> SearchResult:
     """The first whole along the order of harm for price that reaches the goal, else the one that sounds best.
 
     Args:
@@ -87,10 +87,10 @@ def search(
         whole = listen(tuple(name for name in names if name in kept))
         curve.append(Point(tuple(name for name in names if name not in kept), share, whole))
         if not goal.missed(whole):
-            return Found(alone, curve[-1].excluded, tuple(curve))
+            return SearchResult(alone, curve[-1].excluded, tuple(curve))
         number = max(number + 1, round(number * WIDENING))
     best = min(curve, key=lambda point: (len(goal.missed(point.quality)), point.quality.mean.mel_db))
-    return Found(alone, best.excluded, tuple(curve))
+    return SearchResult(alone, best.excluded, tuple(curve))
 
 
 def harm(alone: Mapping[str, Quality], conv: str, never: Sequence[str] = ()) -> float:

@@ -26,14 +26,14 @@ from export_onnx.graph.shared_weights import ModelFolder
 from export_onnx.run.chain import Chain
 from quantize.listen.judge import Judge
 from quantize.listen.quality import Quality
-from quantize.qdq import WEIGHT_LIMIT, Plan, weight_steps
+from quantize.qdq import WEIGHT_LIMIT, QdqPlan, weight_steps
 
 # A convolution, and its output channels that stay in float -> how it sounds alone in integers.
 Alone = Callable[[str, tuple[int, ...]], list[Quality]]
 
 
 @contextmanager
-def alone_in_integers(model: onnx.ModelProto, plan: Plan, judge: Judge) -> Iterator[Alone]:
+def alone_in_integers(model: onnx.ModelProto, plan: QdqPlan, judge: Judge) -> Iterator[Alone]:
     """Gives a function that quantizes one convolution of `plan` and listens to it.
 
     Args:
@@ -60,7 +60,7 @@ def alone_in_integers(model: onnx.ModelProto, plan: Plan, judge: Judge) -> Itera
 def emulated(
     model: onnx.ModelProto,
     conv: str,
-    plan: Plan,
+    plan: QdqPlan,
     weights: Mapping[str, NDArray[np.float32]],
     steps: Mapping[str, NDArray[np.float32]],
     floats: Sequence[int] = (),

@@ -16,10 +16,10 @@ import numpy as np
 import onnx
 from onnx import numpy_helper
 
-from calibrate.ranges import Method, Range, choose
+from calibrate.ranges import Method, Range, choose_range
 from calibrate.store import Channels
 from export_onnx import console
-from quantize.qdq import WEIGHT_LIMIT, Plan, Rounded, quantize_convolutions, weight_steps
+from quantize.qdq import WEIGHT_LIMIT, QdqPlan, Rounded, quantize_convolutions, weight_steps
 from quantize.sound.clipping import weight_of_clipping
 from quantize.sound.equalize import Affine, Vector, changed_values, equalize
 from quantize.sound.scales import choose_scales
@@ -37,7 +37,7 @@ class Prepared:
 
     scales: Mapping[str, Affine]  # by site
     floats: FloatChannels
-    plan: Plan
+    plan: QdqPlan
 
 
 def prepare(
@@ -74,13 +74,13 @@ def prepare(
         shift = changed[value].shift.copy()
         for channel in empty.get(value, ()):  # zero in what is quantized
             scale[channel] = shift[channel] = 0
-        ranges[value] = choose(channels.histogram(scale, shift), method, bits, weight_of_clipping(conv_of[value]))
+        ranges[value] = choose_range(channels.histogram(scale, shift), method, bits, weight_of_clipping(conv_of[value]))
     if moments is None:
-        return Prepared(scales, apart, Plan(nodes, ranges, bits))
+        return Prepared(scales, apart, QdqPlan(nodes, ranges, bits))
     scaled = split_channels(equalize(model, sites, scales), apart)
     follow = {value: changed[value].scale for value in conv_of}
     rounded = round_weights(scaled, nodes, ranges, bits, moments, follow)
-    return Prepared(scales, apart, Plan(nodes, ranges, bits, rounded))
+    return Prepared(scales, apart, QdqPlan(nodes, ranges, bits, rounded))
 
 
 def round_weights(

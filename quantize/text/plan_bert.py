@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import onnx
 
-from calibrate.ranges import choose
+from calibrate.ranges import choose_range
 from calibrate.store import Channels
-from quantize.qdq import Plan
+from quantize.qdq import QdqPlan
 from quantize.sound.vocoder_plan import METHOD, round_weights
 from quantize.text.parts import Part
 from quantize.weights.second_moments import Moments
@@ -17,7 +17,7 @@ from quantize.weights.second_moments import Moments
 
 def plan_bert(
     model: onnx.ModelProto, parts: Sequence[Part], seen: Mapping[str, Channels], bits: int, moments: Moments
-) -> Plan | None:
+) -> QdqPlan | None:
     """How `parts` become integers, or None for no part.
 
     Args:
@@ -30,6 +30,6 @@ def plan_bert(
     nodes = tuple(conv for part in parts for conv in part.convs)
     convs = [node for node in model.graph.node if node.name in nodes]
     values = dict.fromkeys(value for conv in convs for value in (conv.input[0], conv.output[0]))
-    ranges = {value: choose(seen[value].histogram(), METHOD, bits) for value in values}
+    ranges = {value: choose_range(seen[value].histogram(), METHOD, bits) for value in values}
     as_seen = {conv.input[0]: np.ones(len(seen[conv.input[0]].low)) for conv in convs}
-    return Plan(nodes, ranges, bits, round_weights(model, nodes, ranges, bits, moments, as_seen))
+    return QdqPlan(nodes, ranges, bits, round_weights(model, nodes, ranges, bits, moments, as_seen))

@@ -78,7 +78,7 @@ class TextQuality:
 
 
 @dataclass(frozen=True)
-class Reader:
+class TextReader:
     """Utterances with what the float stages make of them."""
 
     folder: Path
@@ -99,10 +99,12 @@ class Reader:
         counts = [values[FRAMES_PER_TOKEN.name] for values in self.spoken]
         for _ in run_stages(self.folder, self.bucket, stages, spoken, graphs, counts):
             pass
-        return measure(self.spoken, spoken, self.voices)
+        return measure_text(self.spoken, spoken, self.voices)
 
 
-def make_reader(folder: Path, bucket: Bucket, utterances: Sequence[Utterance], most: int | None = None) -> Reader:
+def make_text_reader(
+    folder: Path, bucket: Bucket, utterances: Sequence[Utterance], most: int | None = None
+) -> TextReader:
     """Runs the float stages on each utterance that fits the bucket, on the first `most` of them.
 
     Raises:
@@ -123,7 +125,7 @@ def make_reader(folder: Path, bucket: Bucket, utterances: Sequence[Utterance], m
     spoken = list(islice(fitting, most))
     if not spoken:
         raise ParityError("sentences", expected=f"one that fits {bucket.name}", got="none", todo="Take shorter ones.")
-    return Reader(folder, bucket, *zip(*spoken, strict=True))
+    return TextReader(folder, bucket, *zip(*spoken, strict=True))
 
 
 def run_stages(
@@ -172,7 +174,7 @@ def opened(duration: onnx.ModelProto) -> onnx.ModelProto:
     return copy
 
 
-def measure(expected: Sequence[Tensors], got: Sequence[Tensors], voices: Sequence[str]) -> TextQuality:
+def measure_text(expected: Sequence[Tensors], got: Sequence[Tensors], voices: Sequence[str]) -> TextQuality:
     """The same utterances twice; what follows `frames_per_token` was made by the expected ones both times."""
     pairs = list(zip(expected, got, strict=True))
     drift = np.abs(np.concatenate([_tokens(a, UNROUNDED) - _tokens(b, UNROUNDED) for a, b in pairs]))

@@ -24,12 +24,12 @@ from calibrate.corpus import Utterance
 from calibrate.store import Channels
 from export_onnx.contracts import Bucket
 from export_onnx.graph.shared_weights import load
-from quantize.qdq import Plan, quantize_convolutions
+from quantize.qdq import QdqPlan, quantize_convolutions
 from quantize.recipes import Recipe
 from quantize.text.parts import Choice, Part, albert_parts, choose_parts
 from quantize.text.plan_bert import plan_bert
 from quantize.text.stored_bits import LADDER, Store, Stored, choose_bits, stores_of
-from quantize.text.text_quality import TEXT_STAGES, Reader, TextQuality, make_reader
+from quantize.text.text_quality import TEXT_STAGES, TextQuality, TextReader, make_text_reader
 from quantize.weights.packed_bits import Bits, Rounder, large_weights, store_compactly, store_in_16_bits
 
 SEARCH_SENTENCES: Final = 16
@@ -49,7 +49,7 @@ class TextSide:
         verdict: what the held-out sentences said.
     """
 
-    bert: Plan | None
+    bert: QdqPlan | None
     stored: tuple[Stored, ...]
     rest: tuple[str, ...]
     rounders: Mapping[str, Rounder] = field(default_factory=dict)
@@ -95,8 +95,8 @@ class TextSide:
 class Readers:
     """Two sets of sentences: one to choose with, one to judge."""
 
-    search: Reader
-    judge: Reader
+    search: TextReader
+    judge: TextReader
 
 
 def make_readers(folder: Path, bucket: Bucket, split: Mapping[str, Any]) -> Readers:
@@ -113,8 +113,8 @@ def make_readers(folder: Path, bucket: Bucket, split: Mapping[str, Any]) -> Read
     others = [replace(one, voice=voice) for one in held for voice in speakers]
     searched = [*search, *reversed(known)]  # weights are rounded by the first of `known`
     return Readers(
-        make_reader(folder, bucket, searched, SEARCH_SENTENCES),
-        make_reader(folder, bucket, list(dict.fromkeys([*held, *others]))),
+        make_text_reader(folder, bucket, searched, SEARCH_SENTENCES),
+        make_text_reader(folder, bucket, list(dict.fromkeys([*held, *others]))),
     )
 
 

@@ -1,6 +1,6 @@
 """Which bucket. Two steps, because a token count alone is a guess.
 
-Before the text stages, `choose` takes the smallest bucket that covers the 99 % quantile of frames for that many
+Before the text stages, `choose_bucket` takes the smallest bucket that covers the 99 % quantile of frames for that many
 tokens, where a pause counts as several (`length.py`). After `duration`, `choose_sound` has the exact number of frames
 and moves the sound stages up or down.
 `None` means: split the text. Nothing is ever cut or squeezed to fit.
@@ -86,7 +86,7 @@ def expected_frames(table: Table, tokens: int, speed: float) -> int | None:
     return -(-total // (dt * ds))
 
 
-def choose(buckets: Sequence[S], table: Table, tokens: int, speed: float) -> S | None:
+def choose_bucket(buckets: Sequence[S], table: Table, tokens: int, speed: float) -> S | None:
     """The smallest bucket for `tokens` (pads included) at `speed`; None: split the text.
 
     Raises:
@@ -105,11 +105,11 @@ def choose_sound(buckets: Sequence[S], frames: int, tokens: int) -> S | None:
 
 
 def most_tokens(buckets: Sequence[Size], table: Table, speed: float) -> int:
-    """The most tokens (pads included) that `choose` finds a bucket for: the limit of a chunk. 0 if none."""
+    """The most tokens (pads included) that `choose_bucket` finds a bucket for: the limit of a chunk. 0 if none."""
     low, high = 0, max(b.tokens for b in buckets)
     while low < high:
         middle = (low + high + 1) // 2
-        if choose(buckets, table, middle, speed) is None:
+        if choose_bucket(buckets, table, middle, speed) is None:
             high = middle - 1
         else:
             low = middle

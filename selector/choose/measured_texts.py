@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from export_onnx.geometry import MAX_PHONEMES
 from export_onnx.run import text
 from selector.choose.length import PADS, mark_ids, pauses_of
-from selector.choose.voice_table import READ_SPEED, SMALLEST, Durations, Fit, Measured, fit_voice, pause_worth
+from selector.choose.voice_table import READ_SPEED, SMALLEST, Fit, Measured, Thousandths, fit_voice, pause_worth
 from selector.package.manifest import BucketContract
 from selector.speak.synthesize import Stages, resize
 
@@ -30,7 +30,7 @@ FITTED_TEXTS: Final = range(40, 97)  # per voice; 64 cost 0.6 % more excess than
 HELD_OUT_TEXTS: Final = range(16, 129)  # per voice; 128 set the floor at 96.9 %, see `worth.py`
 MOST_WORKERS: Final = 4  # each holds the working memory of a run
 
-Encoded = tuple[int, ...]
+Ids = tuple[int, ...]
 
 
 @cache
@@ -52,23 +52,23 @@ def runs(pool: Sequence[str], number: int, most: int, seed: int) -> Iterator[str
         yield run[: cut if cut > 0 else run.find(" ")][:most] or run[:most]
 
 
-def measure(
+def measure_durations(
     stages: Stages,
     buckets: Sequence[BucketContract],
     voices: Mapping[str, NDArray[np.float32]],
-    texts: Sequence[Encoded],
+    texts: Sequence[Ids],
     advance: Callable[[str], None],
-) -> dict[str, list[Durations]]:
+) -> dict[str, list[Thousandths]]:
     """Durations of each text in each voice, in thousandths of a frame at speed 1.
 
     Args:
         stages: of one thread each; texts are read in parallel instead, which keeps all cores busy.
     """
 
-    def bucket_of(ids: Encoded) -> BucketContract:
+    def bucket_of(ids: Ids) -> BucketContract:
         return next(b for b in buckets if len(ids) <= b.tokens)
 
-    def read(ids: Encoded) -> list[Durations]:
+    def read(ids: Ids) -> list[Thousandths]:
         n, bucket = len(ids), bucket_of(ids)
         tensors = {
             "ids": resize(np.array([ids], np.int32), bucket.tokens),
@@ -87,7 +87,7 @@ def measure(
     for bucket in {bucket_of(ids).name: bucket_of(ids) for ids in texts}.values():
         for stage in ("bert", "duration"):
             stages.session(bucket.models[stage])  # made here: workers only use them
-    result: dict[str, list[Durations]] = {voice: [] for voice in voices}
+    result: dict[str, list[Thousandths]] = {voice: [] for voice in voices}
     with ThreadPoolExecutor(min(MOST_WORKERS, os.cpu_count() or 1)) as workers:
         reading = workers.map(read, texts)
         for number in range(len(texts)):
@@ -111,7 +111,7 @@ def fit(
     for seed, (name, number) in enumerate(zip((FITTED, HELD_OUT), texts_per_voice(len(voices)), strict=True)):
         texts = [text.encode(run, vocabulary).ids for run in runs(sentences(name), number, most - PADS, seed)]
         pauses = [pauses_of(ids, marks) for ids in texts]
-        durations = measure(stages, buckets, voices, texts, advance)
+        durations = measure_durations(stages, buckets, voices, texts, advance)
         measured.append(
             {voice: list(map(Measured, map(len, texts), pauses, read)) for voice, read in durations.items()}
         )

@@ -29,7 +29,7 @@ READ_SPEED: Final = 0.001  # at this speed the duration stage counts thousandths
 SMALLEST: Final = 3  # tokens: one phoneme and two pads
 PAUSE_WORTHS: Final = range(9)  # tokens
 
-Durations = NDArray[np.int64]  # [tokens], thousandths of a frame at speed 1
+Thousandths = NDArray[np.int64]  # [tokens], thousandths of a frame at speed 1
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Measured:
 
     tokens: int
     pauses: int
-    durations: Durations
+    durations: Thousandths
 
     def length(self, pause_tokens: int) -> int:
         """As `length.length` counts it."""
@@ -46,8 +46,8 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class VoiceTable:
-    """See `choose.Table`. Frames in whole numbers, rounded up."""
+class FittedTable:
+    """See `choose_bucket.Table`. Frames in whole numbers, rounded up."""
 
     tokens: tuple[int, ...]
     speeds_milli: tuple[int, ...]
@@ -65,7 +65,7 @@ class Fit:
         pause_tokens: what a pause is worth in the table's lengths; one number for all voices of a package.
     """
 
-    table: VoiceTable
+    table: FittedTable
     pause_tokens: int
     coverage: float
     excess: float
@@ -73,7 +73,7 @@ class Fit:
     held_out_texts: int
 
 
-def frames_at(durations: Durations, speed: float) -> int:
+def frames_at(durations: Thousandths, speed: float) -> int:
     """Frames of a text at a speed: as the duration stage rounds, at least one a token."""
     return int(np.maximum(np.rint(durations / (1000 * speed)), 1).sum())
 
@@ -126,7 +126,7 @@ def fit_voice(fitted: Sequence[Measured], held_out: Sequence[Measured], most: in
     rows = [_row(lengths, [frames_at(t.durations, speed) for t in fitted], at) for speed in SPEEDS]
     for slower, faster in zip(reversed(rows[:-1]), reversed(rows[1:]), strict=True):
         np.maximum(slower, faster, out=slower)  # never fewer frames at a lower speed
-    table = VoiceTable(at, tuple(round(s * 1000) for s in SPEEDS), tuple(tuple(map(int, row)) for row in rows))
+    table = FittedTable(at, tuple(round(s * 1000) for s in SPEEDS), tuple(tuple(map(int, row)) for row in rows))
     worth = coverage(table, held_out, pause_tokens), excess(table, held_out, pause_tokens)
     return Fit(table, pause_tokens, *worth, len(fitted), len(held_out))
 
@@ -137,21 +137,21 @@ def _row(lengths: Sequence[int], frames: Sequence[int], at: Sequence[int]) -> ND
 
 
 def coverage(
-    table: VoiceTable, texts: Sequence[Measured], pause_tokens: int, speeds: Sequence[float] = SPEEDS
+    table: FittedTable, texts: Sequence[Measured], pause_tokens: int, speeds: Sequence[float] = SPEEDS
 ) -> float:
     """Share of (text, speed) pairs within the table's frames."""
     pairs = _pairs(table, texts, pause_tokens, speeds)
     return sum(needed <= expected for needed, expected in pairs) / len(pairs)
 
 
-def excess(table: VoiceTable, texts: Sequence[Measured], pause_tokens: int, speeds: Sequence[float] = SPEEDS) -> float:
+def excess(table: FittedTable, texts: Sequence[Measured], pause_tokens: int, speeds: Sequence[float] = SPEEDS) -> float:
     """Median of the table's frames beyond what was needed, as a share of that."""
     pairs = _pairs(table, texts, pause_tokens, speeds)
     return float(np.median([expected / needed - 1 for needed, expected in pairs]))
 
 
 def _pairs(
-    table: VoiceTable, texts: Sequence[Measured], pause_tokens: int, speeds: Sequence[float]
+    table: FittedTable, texts: Sequence[Measured], pause_tokens: int, speeds: Sequence[float]
 ) -> list[tuple[int, int]]:
     """Frames needed and frames expected; texts beyond the table are split, whatever they need."""
     return [
@@ -173,6 +173,6 @@ def read_tables(file: Path, made_from: str) -> dict[str, Fit]:
     return {name: Fit(**fit | {"table": _table(fit["table"])}) for name, fit in stored["fits"].items()}
 
 
-def _table(stored: dict[str, list[Any]]) -> VoiceTable:
+def _table(stored: dict[str, list[Any]]) -> FittedTable:
     frames = tuple(tuple(row) for row in stored["frames"])
-    return VoiceTable(tuple(stored["tokens"]), tuple(stored["speeds_milli"]), frames)
+    return FittedTable(tuple(stored["tokens"]), tuple(stored["speeds_milli"]), frames)

@@ -13,7 +13,7 @@ from selector.choose.voice_table import Fit
 FALSE_ALARM: Final = 0.01  # a table of exactly 99 % is refused so often at most, per voice
 
 
-def summary(fits: Mapping[str, Fit]) -> dict[str, float]:
+def summarize_fits(fits: Mapping[str, Fit]) -> dict[str, float]:
     """Held-out coverage over all voices, and the worst voice's; the median excess, averaged over voices."""
     values = [fit.coverage for fit in fits.values()]
     loose = sum(fit.excess for fit in fits.values()) / len(fits)

@@ -21,7 +21,7 @@ from export_onnx.provenance import completed, sha256, versions
 from selector.choose.curve import QUANTILE
 from selector.choose.length import PAUSE_MARKS
 from selector.choose.voice_table import Fit
-from selector.choose.worth import summary
+from selector.choose.worth import summarize_fits
 from selector.package import manifest as schema
 from selector.package import providers
 from selector.package.coverage_schema import processor, read_coverage
@@ -46,7 +46,7 @@ TYPED_DATA: Final = ("float_data", "int32_data", "int64_data", "double_data", "u
 
 
 @dataclass(frozen=True)
-class Inputs:
+class BuildInputs:
     """The folders of the steps before, for all targets.
 
     Attributes:
@@ -73,7 +73,7 @@ class Inputs:
         return tuple(made)
 
 
-def read_inputs(build: Path) -> Inputs:
+def read_inputs(build: Path) -> BuildInputs:
     """What the export wrote.
 
     Raises:
@@ -86,7 +86,7 @@ def read_inputs(build: Path) -> Inputs:
     voices = {file.stem: _voice(file) for file in sorted((exported / "voices").glob("*.npy"))}
     if not voices:
         raise WeightsError(str(exported / "voices"), expected="at least one voice", got="none", todo="Export again.")
-    return Inputs(build, config, voices, report["weights"], frozenset(report["nodes"]))
+    return BuildInputs(build, config, voices, report["weights"], frozenset(report["nodes"]))
 
 
 def whole_step(folder: Path, step: str, stages: Sequence[str], buckets: Sequence[str] = ()) -> dict[str, Any]:
@@ -113,12 +113,12 @@ def _voice(file: Path) -> NDArray[np.float32]:
     return np.ascontiguousarray(voice, np.float32)
 
 
-def package_name(inputs: Inputs, target: str, version: str) -> str:
+def package_name(inputs: BuildInputs, target: str, version: str) -> str:
     """As the folder under `dist/` is called."""
     return f"kokoro-npu-{inputs.weights['name']}-{version}-{target}"
 
 
-def bucket_contracts(inputs: Inputs, folder: str) -> list[BucketContract]:
+def bucket_contracts(inputs: BuildInputs, folder: str) -> list[BucketContract]:
     """The buckets with their model files below `folder`."""
     return [
         BucketContract(
@@ -133,7 +133,7 @@ def bucket_contracts(inputs: Inputs, folder: str) -> list[BucketContract]:
     ]
 
 
-def quantized(inputs: Inputs, target: str) -> dict[str, Any]:
+def quantized(inputs: BuildInputs, target: str) -> dict[str, Any]:
     """The target's quantization report.
 
     Raises:
@@ -152,7 +152,7 @@ def quantized(inputs: Inputs, target: str) -> dict[str, Any]:
 
 
 def make_package(
-    inputs: Inputs,
+    inputs: BuildInputs,
     fits: Mapping[str, Fit],
     target: str,
     dist: Path,
@@ -228,7 +228,7 @@ def make_package(
     return Package.open(final)
 
 
-def read_models(inputs: Inputs, target: str) -> dict[str, bytes]:
+def read_models(inputs: BuildInputs, target: str) -> dict[str, bytes]:
     """Every model of a target as it is packaged, by its path there.
 
     Raises:
@@ -239,7 +239,7 @@ def read_models(inputs: Inputs, target: str) -> dict[str, bytes]:
     return {path: read_model(source / Path(path).name, source / WEIGHTS_FILE) for path in names}
 
 
-def digest_of_models(inputs: Inputs, target: str) -> str:
+def digest_of_models(inputs: BuildInputs, target: str) -> str:
     """`receipts.models_digest` of the package that these inputs make."""
     hashes = {path: hashlib.sha256(content).hexdigest() for path, content in read_models(inputs, target).items()}
     return digest(hashes | {f"{MODELS}/{WEIGHTS_FILE}": sha256(inputs.build / "quantize" / target / WEIGHTS_FILE)})
@@ -247,7 +247,7 @@ def digest_of_models(inputs: Inputs, target: str) -> str:
 
 def selector_section(fits: Mapping[str, Fit]) -> dict[str, Any]:
     """The manifest's `selector`."""
-    worth = {name: value for name, value in summary(fits).items() if name != "excess"}
+    worth = {name: value for name, value in summarize_fits(fits).items() if name != "excess"}
     (pause_tokens,) = {fit.pause_tokens for fit in fits.values()}  # lengths are counted alike for all voices
     return {
         "quantile": QUANTILE,

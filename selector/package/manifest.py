@@ -100,7 +100,7 @@ class ProviderOptions(_Strict):
 
 
 class VoiceTable(_Strict):
-    """See `choose.Table`."""
+    """See `choose_bucket.Table`."""
 
     tokens: list[Positive]
     speeds_milli: list[Positive]
@@ -118,7 +118,7 @@ class VoiceTable(_Strict):
 
 
 class Selector(_Strict):
-    """The table of `choose`, with its worth: the share of held-out texts that it covers, and its median excess.
+    """The table of `choose_bucket`, with its worth: the share of held-out texts that it covers, and its median excess.
 
     Its tokens are `length.length`: each run of `pause_marks` is worth `pause_tokens` more. A package from before that
     has neither, and counts tokens alone.

@@ -39,7 +39,7 @@ class Device(_Strict):
     never: str
 
 
-class Stage(_Strict):
+class StageRun(_Strict):
     """One stage at one bucket. Times in ms, memory in MB; None: not measured."""
 
     stage: str
@@ -62,7 +62,7 @@ class Stage(_Strict):
     temperature: str
 
 
-class Chain(_Strict):
+class ChainRun(_Strict):
     """The whole chain once, stage after stage on the device, as processes of their own."""
 
     bucket: str
@@ -87,11 +87,11 @@ class Receipt(_Strict):
     device: Device
     battery: str
     temperature: dict[str, str]
-    stages: Annotated[list[Stage], Field(min_length=1)]
-    chain: Chain | None
+    stages: Annotated[list[StageRun], Field(min_length=1)]
+    chain: ChainRun | None
     not_proven: list[str]
 
-    def npu_stages(self) -> list[Stage]:
+    def npu_stages(self) -> list[StageRun]:
         """Those that were meant for the NPU."""
         return [one for one in self.stages if one.verdict != "not an NPU"] if self.target != "cpu" else []
 

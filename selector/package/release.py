@@ -11,11 +11,11 @@ from export_onnx import console
 from export_onnx.provenance import Report, code_digest, read_report, sha256, signature, start, versions
 from selector.choose.measured_texts import fit, texts_per_voice
 from selector.choose.voice_table import Fit, read_tables
-from selector.choose.worth import check_worth, summary
+from selector.choose.worth import check_worth, summarize_fits
 from selector.package.archive import write_aar, write_zip
 from selector.package.assemble import (
     LICENSE,
-    Inputs,
+    BuildInputs,
     bucket_contracts,
     digest_of_models,
     make_package,
@@ -59,7 +59,7 @@ def release(
     report = Report(build / "selector", wanted)
     fits = fit_tables(inputs)
     check_worth(fits)
-    worth = summary(fits)
+    worth = summarize_fits(fits)
     console.say(
         f"selector table: covers {worth['mean']:.2%} of held-out texts, worst voice {worth['worst']:.2%}; "
         f"median excess {worth['excess']:.1%}"
@@ -73,7 +73,7 @@ def release(
 
 
 def package_target(
-    inputs: Inputs,
+    inputs: BuildInputs,
     fits: dict[str, Fit],
     target: str,
     dist: Path,
@@ -98,7 +98,7 @@ def package_target(
     }
 
 
-def devices_of(inputs: Inputs, targets: Sequence[str], receipts: Sequence[Path]) -> dict[str, Any] | None:
+def devices_of(inputs: BuildInputs, targets: Sequence[str], receipts: Sequence[Path]) -> dict[str, Any] | None:
     """The manifests' `devices`, from receipts of the very models that are packaged now.
 
     Raises:
@@ -111,7 +111,7 @@ def devices_of(inputs: Inputs, targets: Sequence[str], receipts: Sequence[Path])
 
 
 def inputs_signature(
-    inputs: Inputs, targets: Sequence[str], version: str, devices: dict[str, Any] | None = None
+    inputs: BuildInputs, targets: Sequence[str], version: str, devices: dict[str, Any] | None = None
 ) -> str:
     """One digest of everything that a package is made from."""
     steps = {step: read_report(inputs.build / step) for step in ("export_onnx", *(f"quantize/{t}" for t in targets))}
@@ -139,7 +139,7 @@ def is_there(dist: Path, report: dict[str, Any]) -> bool:
     return True
 
 
-def fit_tables(inputs: Inputs) -> dict[str, Fit]:
+def fit_tables(inputs: BuildInputs) -> dict[str, Fit]:
     """The selector's tables, measured through the float text stages; kept in `tables.json` for the next run."""
     number = texts_per_voice(len(inputs.voices))
     exported = read_report(inputs.build / "export_onnx")

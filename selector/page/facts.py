@@ -20,7 +20,7 @@ STAGE_NAMES: Final = tuple(stage.name for stage in STAGES)
 
 
 @dataclass(frozen=True)
-class Target:
+class TargetFacts:
     """One target's folder in `build/quantize/`.
 
     Attributes:
@@ -44,7 +44,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Facts:
+class BuildFacts:
     """One build.
 
     Attributes:
@@ -57,7 +57,7 @@ class Facts:
     exported: Mapping[str, Any]
     calibrated: Mapping[str, Any]
     buckets: tuple[Bucket, ...]
-    targets: tuple[Target, ...]
+    targets: tuple[TargetFacts, ...]
     missing: tuple[str, ...]
     bench: Mapping[str, Any] | None
 
@@ -74,7 +74,7 @@ class Facts:
         return next((report["comparison"] for report in narrow if "comparison" in report), {})
 
 
-def read_facts(build: Path, targets: Sequence[str]) -> Facts:
+def read_build_facts(build: Path, targets: Sequence[str]) -> BuildFacts:
     """The reports of a build.
 
     Raises:
@@ -86,7 +86,7 @@ def read_facts(build: Path, targets: Sequence[str]) -> Facts:
     buckets = tuple(bucket for bucket in BUCKETS if bucket.name in made)
     calibrated = completed(build / "calibrate", "calibrate", QUANTIZED)
     here = [name for name in targets if read_report(build / "quantize" / name) is not None]
-    return Facts(
+    return BuildFacts(
         exported,
         calibrated,
         buckets,
@@ -96,12 +96,12 @@ def read_facts(build: Path, targets: Sequence[str]) -> Facts:
     )
 
 
-def _target(build: Path, name: str, buckets: list[str]) -> Target:
+def _target(build: Path, name: str, buckets: list[str]) -> TargetFacts:
     folder = build / "quantize" / name
     report = completed(folder, "quantize", QUANTIZED, buckets)
     coverage = read_coverage(build, name, folder)
     counted = (read_report(build / REPORT_FOLDER) or {}).get("multiply_adds", {}) if coverage else {}
-    return Target(
+    return TargetFacts(
         name,
         report,
         _json(folder / BLOCKLIST),

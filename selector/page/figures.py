@@ -15,7 +15,7 @@ from typing import Any, Final
 from export_onnx import console
 from export_onnx.contracts import BUCKETS
 from export_onnx.errors import ContractError
-from selector.page.facts import Facts, Target
+from selector.page.facts import BuildFacts, TargetFacts
 from selector.page.flow import FLOW, flow_picture
 from selector.page.headline import markdown, quality_tables
 
@@ -24,7 +24,7 @@ README: Final = Path(__file__).parent.parent.parent / "README.md"
 BLOCKS: Final = ("quality", "coverage", "steps")
 
 
-def figures_of(facts: Facts) -> dict[str, Any]:
+def figures_of(facts: BuildFacts) -> dict[str, Any]:
     """What the README shows of a build.
 
     Raises:
@@ -50,7 +50,7 @@ def figures_of(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _target(target: Target) -> dict[str, Any]:
+def _target(target: TargetFacts) -> dict[str, Any]:
     convolutions = target.blocklist["convolutions"].values()
     left_out = [row["decision"] == "float" for row in convolutions]
     parted = [len(row["float_channels"]) for row in convolutions if row["decision"] != "float"]
@@ -122,7 +122,7 @@ def read_figures() -> dict[str, Any]:
     return figures
 
 
-def rewrite_readme(facts: Facts) -> None:
+def rewrite_readme(facts: BuildFacts) -> None:
     """Keeps a build's figures and makes the README's tables from them, and its picture from the contract.
 
     Raises:

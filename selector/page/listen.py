@@ -19,11 +19,11 @@ from calibrate.speech import Sample, read_samples
 from export_onnx import console
 from export_onnx.contracts import STAGES, Bucket
 from export_onnx.run.chain import Chain, waveform
-from quantize.listen.quality import Quality, compare
+from quantize.listen.quality import Quality, compare_sounds
 
 SENTENCES: Final = 4  # held-out sentences alternate between heard and unheard voices: two of each
 
-Sound = NDArray[np.float32]  # [600 * frames]
+Waveform = NDArray[np.float32]  # [600 * frames]
 
 
 @dataclass(frozen=True)
@@ -36,19 +36,19 @@ class Heard:
     """
 
     utterance: Utterance
-    reference: Sound
-    sounds: Mapping[str, Sound]
+    reference: Waveform
+    sounds: Mapping[str, Waveform]
     quality: Mapping[str, Quality]
 
 
-def choose(samples: Sequence[Sample], number: int = SENTENCES) -> list[Sample]:
+def sentences_to_hear(samples: Sequence[Sample], number: int = SENTENCES) -> list[Sample]:
     """The held-out sentences to listen to: one of each voice first, in the order in which calibration kept them."""
     voices = [sample.utterance.voice for sample in samples]
     rank = [voices[:i].count(voice) for i, voice in enumerate(voices)]
     return [samples[i] for i in sorted(range(len(samples)), key=lambda i: rank[i])][:number]
 
 
-def listen(build: Path, bucket: Bucket, targets: Sequence[str]) -> list[Heard]:
+def listen_to_targets(build: Path, bucket: Bucket, targets: Sequence[str]) -> list[Heard]:
     """Kept sentences through the targets' stages.
 
     Args:
@@ -58,8 +58,8 @@ def listen(build: Path, bucket: Bucket, targets: Sequence[str]) -> list[Heard]:
     Raises:
         ContractError: calibration kept no held-out sentence.
     """
-    samples = choose(read_samples(build / "calibrate", "held_out"))
-    sounds: list[dict[str, Sound]] = [{} for _ in samples]
+    samples = sentences_to_hear(read_samples(build / "calibrate", "held_out"))
+    sounds: list[dict[str, Waveform]] = [{} for _ in samples]
     with console.progress("speak for the page", len(targets) * len(samples)) as advance:
         for target in targets:
             chain = Chain(build / "quantize" / target, bucket)
@@ -67,12 +67,14 @@ def listen(build: Path, bucket: Bucket, targets: Sequence[str]) -> list[Heard]:
                 advance(f"{target}, {sample.utterance.voice}")
                 made[target] = _sound(chain, sample)
     return [
-        Heard(sample.utterance, sample.reference, made, {t: compare(sample.reference, s) for t, s in made.items()})
+        Heard(
+            sample.utterance, sample.reference, made, {t: compare_sounds(sample.reference, s) for t, s in made.items()}
+        )
         for sample, made in zip(samples, sounds, strict=True)
     ]
 
 
-def _sound(chain: Chain, sample: Sample) -> Sound:
+def _sound(chain: Chain, sample: Sample) -> Waveform:
     """The chain's own values, but the frames of every token and the noise."""
     values = dict(sample.values)
     for stage in STAGES:

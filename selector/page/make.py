@@ -19,8 +19,8 @@ from export_onnx.provenance import (
     start,
     versions,
 )
-from selector.page.facts import Facts, read_facts
-from selector.page.listen import listen
+from selector.page.facts import BuildFacts, read_build_facts
+from selector.page.listen import listen_to_targets
 from selector.page.packaged import FOLDER, PAGE
 from selector.page.render import render
 
@@ -38,7 +38,7 @@ def make_page(build: Path, targets: Sequence[str], out: Path | None = None) -> P
     Raises:
         ContractError: a step has not completed, or was restricted.
     """
-    facts, folder, out = read_facts(build, targets), build / FOLDER, out or build / PAGE
+    facts, folder, out = read_build_facts(build, targets), build / FOLDER, out or build / PAGE
     wanted = page_signature(facts)
     report = read_report(folder)
     if report and is_up_to_date(folder, wanted) and out.is_file() and sha256(out) == report["page_sha256"]:
@@ -47,7 +47,7 @@ def make_page(build: Path, targets: Sequence[str], out: Path | None = None) -> P
     start(folder)
     written = Report(folder, wanted)
     names = [target.name for target in facts.targets]
-    heard = listen(build, facts.buckets[0], names) if names else []
+    heard = listen_to_targets(build, facts.buckets[0], names) if names else []
     (folder / PAGE).write_text(render(facts, heard, here=False), encoding="utf-8")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(render(facts, heard, here=True), encoding="utf-8")
@@ -58,7 +58,7 @@ def make_page(build: Path, targets: Sequence[str], out: Path | None = None) -> P
     return out
 
 
-def page_signature(facts: Facts) -> str:
+def page_signature(facts: BuildFacts) -> str:
     """One digest of everything that the page follows from."""
     return signature(
         steps=facts.steps,

@@ -13,7 +13,7 @@ from quantize.recipes import recipe
 from quantize.report.blocklist_plot import heard_most, in_float, longest_bar, module
 from selector.page import pictures
 from selector.page.drawings import draw_ranges, draw_stages
-from selector.page.facts import Facts, Target
+from selector.page.facts import BuildFacts, TargetFacts
 from selector.page.goals import goal_of
 from selector.page.headline import PUBLISHED, both, missed, size_in_words, voices_of
 from selector.page.listen import Heard
@@ -22,7 +22,7 @@ TEMPLATE: Final = "page.html.j2"
 FEWEST_USED: Final = 8  # rows of the table of ranges
 
 
-def render(facts: Facts, heard: Sequence[Heard], here: bool) -> str:
+def render(facts: BuildFacts, heard: Sequence[Heard], here: bool) -> str:
     """The page as HTML.
 
     Args:
@@ -48,7 +48,7 @@ def render(facts: Facts, heard: Sequence[Heard], here: bool) -> str:
         stage_pictures=[Markup(svg) for svg in stage_pictures(facts)],
         heard=[_spoken(one) for one in heard],
         targets=[_target(target) for target in facts.targets],
-        bench=bench(facts.bench) if here else None,
+        bench_rows=bench_rows(facts.bench) if here else None,
         difference_db=pictures.DIFFERENCE_DB,
         range_db=pictures.RANGE_DB,
     )
@@ -64,7 +64,7 @@ def told(fact: Any) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {_cell(value)}" for name, value in plain.items())
 
 
-def command(facts: Facts) -> str:
+def command(facts: BuildFacts) -> str:
     """What makes this build again."""
     weights, targets = facts.exported["weights"], " ".join(target.name for target in facts.targets)
     file = next((name for name in weights["sha256"] if name.endswith(".onnx")), "")
@@ -74,7 +74,7 @@ def command(facts: Facts) -> str:
     return f'make export-int8 WEIGHTS={where} TARGETS="{targets}" BUCKETS="{buckets}"'
 
 
-def stage_pictures(facts: Facts) -> list[str]:
+def stage_pictures(facts: BuildFacts) -> list[str]:
     """The chain, once for each way in which targets with an NPU run it, else as `cpu` does; at the first bucket."""
     first = facts.buckets[0].name
     counted = next((target.work[first] for target in facts.targets if first in target.work), {})
@@ -102,7 +102,7 @@ def _spoken(one: Heard) -> dict[str, Any]:
     }
 
 
-def _target(target: Target) -> dict[str, Any]:
+def _target(target: TargetFacts) -> dict[str, Any]:
     convolutions = target.blocklist.get("convolutions", {})
     shown = heard_most(convolutions)
     quality = target.report.get("quality", {})
@@ -143,7 +143,7 @@ def _curve(curve: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return points
 
 
-def bench(report: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def bench_rows(report: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """The bench's rows as a table, or None where there are none. Written by another step: read with care."""
     rows = [row for row in (report or {}).get("rows", []) if isinstance(row, dict)]
     if not rows or report is None:

@@ -21,7 +21,7 @@ from export_onnx.errors import ContractError, PackageError, TextError
 from export_onnx.geometry import frames_to_samples
 from export_onnx.graph.shared_weights import cpu_session
 from export_onnx.run import text
-from selector.choose.choose_bucket import check_speed, choose, choose_sound, most_tokens
+from selector.choose.choose_bucket import check_speed, choose_bucket, choose_sound, most_tokens
 from selector.choose.length import PADS, length, mark_ids, pauses
 from selector.package.manifest import BucketContract, Manifest
 from selector.package.providers import CPU
@@ -248,7 +248,7 @@ class Synthesizer:
         n = len(encoded.ids)
         table = manifest.selector
         long = length(encoded.ids, mark_ids(manifest.vocabulary, table.pause_marks), table.pause_tokens)
-        first = choose(manifest.buckets, table.voices[self.voice], long, self.speed)
+        first = choose_bucket(manifest.buckets, table.voices[self.voice], long, self.speed)
         if first is None:
             return None
         timbre, prosody = np.split(self.rows[n - PADS - 1 : n - PADS], 2, axis=1)

@@ -71,7 +71,7 @@ def read_text(file: Path) -> str:
         ) from error
 
 
-def speak(
+def speak_to_wav(
     dist: Path,
     target: str,
     text: str,

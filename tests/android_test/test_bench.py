@@ -16,14 +16,14 @@ from android_test.bench import child as child_module
 from android_test.bench import tables
 from android_test.bench.child import Child, Died, peak_memory_mb, serve
 from android_test.bench.contenders import CONTENDERS, contender
-from android_test.bench.measure import Course, race, row_of, spread
+from android_test.bench.measure import Course, bench_row, quartiles, race
 from android_test.bench.passages import fill, read_passages
-from android_test.bench.runners import Request, Run, checked, request_of
+from android_test.bench.runners import BenchRequest, TimedRun, request_of, sound_seconds
 from export_onnx.contracts import Bucket
 from export_onnx.errors import ContractError
 from export_onnx.run.text import phonemize
 
-REQUEST = Request("cpu", "stages", 1, "Hello.", "demo", (0, 1, 0), (0.5,) * 256)
+REQUEST = BenchRequest("cpu", "stages", 1, "Hello.", "demo", (0, 1, 0), (0.5,) * 256)
 ANSWER: dict[str, Any] = {
     "seconds": 0.5,
     "cpu_seconds": 0.4,
@@ -74,30 +74,30 @@ def test_an_unknown_contender_is_refused() -> None:
 
 
 def test_silence_and_nan_are_no_result() -> None:
-    assert checked(np.ones(24000, np.float32), "x") == 1.0
+    assert sound_seconds(np.ones(24000, np.float32), "x") == 1.0
     for bad in (np.zeros(10), np.array([]), np.array([1.0, np.nan])):
         with pytest.raises(ContractError, match="finite waveform"):
-            checked(bad, "x")
+            sound_seconds(bad, "x")
 
 
 def test_quartiles_and_one_value() -> None:
-    assert spread([4.0, 1.0, 2.0, 3.0, 5.0]) == (2.0, 3.0, 4.0)
-    assert spread([7.0]) == (7.0, 7.0, 7.0)
+    assert quartiles([4.0, 1.0, 2.0, 3.0, 5.0]) == (2.0, 3.0, 4.0)
+    assert quartiles([7.0]) == (7.0, 7.0, 7.0)
 
 
 def test_a_row_s_ratio_is_of_pairs_and_not_of_medians() -> None:
     loaded = {"load_seconds": 1.5, "disk_mb": 10.0}
     slow = Course(contender("pytorch"), loaded, runs(2.0, 8.0, 4.0))  # the machine was busy in the second round
     fast = Course(contender("cpu"), loaded, runs(1.0, 2.0, 1.0))
-    row = row_of(fast, slow)
+    row = bench_row(fast, slow)
     assert (row["ms"], row["ratio"], row["cpu_ratio"]) == (1000.0, 4.0, 4.0)
     assert (row["ratio_low"], row["ratio_high"]) == (3.0, 4.0)
     assert (row["audio_seconds"], row["real_time_factor"], row["first_audio_ms"]) == (2.0, 0.5, 250.0)
     assert (row["load_ms"], row["disk_mb"], row["peak_memory_mb"], row["vocoder_ms"]) == (1500.0, 10.0, 100.0, 400.0)
-    assert row_of(slow, slow)["ratio"] == 1.0
-    assert "ratio" not in row_of(fast, None)
-    assert "ratio" not in row_of(fast, replace(slow, error="died"))
-    died = row_of(replace(fast, error="died, exit status -9"), slow)
+    assert bench_row(slow, slow)["ratio"] == 1.0
+    assert "ratio" not in bench_row(fast, None)
+    assert "ratio" not in bench_row(fast, replace(slow, error="died"))
+    died = bench_row(replace(fast, error="died, exit status -9"), slow)
     assert died == {"contender": "cpu", "error": "died, exit status -9"}
 
 
@@ -154,15 +154,15 @@ def test_the_child_s_side_reports_and_never_raises(monkeypatch: pytest.MonkeyPat
         late_load_seconds = 100.0
         disk_bytes = 2_000_000
 
-        def __init__(self, request: Request) -> None:
+        def __init__(self, request: BenchRequest) -> None:
             assert request == REQUEST
             self.done = 0
 
-        def run(self) -> Run:
+        def run(self) -> TimedRun:
             self.done += 1
             if self.done == 3:
                 raise ValueError("at the third")
-            return Run(1.0, 0.5, {"tail": float(self.done)})
+            return TimedRun(1.0, 0.5, {"tail": float(self.done)})
 
     from dataclasses import asdict
 
@@ -208,7 +208,7 @@ def measured() -> dict[str, Any]:
         "session": {"spinning": "0"},
         "models": {"random": "1"},
         "repetitions": 5,
-        "rows": [common | row_of(course, slow) for course in (slow, dead, fast)],
+        "rows": [common | bench_row(course, slow) for course in (slow, dead, fast)],
         "steps": {},
         "seconds": 1.0,
     }

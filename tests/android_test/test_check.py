@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from android_test.__main__ import main
-from android_test.coverage.check import Result, Settings, Variant, check, find_variants
+from android_test.coverage.check import CoverageSettings, Result, Variant, check, find_variants
 from android_test.coverage.coverage_report import complaints, rows
 from android_test.coverage.dense_work import multiply_adds
 from android_test.coverage.graph_view import GraphView
@@ -233,7 +233,7 @@ def test_work_without_a_shape_is_not_counted_as_nothing() -> None:
 
 @pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "-")
 def test_compiled_is_proven_by_the_compiler(folders: Path) -> None:
-    settings = Settings("compiled", folders / "floats", (FIVE,), ("SM8550", "SM8650"))
+    settings = CoverageSettings("compiled", folders / "floats", (FIVE,), ("SM8550", "SM8650"))
     result = check(find_variants(folders / "qnn", [FIVE])[-1], settings)
     assert result.proven == ("rules", "compiled")
     assert [one.soc for one in result.compiled] == ["SM8550", "SM8650"]
@@ -245,7 +245,9 @@ def test_compiled_is_proven_by_the_compiler(folders: Path) -> None:
 def test_context_binaries_on_request(folders: Path, together: bool) -> None:
     socs = ("SM8550", "SM8650")
     where = folders / "contexts"
-    settings = Settings("compiled", folders / "floats", (FIVE,), socs=socs, contexts=where, one_context=together)
+    settings = CoverageSettings(
+        "compiled", folders / "floats", (FIVE,), socs=socs, contexts=where, one_context=together
+    )
     result = check(find_variants(folders / "qnn", [FIVE])[-1], settings)
     written = {one.soc: one.context for one in result.compiled if one.context}
     assert set(written) == ({"SM8550+SM8650"} if together else set(socs))

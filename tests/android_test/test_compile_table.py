@@ -11,8 +11,8 @@ import pytest
 
 from android_test import __main__ as command
 from android_test.coverage.htp import compile_table
-from android_test.coverage.htp.compile_table import TABLE, Entry, markdown, row_of
-from android_test.coverage.htp.htp_host import GIB, Compilation, Job, Limits
+from android_test.coverage.htp.compile_table import TABLE, Entry, compilation_row, compile_markdown
+from android_test.coverage.htp.htp_host import GIB, Compilation, CompileJob, CompileLimits
 
 HALF = Entry("generator", "u16", "15s", "SM8550")
 BEFORE = Entry("before", "u16", "15s", "SM8550")
@@ -25,7 +25,7 @@ def line(table: str, entry: Entry) -> str:
 
 
 def table_of(*rows: tuple[Entry, Compilation]) -> str:
-    return markdown({"measured": [row_of(entry, verdict, Limits()) for entry, verdict in rows]})
+    return compile_markdown({"measured": [compilation_row(entry, verdict, CompileLimits()) for entry, verdict in rows]})
 
 
 def test_a_row_says_what_it_cost_and_what_was_not_measured_is_a_dash() -> None:
@@ -44,11 +44,11 @@ def test_a_graph_partly_on_the_cpu_does_not_pass_as_compiled() -> None:
 
 
 @pytest.fixture
-def compiler(monkeypatch: pytest.MonkeyPatch) -> list[Job]:
+def compiler(monkeypatch: pytest.MonkeyPatch) -> list[CompileJob]:
     """Jobs that a stand-in for the compiler was given; SM8650 is refused."""
-    given: list[Job] = []
+    given: list[CompileJob] = []
 
-    def compile_for(path: Path, job: Job) -> tuple[Compilation, dict]:
+    def compile_for(path: Path, job: CompileJob) -> tuple[Compilation, dict]:
         given.append(job)
         return replace(GOOD, outcome="refused" if job.socs == ("SM8650",) else "compiled"), {}
 
@@ -65,7 +65,7 @@ def run(table: Path, graph: str, soc: str) -> int:
     return command.main(["compile-table", *names])
 
 
-def test_measures_only_what_the_table_lacks(compiler: list[Job], tmp_path: Path) -> None:
+def test_measures_only_what_the_table_lacks(compiler: list[CompileJob], tmp_path: Path) -> None:
     table = tmp_path / "table.json"
     assert run(table, "generator", "SM8550") == run(table, "generator", "SM8550") == 0
     assert run(table, "before", "SM8550") == 0
@@ -74,7 +74,7 @@ def test_measures_only_what_the_table_lacks(compiler: list[Job], tmp_path: Path)
     assert line(table.with_suffix(".md").read_text(), HALF) == "90 s | 97 s | 6.0 GiB | 72 MB |"
 
 
-def test_a_refused_row_fails_unless_it_is_of_the_graph_before(compiler: list[Job], tmp_path: Path) -> None:
+def test_a_refused_row_fails_unless_it_is_of_the_graph_before(compiler: list[CompileJob], tmp_path: Path) -> None:
     table = tmp_path / "table.json"
     assert run(table, "before", "SM8650") == 0
     assert run(table, "generator", "SM8650") == 1
@@ -82,4 +82,6 @@ def test_a_refused_row_fails_unless_it_is_of_the_graph_before(compiler: list[Job
 
 
 def test_the_committed_table_follows_from_its_figures() -> None:
-    assert TABLE.with_suffix(".md").read_text(encoding="utf-8") == markdown(json.loads(TABLE.read_text("utf-8")))
+    assert TABLE.with_suffix(".md").read_text(encoding="utf-8") == compile_markdown(
+        json.loads(TABLE.read_text("utf-8"))
+    )

@@ -11,7 +11,7 @@ import onnx
 import pytest
 
 from android_test.coverage.graph_view import GraphView
-from android_test.coverage.htp.htp_host import DEFAULT_SOCS, GIB, Job, Limits, compile_for, unavailable
+from android_test.coverage.htp.htp_host import DEFAULT_SOCS, GIB, CompileJob, CompileLimits, compile_for, unavailable
 from android_test.coverage.htp.htp_rules import check_qnn
 from android_test.coverage.nnapi.nnapi_rules import check_nnapi
 from calibrate.ranges import Range
@@ -19,7 +19,7 @@ from export_onnx.checkpoint.weights import Weights, load_weights
 from export_onnx.contracts import BUCKETS, HALVES
 from export_onnx.graph.cut import cut
 from export_onnx.graph.export import export_stage
-from quantize.qdq import Plan, quantize_convolutions
+from quantize.qdq import QdqPlan, quantize_convolutions
 from quantize.sound.fold_time import fold_time
 from quantize.sound.vocoder_plan import quantized_values
 
@@ -41,7 +41,7 @@ def quantized(weights: Weights) -> onnx.ModelProto:
     model = export_stage("vocoder", weights.model, weights.config, LONGEST)
     nodes = tuple(n.name for n in model.graph.node if n.op_type == "Conv" and "conv_post" not in n.name)
     ranges = {value: Range(-8.0, 8.0) for value in quantized_values(model, nodes)}
-    return quantize_convolutions(model, Plan(nodes, ranges, 16, {}))
+    return quantize_convolutions(model, QdqPlan(nodes, ranges, 16, {}))
 
 
 @pytest.mark.parametrize("bucket", BUCKETS, ids=lambda bucket: bucket.name)
@@ -60,7 +60,7 @@ def test_the_longest_compiles(quantized: onnx.ModelProto, half: str, soc: str, t
     path = tmp_path / f"{half}.onnx"
     onnx.save(cut(fold_time(quantized, LONGEST.frames))[half], path)
     context = tmp_path / "context" / f"{half}.onnx"
-    verdict = compile_for(path, Job((soc,), context, limits=Limits(seconds=1800, bytes=MOST_MEMORY)))[0]
+    verdict = compile_for(path, CompileJob((soc,), context, limits=CompileLimits(seconds=1800, bytes=MOST_MEMORY)))[0]
     assert verdict.covered, verdict.reason
     assert 0 < verdict.context <= MOST_BYTES
     with capsys.disabled():

@@ -10,7 +10,7 @@ import pytest
 from onnx import numpy_helper
 
 from android_test.coverage import check as coverage
-from android_test.coverage.check import Settings, Variant, run_simulation
+from android_test.coverage.check import CoverageSettings, Variant, run_simulation
 from android_test.coverage.htp.htp_host import Compilation
 from android_test.coverage.htp.simulate import Agreement
 from export_onnx import contracts
@@ -57,7 +57,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> list[onnx.ModelProto]:
 
 def run(folder: Path, crops: dict[str, Agreement], *files: tuple[str, Bucket]) -> list[Agreement]:
     variants = [Variant("qnn", "generator", bucket, folder / f"{name}.onnx") for name, bucket in files]
-    return [run_simulation(variant, Settings(), crops) for variant in variants]
+    return [run_simulation(variant, CoverageSettings(), crops) for variant in variants]
 
 
 def test_the_same_crop_is_simulated_once(folder: Path, simulated: list[onnx.ModelProto]) -> None:

@@ -18,17 +18,17 @@ import pytest
 import soundfile
 from onnx import TensorProto, helper, numpy_helper
 
-from android_test.coverage.htp.htp_host import Job as Compile
+from android_test.coverage.htp.htp_host import CompileJob as Compile
 from android_test.coverage.htp.htp_host import compile_for
 from android_test.device import adb
 from android_test.device.adb import Phone
 from android_test.device.deploy import deploy, hashes
-from android_test.device.device_facts import HOME, read_facts
-from android_test.device.device_run import Job, run
+from android_test.device.device_facts import HOME, read_device_facts
+from android_test.device.device_run import RunJob, run_on_device
 from android_test.device.device_session import RECORD, libraries, session_of
 from android_test.device.linux_runner import build_runner, qnn_libraries
-from android_test.device.probe import Settings
-from android_test.device.verify_device import Plan, verify
+from android_test.device.probe import RunSettings
+from android_test.device.verify_device import VerifyPlan, verify
 from export_onnx.errors import DeviceError
 from selector.package import release
 from selector.package.manifest import BucketContract, PortContract, ProviderOptions, StageContract
@@ -40,7 +40,7 @@ from tests.android_test.linux_device import SERIAL, WORK, LinuxDevice
 from tests.selector.selector_fakes import make_build
 
 pytestmark = pytest.mark.skipif(bool(linux_device.unavailable()), reason=linux_device.unavailable() or "-")
-FAST = Settings(warmup=0, runs=2, limit=60)
+FAST = RunSettings(warmup=0, runs=2, limit=60)
 
 
 @pytest.fixture(scope="session")
@@ -76,16 +76,16 @@ def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def plan(packages: Path, runner: Path, tmp_path: Path) -> Plan:
+def plan(packages: Path, runner: Path, tmp_path: Path) -> VerifyPlan:
     """The CPU package; a runner folder without QNN, that a test may change."""
     folder = tmp_path / "runner"
     folder.mkdir()
     for name in ("runner", "libonnxruntime.so.1"):
         os.link(runner / name, folder / name)
-    return Plan(Package.open(packages / "kokoro-npu-fake-0.1.0-cpu"), folder, tmp_path / "verify", FAST)
+    return VerifyPlan(Package.open(packages / "kokoro-npu-fake-0.1.0-cpu"), folder, tmp_path / "verify", FAST)
 
 
-def scripted(plan: Plan, script: str) -> Plan:
+def scripted(plan: VerifyPlan, script: str) -> VerifyPlan:
     """`plan` with a runner that is a script; `./real.so` behind the loader is the real one. Two probes only."""
     real, fake = plan.runner / "real.so", plan.runner / "runner"
     os.link(fake, real)
@@ -98,12 +98,12 @@ def outcomes(receipt: Receipt) -> list[str]:
     return [one.outcome for one in receipt.stages]
 
 
-def only_receipt(plan: Plan) -> Receipt:
+def only_receipt(plan: VerifyPlan) -> Receipt:
     """As it lies on disk."""
     return read_receipts(list(plan.work.glob("devices/*/receipt.json")))[0]
 
 
-def test_every_stage_and_bucket_gets_a_receipt_and_a_second_run_resumes(device: LinuxDevice, plan: Plan) -> None:
+def test_every_stage_and_bucket_gets_a_receipt_and_a_second_run_resumes(device: LinuxDevice, plan: VerifyPlan) -> None:
     receipt = verify(Phone.find(SERIAL), plan)
     manifest = plan.package.manifest
     assert len(receipt.stages) == len(manifest.stages) * len(manifest.buckets)
@@ -141,7 +141,7 @@ def test_every_stage_and_bucket_gets_a_receipt_and_a_second_run_resumes(device: 
     ids=["aborts", "segfault", "hangs", "garbage", "half a result", "exits", "fills the disk"],
 )
 def test_a_runner_that_fails_is_a_verdict_and_the_next_probe_goes_on(
-    device: LinuxDevice, plan: Plan, script: str, outcome: str, said: str
+    device: LinuxDevice, plan: VerifyPlan, script: str, outcome: str, said: str
 ) -> None:
     plan = scripted(plan, f"if grep -q bert job.txt; then {script}; else real $1; fi")
     if outcome == "timeout":
@@ -153,7 +153,9 @@ def test_a_runner_that_fails_is_a_verdict_and_the_next_probe_goes_on(
     assert receipt == only_receipt(plan)
 
 
-def test_a_cable_pulled_in_mid_run_is_recorded_and_the_second_run_resumes(device: LinuxDevice, plan: Plan) -> None:
+def test_a_cable_pulled_in_mid_run_is_recorded_and_the_second_run_resumes(
+    device: LinuxDevice, plan: VerifyPlan
+) -> None:
     plan = scripted(plan, "if grep -q bert job.txt && test ! -e waited; then touch waited; sleep 15; fi; real $1")
 
     def accident() -> None:
@@ -177,7 +179,7 @@ def test_a_cable_pulled_in_mid_run_is_recorded_and_the_second_run_resumes(device
 
 
 def test_a_device_that_stays_away_still_leaves_a_receipt(
-    device: LinuxDevice, plan: Plan, monkeypatch: pytest.MonkeyPatch
+    device: LinuxDevice, plan: VerifyPlan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("android_test.device.verify_device.COMES_BACK", 0.5)
     plan = scripted(plan, "touch waited; sleep 15")
@@ -196,7 +198,7 @@ def test_a_device_that_stays_away_still_leaves_a_receipt(
     assert receipt == only_receipt(plan)
 
 
-def test_no_room_is_said_before_anything_is_pushed(runner: Path, plan: Plan, tmp_path: Path, monkeypatch) -> None:
+def test_no_room_is_said_before_anything_is_pushed(runner: Path, plan: VerifyPlan, tmp_path: Path, monkeypatch) -> None:
     with linux_device.linux_device(tmp_path / "small", room=24 << 20) as device:
         monkeypatch.setenv("ADB", str(device.adb))
         receipt = verify(Phone.find(SERIAL), plan)
@@ -234,7 +236,7 @@ def corrupting(device: LinuxDevice, folder: Path, times: int) -> Path:
     return wrapper
 
 
-def test_a_corrupted_push_is_seen_on_the_device(device: LinuxDevice, plan: Plan, tmp_path: Path) -> None:
+def test_a_corrupted_push_is_seen_on_the_device(device: LinuxDevice, plan: VerifyPlan, tmp_path: Path) -> None:
     once = Phone(str(corrupting(device, tmp_path, 1)), SERIAL)
     assert "runner" in deploy(once, libraries(plan.runner), HOME)
     assert hashes(once, HOME)["runner"] == adb_sha(plan.runner / "runner")
@@ -257,7 +259,7 @@ extern "C" void* OrtSessionOptionsAppendExecutionProvider_Nnapi(void*, unsigned)
 
 @pytest.mark.parametrize("strict", [True, False], ids=["fallback disabled", "fallback allowed"])
 def test_a_provider_that_takes_nothing_is_not_verified(
-    device: LinuxDevice, plan: Plan, packages: Path, tmp_path: Path, strict: bool
+    device: LinuxDevice, plan: VerifyPlan, packages: Path, tmp_path: Path, strict: bool
 ) -> None:
     """An NNAPI that says yes and does nothing: the CPU runs the stage, right and in time, and it must not count."""
     (tmp_path / "lying.cpp").write_text(LYING)
@@ -309,9 +311,9 @@ def test_qnn_compiles_and_runs_on_the_device_s_simulation(device: LinuxDevice, r
     files = parts | {f"models/{n}": tmp_path / "models" / n for n in ("toy.onnx", "weights.bin")}
     deploy(phone, files | {"x.bin": tmp_path / "x.bin"}, HOME)
     options = ProviderOptions(**dataclasses.asdict(NPU["qnn"]))
-    session = session_of(options, frozenset(parts), HOME, read_facts(phone).machine)
-    job = Job(stage, bucket, session, {"x": "x.bin"}, {"y": "out/y.bin"}, "models/weights.bin", 0, 2)
-    done = run(phone, job, HOME, 60)
+    session = session_of(options, frozenset(parts), HOME, read_device_facts(phone).machine)
+    job = RunJob(stage, bucket, session, {"x": "x.bin"}, {"y": "out/y.bin"}, "models/weights.bin", 0, 2)
+    done = run_on_device(phone, job, HOME, 60)
     assert done.outcome == "finished", done
     phone.pull(f"{HOME}/out/y.bin", tmp_path / "y.bin")
     here, outputs = compile_for(tmp_path / "models" / "toy.onnx", Compile(), {"x": feed})
@@ -322,11 +324,11 @@ def test_qnn_compiles_and_runs_on_the_device_s_simulation(device: LinuxDevice, r
     ]
     assert done.result["hardware"] == [{"name": "Qualcomm", "type": "CPU"}]
     on_cpu = dataclasses.replace(session, provider="cpu", options={}, session=RECORD, plugin="")
-    beside = run(phone, dataclasses.replace(job, session=on_cpu), HOME, 60)
+    beside = run_on_device(phone, dataclasses.replace(job, session=on_cpu), HOME, 60)
     assert beside.result["assignment"] == [{"provider": "CPUExecutionProvider", "subgraphs": 2, "nodes": 2}]
 
 
-def test_what_the_runner_refuses(device: LinuxDevice, runner: Path, plan: Plan, tmp_path: Path) -> None:
+def test_what_the_runner_refuses(device: LinuxDevice, runner: Path, plan: VerifyPlan, tmp_path: Path) -> None:
     """Every refusal is a result with a reason, never a death."""
     stage, bucket = toy(tmp_path)
     phone, parts = Phone.find(SERIAL), libraries(plan.runner)
@@ -334,14 +336,14 @@ def test_what_the_runner_refuses(device: LinuxDevice, runner: Path, plan: Plan, 
     files = parts | {f"models/{n}": tmp_path / "models" / n for n in ("toy.onnx", "weights.bin")}
     deploy(phone, files | {"x.bin": tmp_path / "x.bin"}, HOME)
     session = session_of(ProviderOptions(**dataclasses.asdict(NPU["cpu"])), frozenset(parts), HOME, "x86_64")
-    job = Job(stage, bucket, session, {"x": "x.bin"}, {"y": "out/y.bin"}, "models/weights.bin", 0, 1)
+    job = RunJob(stage, bucket, session, {"x": "x.bin"}, {"y": "out/y.bin"}, "models/weights.bin", 0, 1)
 
-    def reason(change: Callable[[Job], Job]) -> str:
-        done = run(phone, change(job), HOME, 60)
+    def reason(change: Callable[[RunJob], RunJob]) -> str:
+        done = run_on_device(phone, change(job), HOME, 60)
         assert done.outcome == "refused", done
         return done.reason
 
-    def with_session(**change: object) -> Callable[[Job], Job]:
+    def with_session(**change: object) -> Callable[[RunJob], RunJob]:
         return lambda j: dataclasses.replace(j, session=dataclasses.replace(j.session, **change))
 
     assert "100 bytes instead of 2048" in reason(lambda j: j)
@@ -354,7 +356,7 @@ def test_what_the_runner_refuses(device: LinuxDevice, runner: Path, plan: Plan, 
     assert "unknown key" in phone.shell(f"cd {HOME}; echo what > j; LD_LIBRARY_PATH=. ./runner j").stdout
 
 
-def test_the_command_s_exit_status_tells(device: LinuxDevice, plan: Plan, packages: Path, monkeypatch) -> None:
+def test_the_command_s_exit_status_tells(device: LinuxDevice, plan: VerifyPlan, packages: Path, monkeypatch) -> None:
     from android_test.__main__ import main
 
     arguments = ["verify", "--dist", str(packages), "--serial", SERIAL, "--runner", str(plan.runner), "--runs", "1"]

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from android_test.device.adb import Phone, choose, find_adb, parse_devices
-from android_test.device.device_facts import EMULATORS, Facts, never, parse_free
-from android_test.device.device_run import Run, ended
+from android_test.device.adb import Phone, choose_phone, find_adb, parse_devices
+from android_test.device.device_facts import EMULATORS, DeviceFacts, never, parse_free
+from android_test.device.device_run import DeviceRun, ended
 from android_test.device.device_session import libraries, session_of
-from android_test.device.goldens import compare
-from android_test.device.probe import Found, keep, kept
+from android_test.device.goldens import compare_goldens
+from android_test.device.probe import StageResult, keep_result, kept
 from android_test.device.receipt import holds, not_proven
-from android_test.device.receipt_page import page_of, summary
+from android_test.device.receipt_page import page_of, receipt_summary
 from android_test.device.verify_device import resume
 from export_onnx.errors import DeviceError
 from selector.package.manifest import PortContract, ProviderOptions, StageContract
@@ -68,8 +68,8 @@ def test_a_device_that_cannot_be_used_says_what_to_do(
 
 
 def test_the_right_device_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert choose({"R58": "device"}) == "R58"
-    assert choose({"R58": "device", "2A11": "unauthorized"}, "R58") == "R58"
+    assert choose_phone({"R58": "device"}) == "R58"
+    assert choose_phone({"R58": "device", "2A11": "unauthorized"}, "R58") == "R58"
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(DeviceError, match="platform-tools"):
         find_adb({"ADB": "/nothing/adb"})
@@ -83,18 +83,18 @@ PHONE = {
 }
 
 
-def facts(**change: str) -> Facts:
-    return Facts(PHONE | {name.replace("_", "."): value for name, value in change.items()}, "aarch64", "Linux", 1)
+def facts(**change: str) -> DeviceFacts:
+    return DeviceFacts(PHONE | {name.replace("_", "."): value for name, value in change.items()}, "aarch64", "Linux", 1)
 
 
 def test_a_phone_can_be_verified_and_nothing_else() -> None:
     assert never(facts()) == ""
-    assert "no Android" in never(Facts({}, "x86_64", "Linux 6", 1))
+    assert "no Android" in never(DeviceFacts({}, "x86_64", "Linux 6", 1))
     for hardware in EMULATORS:
         assert "emulator" in never(facts(ro_hardware=hardware))
     assert "emulator" in never(facts(ro_kernel_qemu="1"))
     assert "emulator" in never(facts(ro_boot_qemu="1"))
-    assert "x86_64" in never(Facts(PHONE | {"ro.product.cpu.abi": "x86_64"}, "x86_64", "Linux", 1))
+    assert "x86_64" in never(DeviceFacts(PHONE | {"ro.product.cpu.abi": "x86_64"}, "x86_64", "Linux", 1))
 
 
 def test_free_space_is_read_from_both_forms() -> None:
@@ -156,11 +156,11 @@ def test_outputs_are_compared_by_what_they_mean() -> None:
     har = np.array([[[1.0], [0.0], [3.0], [np.pi]]], np.float32)
     wanted = {"y": y, "n": n, "har": har}
     turned = har + np.array([[[0], [0], [0], [2 * np.pi]]], np.float32)
-    assert min(compare(made, wanted, {"y": y, "n": n, "har": turned}).values()) > 100
-    louder = compare(made, wanted, {"y": y * 1.5, "n": n + 1, "har": har})
+    assert min(compare_goldens(made, wanted, {"y": y, "n": n, "har": turned}).values()) > 100
+    louder = compare_goldens(made, wanted, {"y": y * 1.5, "n": n + 1, "har": har})
     assert louder["y"] == pytest.approx(6.02, abs=0.01)
     assert louder["n"] == -200
-    assert compare(made, wanted, {"y": y[:, :3]}) == {"y": -200, "n": -200, "har": -200}
+    assert compare_goldens(made, wanted, {"y": y[:, :3]}) == {"y": -200, "n": -200, "har": -200}
 
 
 def test_sessions_are_the_manifest_s() -> None:
@@ -188,13 +188,16 @@ def test_without_a_runner_the_way_to_one_is_said(tmp_path: Path) -> None:
 
 def test_evidence_is_kept_and_only_what_is_conclusive_counts(tmp_path: Path) -> None:
     file = tmp_path / "probe_bert_5s.json"
-    found = Found(
-        Run("crashed", "SIGABRT", 134, log="l"), Run("finished", result=RESULT), {"y": 50.0}, "thermal status 0"
+    found = StageResult(
+        DeviceRun("crashed", "SIGABRT", 134, log="l"),
+        DeviceRun("finished", result=RESULT),
+        {"y": 50.0},
+        "thermal status 0",
     )
-    keep(found, file)
+    keep_result(found, file)
     assert kept(file) == found
     assert found.conclusive
-    assert not Found(Run("finished"), Run("lost"), {}).conclusive
+    assert not StageResult(DeviceRun("finished"), DeviceRun("lost"), {}).conclusive
     file.write_text(file.read_text()[:40])
     assert kept(file) is None
 
@@ -213,12 +216,12 @@ def test_the_page_says_no_more_than_the_receipt() -> None:
     assert "<script" not in page
     assert "http" not in page
     nothing = receipt(never="an emulator (<ranchu>)")
-    assert summary(nothing).startswith("Not an NPU: this device is an emulator")
+    assert receipt_summary(nothing).startswith("Not an NPU: this device is an emulator")
     assert "verified on" not in page_of(nothing)
     assert "&lt;ranchu&gt;" in page_of(nothing)
     mixed = receipt(stages=[stage("bert", "5s"), stage("generator", "5s", "failed", None)])
-    assert summary(mixed) == "1 of 2 NPU stages verified on SM8550. 1 of 2 probes failed."
-    assert summary(receipt("cpu")).startswith("Not an NPU: every stage of this package runs on the CPU")
+    assert receipt_summary(mixed) == "1 of 2 NPU stages verified on SM8550. 1 of 2 probes failed."
+    assert receipt_summary(receipt("cpu")).startswith("Not an NPU: every stage of this package runs on the CPU")
 
 
 def test_what_fails_the_command() -> None:

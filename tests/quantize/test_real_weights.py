@@ -27,7 +27,7 @@ from export_onnx.provenance import read_report
 from export_onnx.run.chain import Chain
 from quantize.gates import STANDARDS, check_sound
 from quantize.listen.judge import Judge, sound
-from quantize.listen.quality import Quality, compare, summarize
+from quantize.listen.quality import Quality, compare_sounds, summarize
 from quantize.qdq import quantize_dynamically
 from quantize.sound.choose_blocklist import convolutions, excluded_convolutions, float_channels
 from quantize.sound.vocoder_plan import Prepared, apply, prepare
@@ -77,12 +77,12 @@ def real() -> Real:
     sounds = [sound(chain, sample) for sample in judge.samples]
     return Real(
         model,
-        store.read(BUILD / "calibrate")["vocoder"],
+        store.read_statistics(BUILD / "calibrate")["vocoder"],
         tuple(name for name in convolutions(model) if name not in out),
         float_channels(blocklist),
         judge,
         sounds,
-        [compare(sample.reference, made) for sample, made in zip(judge.samples, sounds, strict=True)],
+        [compare_sounds(sample.reference, made) for sample, made in zip(judge.samples, sounds, strict=True)],
     )
 
 
@@ -104,7 +104,7 @@ def test_ours_passes(real: Real) -> None:
 def test_one_broken_sentence_among_good_ones(
     real: Real, defect: Callable[[NDArray[np.float32]], NDArray[np.float32]], gate: str
 ) -> None:
-    broken = compare(real.judge.samples[0].reference, defect(real.sounds[0]).astype(np.float32))
+    broken = compare_sounds(real.judge.samples[0].reference, defect(real.sounds[0]).astype(np.float32))
     good = (real.scores * 2)[1:]
     with pytest.raises(ParityError, match=gate):
         check_sound("planted", [broken, *good], FLOOR)

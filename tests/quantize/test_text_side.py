@@ -24,7 +24,7 @@ from quantize.report.sizes import megabytes_by_stage, size_goal
 from quantize.text.duration_rule import Change, Durations
 from quantize.text.parts import Part, albert_parts, choose_parts
 from quantize.text.stored_bits import Store, Stored, behind, choose_bits, stores_of
-from quantize.text.text_quality import UNROUNDED, Reader, TextQuality, make_reader, measure
+from quantize.text.text_quality import UNROUNDED, TextQuality, TextReader, make_text_reader, measure_text
 from quantize.text.text_side import (
     Readers,
     TextInputs,
@@ -44,9 +44,9 @@ SAID = [Utterance(text, "random_a", 1.0, i) for i, text in enumerate(("The cat s
 
 
 @pytest.fixture(scope="module")
-def reader(small: Small) -> Reader:
+def reader(small: Small) -> TextReader:
     write_checkpoint_data(small.weights, small.folder)
-    return make_reader(small.folder, small.bucket, SAID)
+    return make_text_reader(small.folder, small.bucket, SAID)
 
 
 def graph(small: Small, stage: str) -> onnx.ModelProto:
@@ -127,14 +127,14 @@ def test_each_floor_looks_at_its_own_number(field: str, bad: float | Durations, 
     assert words in failures[0]
 
 
-def test_planted_defects_are_measured(reader: Reader) -> None:
-    same = measure(reader.spoken, reader.spoken, reader.voices)
+def test_planted_defects_are_measured(reader: TextReader) -> None:
+    same = measure_text(reader.spoken, reader.spoken, reader.voices)
     assert same.failures() == ()
     assert same.drift == same.energy == same.f0_cents == 0
 
     def planted(name: str, change) -> TextQuality:  # type: ignore[no-untyped-def]
         changed = [{**values, name: change(values[name])} for values in reader.spoken]
-        return measure(reader.spoken, changed, reader.voices)
+        return measure_text(reader.spoken, changed, reader.voices)
 
     longer = planted("frames_per_token", lambda x: x + (np.arange(x.size) == 1))
     assert longer.durations.changed == len(reader.spoken)
@@ -145,13 +145,13 @@ def test_planted_defects_are_measured(reader: Reader) -> None:
     assert "energy" in planted("energy", lambda x: x + np.float32(0.02)).failures()[0]
     sung = [{**values, "f0": np.full_like(values["f0"], 200)} for values in reader.spoken]
     sharp = [{**values, "f0": values["f0"] * np.float32(2 ** (5 / 1200))} for values in sung]
-    assert measure(sung, sharp, reader.voices).f0_cents == pytest.approx(5, rel=1e-2)
-    assert "pitch" in measure(sung, sharp, reader.voices).failures()[0]
+    assert measure_text(sung, sharp, reader.voices).f0_cents == pytest.approx(5, rel=1e-2)
+    assert "pitch" in measure_text(sung, sharp, reader.voices).failures()[0]
     mute = [{**values, "f0": values["f0"] * 0} for values in sung]
-    assert "voicing" in measure(sung, mute, reader.voices).failures()[0]
+    assert "voicing" in measure_text(sung, mute, reader.voices).failures()[0]
 
 
-def test_pitch_is_compared_where_counts_differ(small: Small, reader: Reader) -> None:
+def test_pitch_is_compared_where_counts_differ(small: Small, reader: TextReader) -> None:
     planted = graph(small, "duration")
     for tensor in planted.graph.initializer:
         if tensor.name == "project.bias":
@@ -164,10 +164,10 @@ def test_pitch_is_compared_where_counts_differ(small: Small, reader: Reader) -> 
 
 def test_a_sentence_that_does_not_fit_is_no_reader(small: Small) -> None:
     with pytest.raises(ParityError, match="Take shorter ones"):
-        make_reader(small.folder, small.bucket, [Utterance("word " * 40, "random_a", 1.0, 0)])
+        make_text_reader(small.folder, small.bucket, [Utterance("word " * 40, "random_a", 1.0, 0)])
 
 
-def test_worse_storage_is_heard_and_refused(small: Small, reader: Reader) -> None:
+def test_worse_storage_is_heard_and_refused(small: Small, reader: TextReader) -> None:
     prosody = graph(small, "prosody")
     errors = []
     for bits in (8, 12, 16):
@@ -236,9 +236,9 @@ def test_steps_back_go_where_the_defect_is() -> None:
 ON_NPU = dataclasses.replace(recipe("qnn"), compact=tuple(stage for stage in ON_CPU if stage != "bert"))
 
 
-def test_the_whole_is_judged_on_other_sentences(small: Small, reader: Reader, tmp_path: Path) -> None:
+def test_the_whole_is_judged_on_other_sentences(small: Small, reader: TextReader, tmp_path: Path) -> None:
     collected, used, _ = collect(small.folder, small.bucket, Split("test", tuple(SAID), (), ()), ("bert",))
-    store.write(tmp_path, collected, used, "mse")
+    store.write_statistics(tmp_path, collected, used, "mse")
     heard = [Utterance(text, "random_b", 1.0, 90) for text in ("A big dog.", "Why not?")]
     split = {"calibration": [vars(one) for one in SAID[:2]], "search": [vars(SAID[2])]}
     split |= {"held_out": [vars(one) for one in heard], "held_out_voices": ["random_b"]}
@@ -248,7 +248,7 @@ def test_the_whole_is_judged_on_other_sentences(small: Small, reader: Reader, tm
     assert set(readers.judge.voices) == {"random_b"}
     rounders = {"bert": Rounder({})}
     stored = choose_storage(small.folder, small.bucket, readers, rounders, ON_CPU)
-    seen = store.read(tmp_path)["bert"]
+    seen = store.read_statistics(tmp_path)["bert"]
     inputs = TextInputs(small.folder, small.bucket, readers, seen, rounders, stored)
     side = choose_text_side(inputs, ON_NPU)
     assert set(inputs.choices) == {16}
@@ -261,7 +261,7 @@ def test_the_whole_is_judged_on_other_sentences(small: Small, reader: Reader, tm
     assert all(row["tried"] for name, row in facts.items() if name.startswith("storage of "))
 
     # What passes while one chooses may fail while one judges: a planted judge that hears every 12-bit weight.
-    class Planted(Reader):
+    class Planted(TextReader):
         def compare(self, graphs, last: str = "style") -> TextQuality:  # type: ignore[no-untyped-def]
             names = [t.name for one in graphs.values() for t in one.graph.initializer]
             return dataclasses.replace(GOOD, asr_db=10.0 if any(".low4." in name for name in names) else 90.0)
@@ -275,7 +275,7 @@ def test_the_whole_is_judged_on_other_sentences(small: Small, reader: Reader, tm
     assert raised.facts()["held_out"]["steps_back"]
 
     # And one that hears bert's integers: its parts leave, and what is stored stays as it was.
-    class Bert(Reader):
+    class Bert(TextReader):
         def compare(self, graphs, last: str = "style") -> TextQuality:  # type: ignore[no-untyped-def]
             integers = [node for node in graphs["bert"].graph.node if node.op_type == "QuantizeLinear"]
             return dataclasses.replace(GOOD, f0_cents=0.1 + len(integers))

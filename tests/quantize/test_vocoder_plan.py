@@ -16,7 +16,7 @@ from android_test.coverage.htp.htp_rules import check_qnn
 from android_test.coverage.nnapi.nnapi_rules import check_nnapi
 from calibrate import store
 from calibrate.__main__ import collect
-from calibrate.capture import make_probe, speak
+from calibrate.capture import make_probe, speak_all
 from calibrate.corpus import Split, Utterance
 from calibrate.speech import Sample, in_bucket, read_samples, write_sample
 from calibrate.statistics import ChannelStatistics
@@ -32,9 +32,9 @@ from export_onnx.run.chain import session
 from quantize.blocklists import NEVER
 from quantize.gates import STANDARDS, Limits, check_bucket, check_durations, check_forbidden, check_sound, standard
 from quantize.listen.judge import Judge
-from quantize.listen.quality import Quality, compare, summarize
-from quantize.qdq import Plan, quantize_convolutions
-from quantize.report.range_table import range_table, summary
+from quantize.listen.quality import Quality, compare_sounds, summarize
+from quantize.qdq import QdqPlan, quantize_convolutions
+from quantize.report.range_table import range_table, summarize_ranges
 from quantize.sound.choose_blocklist import convolutions
 from quantize.sound.equalize import Affine, changed_values, equalize
 from quantize.sound.sites import vocoder_sites
@@ -74,12 +74,12 @@ def bench(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     collected, used, skipped = collect(small.folder, small.bucket, Split("test", said, (), ()))
     assert used >= 3, skipped
     ranges = tmp_path_factory.mktemp("ranges")
-    store.write(ranges, collected, used, "mse")
+    store.write_statistics(ranges, collected, used, "mse")
     heard = [Utterance(text, "random_b", 1.0, 90 + i) for i, text in enumerate(("A big dog.", "Why not?"))]
-    samples = [s for s in speak(small.folder, small.bucket, heard, sound=True) if isinstance(s, Sample)]
+    samples = [s for s in speak_all(small.folder, small.bucket, heard, sound=True) if isinstance(s, Sample)]
     model = load(small.folder / f"vocoder_{small.bucket.name}.onnx")
     judge = Judge(small.folder, small.bucket, samples, ("random_b",))
-    return Bench(small.folder, small.bucket, model, store.read(ranges), judge)
+    return Bench(small.folder, small.bucket, model, store.read_statistics(ranges), judge)
 
 
 def run(model: onnx.ModelProto, sample: Sample, tmp_path: Path) -> np.ndarray:
@@ -142,8 +142,8 @@ def test_equalization_gains_at_8_bits(bench: Bench, tmp_path: Path) -> None:
     seen: dict[str, ChannelStatistics] = {}
     for name, steps in probed(model, bench, bench.judge.samples[0], tmp_path):
         seen.setdefault(name, ChannelStatistics(steps.shape[0])).add(steps)
-    store.write(tmp_path, {"vocoder": seen}, 1, "mse")
-    statistics = store.read(tmp_path)["vocoder"]
+    store.write_statistics(tmp_path, {"vocoder": seen}, 1, "mse")
+    statistics = store.read_statistics(tmp_path)["vocoder"]
     nodes = bench.part("resblocks.3")
 
     def decibels(rescale: bool) -> float:
@@ -162,9 +162,13 @@ def test_the_table_of_ranges_says_what_equalization_did(bench: Bench) -> None:
     for value, row in table.items():
         assert row["after"] == pytest.approx([prepared.plan.ranges[value].low, prepared.plan.ranges[value].high], 1e-4)
         assert 0 < row["used_after"] <= 1
-    assert summary(table)["used_after"] > summary(table)["used_before"] + 0.1
+    assert summarize_ranges(table)["used_after"] > summarize_ranges(table)["used_before"] + 0.1
     plain = range_table(bench.model, seen, prepare(bench.model, seen, nodes, 8, rescale=False))
-    assert summary(plain)["used_after"] == summary(plain)["used_before"] == summary(table)["used_before"]
+    assert (
+        summarize_ranges(plain)["used_after"]
+        == summarize_ranges(plain)["used_before"]
+        == summarize_ranges(table)["used_before"]
+    )
 
 
 def test_units_are_whole_and_both_providers_take_every_node(bench: Bench) -> None:
@@ -222,9 +226,9 @@ def test_the_same_plan_gives_the_same_bytes_and_a_wrong_one_is_refused(bench: Be
     one, two = (apply(bench.model, prepared).SerializeToString(deterministic=True) for _ in range(2))
     assert one == two
     with pytest.raises(ContractError, match="Make the plan again"):
-        quantize_convolutions(bench.model, Plan(("/nothing",), {}, 8, {}))
+        quantize_convolutions(bench.model, QdqPlan(("/nothing",), {}, 8, {}))
     with pytest.raises(ContractError, match="Calibrate again"):
-        quantize_convolutions(bench.model, Plan(nodes, {}, 8, {}))
+        quantize_convolutions(bench.model, QdqPlan(nodes, {}, 8, {}))
 
 
 def test_ranges_of_one_bucket_serve_another(bench: Bench, small: Small, tmp_path: Path) -> None:
@@ -324,9 +328,9 @@ ANY: Limits = Limits()  # of random weights, whose noise no listener can judge
 def test_planted_defects_are_rejected(bench: Bench, defect, gate: str) -> None:  # type: ignore[no-untyped-def]
     reference = bench.judge.samples[0].reference
     floor = Limits(snr_worst=STANDARDS[16].floor.snr_worst)
-    check_sound("same", [compare(reference, reference)], floor)
+    check_sound("same", [compare_sounds(reference, reference)], floor)
     with pytest.raises(ParityError, match=gate):
-        check_sound("planted", [compare(reference, defect(reference))], floor)
+        check_sound("planted", [compare_sounds(reference, defect(reference))], floor)
 
 
 GOOD = Quality(pesq=4.6, stoi=0.999, mel_db=0.1, snr_db=60.0)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from export_onnx.contracts import BUCKETS
 from export_onnx.errors import ContractError
-from selector.choose.choose_bucket import choose, choose_sound, expected_frames, most_tokens
+from selector.choose.choose_bucket import choose_bucket, choose_sound, expected_frames, most_tokens
 from selector.choose.length import PAUSE_MARKS, length, mark_ids, pauses
 from selector.choose.voice_table import Measured, coverage, excess, fit_voice, frames_at
 from tests.selector.selector_texts import paused, texts
@@ -88,7 +88,7 @@ def test_at_a_knot_the_table_speaks_and_beyond_it_nobody():
 @settings(max_examples=200, deadline=None)
 @given(st.integers(1, 400), SPEED)
 def test_choose_takes_the_smallest_that_fits(tokens, speed):
-    chosen = choose(BUCKETS, FIT.table, tokens, speed)
+    chosen = choose_bucket(BUCKETS, FIT.table, tokens, speed)
     need = expected_frames(FIT.table, tokens, speed)
     fitting = [b for b in BUCKETS if need is not None and b.frames >= need and b.tokens >= tokens]
     assert chosen == (fitting[0] if fitting else None)
@@ -114,13 +114,13 @@ def test_fast_speech_needs_room_for_its_tokens_too():
 @pytest.mark.parametrize("speed", [0, 0.0, -1, 0.499, 2.001, math.nan, math.inf, -math.inf, "1", None])
 def test_a_speed_that_is_none_is_refused(speed):
     with pytest.raises(ContractError) as raised:
-        choose(BUCKETS, FIT.table, 10, speed)
+        choose_bucket(BUCKETS, FIT.table, 10, speed)
     assert "0.5 to 2" in str(raised.value)
 
 
 def test_no_tokens_are_refused():
     with pytest.raises(ContractError):
-        choose(BUCKETS, FIT.table, 0, 1.0)
+        choose_bucket(BUCKETS, FIT.table, 0, 1.0)
 
 
 def test_frames_at_a_speed_as_the_duration_stage_rounds():

@@ -10,7 +10,7 @@ import pytest
 from export_onnx.errors import ParityError
 from selector.choose.curve import DEVIATIONS, fit_curve
 from selector.choose.voice_table import Fit, coverage, excess, fit_voice, frames_at, pause_worth
-from selector.choose.worth import check_worth, coverage_floor, summary
+from selector.choose.worth import check_worth, coverage_floor, summarize_fits
 from tests.selector.selector_texts import bent, paused, texts
 
 FITS = {f"voice_{i}": fit_voice(texts(i, 96), texts(50 + i, 200), 384, 0) for i in range(5)}
@@ -18,8 +18,8 @@ FITS = {f"voice_{i}": fit_voice(texts(i, 96), texts(50 + i, 200), 384, 0) for i 
 
 def test_every_voice_keeps_the_promise():
     check_worth(FITS)
-    assert summary(FITS)["worst"] >= 0.985  # each text has a pace of its own here, which is harder
-    assert summary(FITS)["excess"] < 0.2
+    assert summarize_fits(FITS)["worst"] >= 0.985  # each text has a pace of its own here, which is harder
+    assert summarize_fits(FITS)["excess"] < 0.2
 
 
 def test_the_margin_of_few_texts_holds_as_well():
@@ -72,7 +72,7 @@ def test_one_bad_voice_among_five_is_refused_by_name():
     bad = spoiled(FITS["voice_3"], fast, texts(53, 200))
     assert bad.coverage < 0.97
     fits = FITS | {"voice_3": bad}
-    assert summary(fits)["mean"] > 0.97  # the mean alone would let it pass
+    assert summarize_fits(fits)["mean"] > 0.97  # the mean alone would let it pass
     with pytest.raises(ParityError, match="voice_3"):
         check_worth(fits)
 

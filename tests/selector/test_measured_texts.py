@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from export_onnx.run import text
-from selector.choose.measured_texts import FITTED, HELD_OUT, measure, runs, sentences, texts_per_voice
+from selector.choose.measured_texts import FITTED, HELD_OUT, measure_durations, runs, sentences, texts_per_voice
 from selector.choose.voice_table import frames_at
 from selector.package.manifest import BucketContract
 from selector.speak.synthesize import Stages, resize
@@ -27,7 +27,7 @@ def bucket(small) -> BucketContract:
 def test_one_run_tells_the_frames_at_every_speed(small, bucket):
     stages, voice = Stages(small.folder, threads=1), small.weights.voices["random_a"].numpy()
     ids = text.encode("wˈʌt ɐ pɹˈɪɾi dˈA fɔɹ ɐ wˈɔk", small.weights.model.vocab).ids
-    (durations,) = measure(stages, [bucket], {"a": voice}, [ids], lambda part: None)["a"]
+    (durations,) = measure_durations(stages, [bucket], {"a": voice}, [ids], lambda part: None)["a"]
     n = len(ids)
     for speed in (0.5, 0.8, 1.0, 1.3, 2.0):
         tensors = {

@@ -20,13 +20,13 @@ from PIL import Image
 from calibrate.speech import read_samples
 from export_onnx.errors import ContractError, PackageError
 from export_onnx.geometry import SAMPLE_RATE
-from quantize.report.blocklist_plot import LEFT_OUT, MOST, draw, heard_most
+from quantize.report.blocklist_plot import LEFT_OUT, MOST, draw_blocklist, heard_most
 from quantize.report.blocklist_plot import PARTED as COLOUR_PARTED
 from selector.choose import measured_texts as corpus
 from selector.package import release
 from selector.package.opened import Package
 from selector.page.goals import goal_of
-from selector.page.listen import choose
+from selector.page.listen import sentences_to_hear
 from selector.page.make import make_page
 from selector.page.packaged import FOLDER, packaged_page
 from selector.page.pictures import difference, spectrogram
@@ -171,9 +171,9 @@ def test_the_block_list_shows_what_is_heard_most_and_all_that_is_in_float(html: 
 
 
 def test_its_picture_shows_the_same() -> None:
-    picture = draw("nnapi: searched", BLOCKLIST["convolutions"], BLOCKLIST["curve"])
+    picture = draw_blocklist("nnapi: searched", BLOCKLIST["convolutions"], BLOCKLIST["curve"])
     ElementTree.fromstring(picture)
-    assert picture == draw("nnapi: searched", BLOCKLIST["convolutions"], BLOCKLIST["curve"])
+    assert picture == draw_blocklist("nnapi: searched", BLOCKLIST["convolutions"], BLOCKLIST["curve"])
     assert picture.count("<rect") == 1 + MOST
     assert picture.count(LEFT_OUT) == 2
     assert picture.count(COLOUR_PARTED) == 1
@@ -184,7 +184,7 @@ def test_its_picture_shows_the_same() -> None:
     assert "/new/Conv" not in heard_most({**BLOCKLIST["convolutions"], "/new/Conv": silent}, most=99)
     out = {f"/{i}/Conv": {**silent, "decision": "float"} for i in range(MOST + 1)}
     assert list(heard_most(out)) == sorted(out), "all that is in float is shown, measured or not"
-    assert draw("committed", out, ()).count(">not measured<") == len(out)
+    assert draw_blocklist("committed", out, ()).count(">not measured<") == len(out)
 
 
 def test_it_plays_what_calibration_kept_one_of_each_voice_first(tmp_path: Path) -> None:
@@ -195,8 +195,8 @@ def test_it_plays_what_calibration_kept_one_of_each_voice_first(tmp_path: Path) 
     kept = read_samples(build / "calibrate", "held_out")
     assert all(np.allclose(a, b.reference, atol=1 / 2**15) for a, b in zip(players(page)[::2], kept, strict=True))
     by = [replace(kept[0], utterance=replace(kept[0].utterance, voice=v, seed=i)) for i, v in enumerate("aabbca")]
-    assert [s.utterance.seed for s in choose(by)] == [0, 2, 4, 1]
-    assert [s.utterance.seed for s in choose(by, 9)] == [0, 2, 4, 1, 3, 5]
+    assert [s.utterance.seed for s in sentences_to_hear(by)] == [0, 2, 4, 1]
+    assert [s.utterance.seed for s in sentences_to_hear(by, 9)] == [0, 2, 4, 1, 3, 5]
     for file in (build / "calibrate" / "speech").iterdir():
         file.unlink()
     with pytest.raises(ContractError, match="sentences of the part 'held_out', got none"):

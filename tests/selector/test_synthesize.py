@@ -24,7 +24,7 @@ from selector.package import release
 from selector.package.opened import Package
 from selector.speak.join import CLICK_LIMIT_DB, DEAD_AIR_LIMIT
 from selector.speak.synthesize import Spoken, Synthesizer
-from selector.speak.to_wav import find_package, read_text, speak
+from selector.speak.to_wav import find_package, read_text, speak_to_wav
 from tests.selector.selector_fakes import STRETCH, frames_of, make_build, sound_of
 
 CONSONANTS = "bdfhjklmnpstvwz"
@@ -206,7 +206,7 @@ def test_bad_input_is_a_clear_error_and_the_old_file_stays(dist, tmp_path, chang
     out.write_bytes(b"an older recording")
     arguments = {"text": "Hello.", "voice": "af_short", "speed": 1.0} | changed
     with pytest.raises(kind, match=says) as raised:
-        speak(dist, "cpu", out=out, **arguments)
+        speak_to_wav(dist, "cpu", out=out, **arguments)
     error = raised.value
     assert isinstance(error, PipelineError)
     assert all((error.where, error.expected, error.got, error.todo))
@@ -237,7 +237,7 @@ def test_a_voice_file_of_another_size_is_refused(package, tmp_path):
 def test_speak_writes_24_khz_and_says_what_it_did(dist, tmp_path, capsys):
     out = tmp_path / "sub" / "out.wav"
     report = tmp_path / "report.json"
-    result = speak(dist, "cpu", "Hello there. How are you?", "af_short", 1.0, out, report=report)
+    result = speak_to_wav(dist, "cpu", "Hello there. How are you?", "af_short", 1.0, out, report=report)
     assert json.loads(report.read_text()) == result
     assert {"seconds", "chunks", "peak_memory_mb", "real_time_factor", "first_sound_after"} <= set(result)
     samples, rate = soundfile.read(out)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from android_test.coverage.check import Settings, Variant, check
+from android_test.coverage.check import CoverageSettings, Variant, check
 from android_test.device import device_session as session
 from android_test.device import device_verdict
 from export_onnx.contracts import BUCKETS, NPU_STAGES
@@ -48,6 +48,6 @@ def test_a_target_without_rules_is_not_covered_by_anothers(tmp_path: Path) -> No
     folder = make_build(tmp_path, ("nnapi",)) / "quantize" / "nnapi"
     bucket = BUCKETS[0]
     variant = Variant("nnapi", NPU_STAGES[0], bucket, folder / f"{NPU_STAGES[0]}_{bucket.name}.onnx")
-    check(variant, Settings())
+    check(variant, CoverageSettings())
     with pytest.raises(CoverageError, match=r"rules of apu: expected a folder named for its target: nnapi \| qnn"):
-        check(replace(variant, target="apu"), Settings())
+        check(replace(variant, target="apu"), CoverageSettings())

@@ -22,7 +22,15 @@ from typing import Any, Final, Literal
 
 import onnx
 
-from android_test.coverage.htp.htp_host import GIB, SOCS, Compilation, Job, Limits, compile_for, unavailable
+from android_test.coverage.htp.htp_host import (
+    GIB,
+    SOCS,
+    Compilation,
+    CompileJob,
+    CompileLimits,
+    compile_for,
+    unavailable,
+)
 from calibrate.ranges import Range
 from export_onnx import console
 from export_onnx.checkpoint.weights import Weights, load_weights
@@ -30,7 +38,7 @@ from export_onnx.contracts import BUCKETS, VOCODER, Bucket
 from export_onnx.errors import CoverageError
 from export_onnx.graph.cut import cut
 from export_onnx.graph.export import export_stage
-from quantize.qdq import Plan, quantize_convolutions
+from quantize.qdq import QdqPlan, quantize_convolutions
 from quantize.sound.fold_time import fold_time
 from quantize.sound.vocoder_plan import quantized_values
 
@@ -76,12 +84,12 @@ def full_size_vocoder(weights: Weights, bucket: Bucket, activations: Activations
     if activations == "u16":
         names = tuple(n.name for n in model.graph.node if n.op_type == "Conv" and "conv_post" not in n.name)
         model = quantize_convolutions(
-            model, Plan(names, dict.fromkeys(quantized_values(model, names), STAND_IN), 16, {})
+            model, QdqPlan(names, dict.fromkeys(quantized_values(model, names), STAND_IN), 16, {})
         )
     return model if graph == "before" else cut(fold_time(model, bucket.frames))[graph]
 
 
-def measure(wanted: Sequence[Entry], table: Path, limits: Limits) -> dict[str, Any]:
+def measure_compilation(wanted: Sequence[Entry], table: Path, limits: CompileLimits) -> dict[str, Any]:
     """Compile what `table` lacks, and write it (JSON, and Markdown beside it) after each.
 
     Raises:
@@ -100,13 +108,13 @@ def measure(wanted: Sequence[Entry], table: Path, limits: Limits) -> dict[str, A
             assert weights is not None
             step(" ".join(asdict(entry).values()))
             verdict = _compile(entry, weights, Path(folder), limits)
-            found.append(row_of(entry, verdict, limits))
-            write({"measured": found}, table)
+            found.append(compilation_row(entry, verdict, limits))
+            write_compile_table({"measured": found}, table)
             console.say(" | ".join(cells(found[-1])))
     return {"measured": found}
 
 
-def row_of(entry: Entry, verdict: Compilation, limits: Limits) -> dict[str, Any]:
+def compilation_row(entry: Entry, verdict: Compilation, limits: CompileLimits) -> dict[str, Any]:
     """What is kept of a verdict: seconds, bytes, how it ended, and on which computer with what."""
     return {
         **asdict(entry),
@@ -123,13 +131,13 @@ def row_of(entry: Entry, verdict: Compilation, limits: Limits) -> dict[str, Any]
     }
 
 
-def write(table: Mapping[str, Any], path: Path) -> None:
+def write_compile_table(table: Mapping[str, Any], path: Path) -> None:
     """`path`, and the same for people with the suffix `.md`."""
     path.write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
-    path.with_suffix(".md").write_text(markdown(table), encoding="utf-8")
+    path.with_suffix(".md").write_text(compile_markdown(table), encoding="utf-8")
 
 
-def markdown(table: Mapping[str, Any]) -> str:
+def compile_markdown(table: Mapping[str, Any]) -> str:
     """All combinations of what was measured anywhere; `-` where an entry was not."""
     found = table["measured"]
     buckets = [f"{bucket.seconds:g}" for bucket in BUCKETS]
@@ -166,7 +174,7 @@ def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     return (*name, *cost, binary if row["covered"] else f"{binary}, not covered")
 
 
-def add_options(step: console.Parser) -> None:
+def add_compile_options(step: console.Parser) -> None:
     """The command line of this step."""
     step.add_names("--graphs", GRAPHS, "graphs")
     step.add_names("--activations", ACTIVATIONS, "activations")
@@ -180,19 +188,19 @@ def add_options(step: console.Parser) -> None:
 def compile_table(options: argparse.Namespace) -> int:
     """0 where every row asked for was covered, except those of the graph before."""
     wanted = entries(options.graphs, options.activations, options.buckets, options.socs)
-    limits = Limits(options.time_limit, int(options.memory_limit * GIB))
-    found = measure(wanted, options.table, limits)["measured"]
+    limits = CompileLimits(options.time_limit, int(options.memory_limit * GIB))
+    found = measure_compilation(wanted, options.table, limits)["measured"]
     asked = [one for one in found if one["graph"] != "before" and any(_is(one, entry) for entry in wanted)]
     return 0 if all(one["covered"] for one in asked) else 1
 
 
-def _compile(entry: Entry, weights: Weights, folder: Path, limits: Limits) -> Compilation:
+def _compile(entry: Entry, weights: Weights, folder: Path, limits: CompileLimits) -> Compilation:
     bucket = next(bucket for bucket in BUCKETS if bucket.name == entry.bucket)
     path = folder / f"{entry.graph}_{entry.activations}_{entry.bucket}.onnx"
     if not path.exists():
         onnx.save(full_size_vocoder(weights, bucket, entry.activations, entry.graph), path)
     options = BEFORE if entry.graph == "before" else {}
-    return compile_for(path, Job((entry.soc,), folder / "context" / "vocoder.onnx", options, limits))[0]
+    return compile_for(path, CompileJob((entry.soc,), folder / "context" / "vocoder.onnx", options, limits))[0]
 
 
 def _is(row: Mapping[str, Any], entry: Entry) -> bool:

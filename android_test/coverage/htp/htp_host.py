@@ -27,12 +27,12 @@ from android_test.coverage.graph_view import Array
 from export_onnx.errors import CoverageError
 from selector.package.providers import HTP
 
-Outcome = Literal["compiled", "refused", "crashed", "timeout", "memory", "skipped"]
+CompileOutcome = Literal["compiled", "refused", "crashed", "timeout", "memory", "skipped"]
 GIB: Final = 1024**3
 
 
 @dataclass(frozen=True)
-class Soc:
+class Chip:
     """A Snapdragon: `model` and `arch` are Qualcomm's numbers for the chip and its HTP."""
 
     name: str
@@ -45,19 +45,19 @@ class Soc:
 SOCS: Final = {
     soc.name: soc
     for soc in (
-        Soc("SM8350", 30, 68, float16=False),  # Snapdragon 888
-        Soc("SM8450", 36, 69),  # 8 Gen 1
-        Soc("SM8550", 43, 73),  # 8 Gen 2
-        Soc("SM8650", 57, 75),  # 8 Gen 3
-        Soc("SM8750", 69, 79),  # 8 Elite
-        Soc("SM8850", 87, 81),  # 8 Elite Gen 5
+        Chip("SM8350", 30, 68, float16=False),  # Snapdragon 888
+        Chip("SM8450", 36, 69),  # 8 Gen 1
+        Chip("SM8550", 43, 73),  # 8 Gen 2
+        Chip("SM8650", 57, 75),  # 8 Gen 3
+        Chip("SM8750", 69, 79),  # 8 Elite
+        Chip("SM8850", 87, 81),  # 8 Elite Gen 5
     )
 }
 DEFAULT_SOCS: Final = ("SM8550", "SM8650", "SM8750")
 
 
 @dataclass(frozen=True)
-class Limits:
+class CompileLimits:
     """What one compilation may cost before it is ended."""
 
     seconds: float = 900
@@ -70,7 +70,7 @@ class Compilation:
 
     model: str
     soc: str
-    outcome: Outcome
+    outcome: CompileOutcome
     reason: str = ""
     seconds: float = 0.0
     cpu_seconds: float = 0.0  # of the whole process; tells more than `seconds` where other work runs beside
@@ -92,7 +92,7 @@ class Compilation:
 
 
 @dataclass(frozen=True)
-class Request:
+class CompileRequest:
     """What `htp_child.py` reads."""
 
     model: str
@@ -102,13 +102,13 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Job:
+class CompileJob:
     """For which chips, and at what cost. Several give one context file for all, which cannot run here."""
 
     socs: tuple[str, ...] = ("SM8550",)
     context: Path | None = None
     options: Mapping[str, str] = field(default_factory=dict)
-    limits: Limits = field(default_factory=Limits)
+    limits: CompileLimits = field(default_factory=CompileLimits)
 
 
 def unavailable() -> str:
@@ -118,7 +118,9 @@ def unavailable() -> str:
     return ""
 
 
-def compile_for(path: Path, job: Job, feed: Mapping[str, Array] | None = None) -> tuple[Compilation, dict[str, Array]]:
+def compile_for(
+    path: Path, job: CompileJob, feed: Mapping[str, Array] | None = None
+) -> tuple[Compilation, dict[str, Array]]:
     """Compile one file, and run it on the simulation where `feed` is given.
 
     Returns:
@@ -130,13 +132,13 @@ def compile_for(path: Path, job: Job, feed: Mapping[str, Array] | None = None) -
     names = "+".join(job.socs)
     if reason := unavailable():
         return Compilation(path.name, names, "skipped", reason), {}
-    request = Request(str(_existing(path)), provider_options(job), str(job.context or ""))
+    request = CompileRequest(str(_existing(path)), provider_options(job), str(job.context or ""))
     with tempfile.TemporaryDirectory(prefix="qnn_host_") as folder:
         place = Path(folder) / "request.json"
         if feed is not None:
             arrays: dict[str, Any] = dict(feed)
             np.savez(place.with_suffix(".inputs.npz"), allow_pickle=False, **arrays)
-            request = Request(**{**asdict(request), "inputs": str(place.with_suffix(".inputs.npz"))})
+            request = CompileRequest(**{**asdict(request), "inputs": str(place.with_suffix(".inputs.npz"))})
         place.write_text(json.dumps(asdict(request)))
         verdict = _run(path.name, names, place, job)
         stored = place.with_suffix(".outputs.npz")
@@ -146,7 +148,7 @@ def compile_for(path: Path, job: Job, feed: Mapping[str, Array] | None = None) -
             return verdict, {name: outputs[name] for name in outputs.files}
 
 
-def provider_options(job: Job) -> dict[str, str]:
+def provider_options(job: CompileJob) -> dict[str, str]:
     """What the provider is told: chip numbers, and the options that packages are run with.
 
     Raises:
@@ -166,7 +168,7 @@ def _existing(path: Path) -> Path:
     return path.resolve()
 
 
-def _run(model: str, soc: str, request: Path, job: Job) -> Compilation:
+def _run(model: str, soc: str, request: Path, job: CompileJob) -> Compilation:
     """Start the child, watch its limits, and turn how it ended into a verdict."""
     if job.context:
         job.context.parent.mkdir(parents=True, exist_ok=True)
@@ -205,9 +207,9 @@ def _run(model: str, soc: str, request: Path, job: Job) -> Compilation:
     )
 
 
-def _watch(pid: int, limits: Limits, started: float) -> tuple[Outcome | None, float, int]:
+def _watch(pid: int, limits: CompileLimits, started: float) -> tuple[CompileOutcome | None, float, int]:
     """Wait for the process; end it at a limit. Gives how it ended (None: well), CPU seconds, peak bytes."""
-    outcome: Outcome | None = None
+    outcome: CompileOutcome | None = None
     peak = 0
     while True:
         # Not the usage's maximum: that is inherited from the parent, which holds the exported models.

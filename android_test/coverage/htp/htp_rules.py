@@ -16,7 +16,7 @@ from onnx import TensorProto
 from android_test.coverage.graph_view import GraphView
 from android_test.coverage.htp.silent_miscompiles import SILENT, WEIGHT_AXIS
 from android_test.coverage.node_units import NodeUnit, node_units
-from android_test.coverage.verdict import Found, Refusal, Verdict
+from android_test.coverage.verdict import Limit, Refusal, Verdict
 
 KNOWN: Final = frozenset(
     """Add Mul Sub Div Conv ConvTranspose Gemm MatMul Concat Reshape Flatten Transpose Squeeze Unsqueeze Identity
@@ -47,25 +47,25 @@ def check_qnn(view: GraphView) -> Verdict:
     return Verdict(len(view.nodes), partitions, tuple(refusals))
 
 
-def _known(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Found | None:
+def _known(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Limit | None:
     if node.domain in ("", "ai.onnx") and node.op_type in KNOWN:
         return None
     if node.domain == "com.microsoft" and node.op_type in CONTRIBUTED:
         return None
     name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
-    return Found("an operator the provider knows", name, "Rewrite it, or move it to a CPU stage.")
+    return Limit("an operator the provider knows", name, "Rewrite it, or move it to a CPU stage.")
 
 
-def _fixed(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Found | None:
+def _fixed(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Limit | None:
     for name in (*node.input, *node.output):
         if name and name not in view.constants and not view.value(name).fixed:
             shape = view.value(name).shape
             got = f"no value_info for {name}" if shape is None else f"{name} {list(shape)}"
-            return Found("a declared shape with fixed dimensions", got, "Export one file a bucket, with shapes.")
+            return Limit("a declared shape with fixed dimensions", got, "Export one file a bucket, with shapes.")
     return None
 
 
-def _whole_unit(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Found | None:
+def _whole_unit(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Limit | None:
     """A dense operator is a full DQ..op..Q unit or float; weight-only quantization is refused."""
     if node.op_type not in WEIGHT_AXIS and node.op_type != "Gemm":
         return None
@@ -74,21 +74,21 @@ def _whole_unit(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Found 
     if unit.quantized or not any(maker.input[0] in view.constants for maker in quantized):
         return None
     got = f"{len(quantized)} of {len([name for name in node.input if name])} inputs behind a DQ"
-    return Found("a whole unit DQ..op..Q around a quantized weight", got, "Quantize bias and output as well.")
+    return Limit("a whole unit DQ..op..Q around a quantized weight", got, "Quantize bias and output as well.")
 
 
-def _activations(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Found | None:
+def _activations(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Limit | None:
     weight = 1 if node.op_type in (*WEIGHT_AXIS, "Gemm") else None
     inputs = [door for place, door in enumerate(unit.inputs) if weight is None or place == 0]
     for door in (*inputs, *unit.outputs):
         dtype = view.value(door.name).dtype
         if door.quantization and door.name not in view.constants and dtype in (TensorProto.INT8, TensorProto.INT16):
             got = f"{TensorProto.DataType.Name(dtype)} {door.name}"
-            return Found("uint8 or uint16 activations", got, "Quantize activations unsigned.")
+            return Limit("uint8 or uint16 activations", got, "Quantize activations unsigned.")
     return None
 
 
-def _weights(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Found | None:
+def _weights(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Limit | None:
     if not unit.quantized or node.op_type not in (*WEIGHT_AXIS, "Gemm"):
         return None
     activation, weight = unit.inputs[:2]
@@ -96,32 +96,32 @@ def _weights(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Found | N
     if weight.name not in view.constants or weight.quantization is None:
         if view.value(activation.name).dtype == TensorProto.UINT16:
             hint = "48 dB were measured: leave products of two activations float."
-            return Found("no uint16 product of two activations", weight.name, hint, "inferred")
+            return Limit("no uint16 product of two activations", weight.name, hint, "inferred")
         return None
     if dtype != TensorProto.INT8:
         hint = "uint8 weights under uint16 activations were 40 times worse, 16-bit ones gave 34 dB."
-        return Found("int8 weights", TensorProto.DataType.Name(dtype), hint, "inferred")
+        return Limit("int8 weights", TensorProto.DataType.Name(dtype), hint, "inferred")
     zero = view.array(weight.quantization.zero_point) if weight.quantization.zero_point else None
     if zero is not None and zero.any():
-        return Found("zero point 0 for int8 weights", str(zero.max()), "Quantize weights symmetrically.")
+        return Limit("zero point 0 for int8 weights", str(zero.max()), "Quantize weights symmetrically.")
     scale = view.array(weight.quantization.scale)
     wanted = WEIGHT_AXIS.get(node.op_type)
     if scale is not None and scale.size > 1 and wanted is not None and weight.quantization.axis != wanted:
-        return Found(f"per-channel scales on axis {wanted}", str(weight.quantization.axis), "Change the axis.")
+        return Limit(f"per-channel scales on axis {wanted}", str(weight.quantization.axis), "Change the axis.")
     return None
 
 
-def _sequence(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Found | None:
+def _sequence(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Limit | None:
     if node.op_type != "LSTM":
         return None
     steps = (view.value(node.input[0]).shape or (0,))[0] or 0
     if steps <= MAX_LSTM_STEPS:
         return None
     hint = "Keep recurrent layers in a CPU stage: they are unrolled, 600 steps took 365 s to compile."
-    return Found(f"at most {MAX_LSTM_STEPS} steps of LSTM", str(steps), hint, "inferred")
+    return Limit(f"at most {MAX_LSTM_STEPS} steps of LSTM", str(steps), hint, "inferred")
 
 
-RULES: Final[tuple[Callable[[GraphView, NodeUnit, onnx.NodeProto], Found | None], ...]] = (
+RULES: Final[tuple[Callable[[GraphView, NodeUnit, onnx.NodeProto], Limit | None], ...]] = (
     _known,
     _fixed,
     _whole_unit,

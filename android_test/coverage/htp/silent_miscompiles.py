@@ -14,13 +14,13 @@ from onnx import TensorProto
 
 from android_test.coverage.graph_view import GraphView, attribute
 from android_test.coverage.node_units import NodeUnit
-from android_test.coverage.verdict import Found
+from android_test.coverage.verdict import Limit
 
 WEIGHT_AXIS: Final = {"Conv": 0, "ConvTranspose": 1, "MatMul": 1}  # per channel
 SMALLEST_FACTOR: Final = 2.0**-22  # 2^-23.6 was right, 2^-24.5 wrong
 
 
-def _requantization(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Found | None:
+def _requantization(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Limit | None:
     """With 16 bits, the factor from an integer product to the output's steps must not underflow in any channel."""
     if not unit.quantized or node.op_type not in WEIGHT_AXIS or len(unit.inputs) < 2:
         return None
@@ -35,50 +35,50 @@ def _requantization(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Fo
         return None
     hint = "Give the channel a larger step: below 2^-24 the whole convolution came out wrong (-1 dB)."
     where = f"input step * weight step / output step of at least {SMALLEST_FACTOR:.1e}"
-    return Found(where, f"{factor:.1e}", hint, "inferred")
+    return Limit(where, f"{factor:.1e}", hint, "inferred")
 
 
-def _square(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Found | None:
+def _square(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Limit | None:
     if node.op_type != "Pow":
         return None
     exponent = view.array(node.input[1])
     got = "a computed exponent" if exponent is None else f"exponent {float(exponent.reshape(-1)[0]):g}"
-    return Found("no Pow", got, "Mul(x, x): Snake with Pow was at 27 dB, with Mul at 66.", "inferred")
+    return Limit("no Pow", got, "Mul(x, x): Snake with Pow was at 27 dB, with Mul at 66.", "inferred")
 
 
-def _depthwise_transpose(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Found | None:
+def _depthwise_transpose(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Limit | None:
     if node.op_type != "ConvTranspose":
         return None
     padding = attribute(node, "output_padding", [])
     if not any(padding) or attribute(node, "group", 1) == 1:
         return None
     hint = "Add a zero tap (kernel 4, no output padding), or write it as polyphase: it came out shifted by one."
-    return Found("no output_padding on a depthwise ConvTranspose", str(padding), hint, "inferred")
+    return Limit("no output_padding on a depthwise ConvTranspose", str(padding), hint, "inferred")
 
 
-def _mask_after_snake(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Found | None:
+def _mask_after_snake(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Limit | None:
     """norm -> Snake -> mask -> quantized Conv: 0.6 dB. Snake(0) = 0, so the mask may stand before it."""
     if node.op_type != "Mul" or not _feeds_quantized_conv(view, node):
         return None
     for name, maker in _makers(view, node):
         if maker.op_type == "Add" and _is_snake(view, maker):
             hint = "Mask before Snake: Snake(0) = 0, so it is the same."
-            return Found("no mask between Snake and a quantized convolution", name, hint, "inferred")
+            return Limit("no mask between Snake and a quantized convolution", name, hint, "inferred")
     return None
 
 
-def _masked_shift(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Found | None:
+def _masked_shift(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Limit | None:
     """a + shift * mask -> LeakyRelu -> quantized Conv: -5 dB. Masking the whole sum is the same and comes out right."""
     if node.op_type != "Add" or not _feeds_leaky_conv(view, node):
         return None
     for name, maker in _makers(view, node):
         if maker.op_type == "Mul" and _outer_product(view, maker):
             hint = "Mask the sum: (a + shift) * mask."
-            return Found("no masked shift before LeakyRelu and a quantized convolution", name, hint, "inferred")
+            return Limit("no masked shift before LeakyRelu and a quantized convolution", name, hint, "inferred")
     return None
 
 
-def _multiplied_sum(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Found | None:
+def _multiplied_sum(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Limit | None:
     """(conv + b) * factors -> quantized Conv, LeakyRelu between or not: -1 dB where the factors are one a channel."""
     if node.op_type != "Mul" or not (_feeds_leaky_conv(view, node) or _feeds_quantized_conv(view, node)):
         return None
@@ -87,7 +87,7 @@ def _multiplied_sum(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Fo
         several = any(size != 1 for size in view.value(factors).shape or ())
         if several and maker.op_type == "Add" and _adds_rounded(view, maker):
             hint = "Multiply what is added, a * f + b * f, or put the factors into weights."
-            return Found(
+            return Limit(
                 "no sum of rounded values times factors before a quantized convolution", name, hint, "inferred"
             )
     return None

@@ -19,7 +19,7 @@ from onnx import TensorProto
 
 from android_test.coverage.graph_view import Array, GraphView
 from android_test.coverage.htp.blocks import blocks_of, open_at
-from android_test.coverage.htp.htp_host import Compilation, Job, compile_for
+from android_test.coverage.htp.htp_host import Compilation, CompileJob, compile_for
 from export_onnx.graph.shared_weights import cpu_session
 from export_onnx.proof.decibels import snr
 
@@ -54,7 +54,7 @@ class Agreement:
         return {"agrees": self.agrees, **asdict(self), "compilation": self.compilation.as_dict()}
 
 
-def simulate(model: onnx.ModelProto | Path, feed: Mapping[str, Array], job: Job | None = None) -> Agreement:
+def simulate(model: onnx.ModelProto | Path, feed: Mapping[str, Array], job: CompileJob | None = None) -> Agreement:
     """Run `model` on both and compare.
 
     Args:
@@ -65,7 +65,7 @@ def simulate(model: onnx.ModelProto | Path, feed: Mapping[str, Array], job: Job 
     Raises:
         CoverageError: the file does not exist.
     """
-    job = job or Job()
+    job = job or CompileJob()
     if isinstance(model, onnx.ModelProto):
         with tempfile.TemporaryDirectory(prefix="simulate_") as folder:
             path = Path(folder) / "model.onnx"
@@ -79,7 +79,7 @@ def simulate(model: onnx.ModelProto | Path, feed: Mapping[str, Array], job: Job 
     return Agreement(verdict, {name: round(snr(wanted[name], ours[name]), 2) for name in wanted}, floor)
 
 
-def simulate_blocks(model: onnx.ModelProto, feed: Mapping[str, Array], job: Job) -> dict[str, float]:
+def simulate_blocks(model: onnx.ModelProto, feed: Mapping[str, Array], job: CompileJob) -> dict[str, float]:
     """Each residual block of a vocoder alone, dB by name; -200 where one does not run.
 
     Args:

@@ -30,7 +30,7 @@ from android_test.coverage.nnapi.nnapi_tables import (
 from android_test.coverage.nnapi.partition import partition
 from android_test.coverage.nnapi.quantized_units import lone_rule, unit_rule
 from android_test.coverage.node_units import NodeUnit, node_units
-from android_test.coverage.verdict import Basis, Found, Refusal, Verdict
+from android_test.coverage.verdict import Basis, Limit, Refusal, Verdict
 from export_onnx.errors import CoverageError
 
 WEIGHTS_FROM_MEMORY: Final = (
@@ -81,7 +81,7 @@ def check_nnapi(view: GraphView, options: NnapiOptions | None = None) -> Verdict
     )
 
 
-def _refusal(view: GraphView, unit: NodeUnit, options: NnapiOptions) -> Found | None:
+def _refusal(view: GraphView, unit: NodeUnit, options: NnapiOptions) -> Limit | None:
     """The first rule the unit breaks, in the provider's order; None where it is taken."""
     node = view.nodes[unit.target]
     common = (_known_op, _opset, _level, _groupable, _static, _ranks, _weights)
@@ -101,45 +101,45 @@ def _refusal(view: GraphView, unit: NodeUnit, options: NnapiOptions) -> Found | 
 # What holds for every node.
 
 
-def _known_op(view: GraphView, unit: NodeUnit, node: onnx.NodeProto, options: NnapiOptions) -> Found | None:
+def _known_op(view: GraphView, unit: NodeUnit, node: onnx.NodeProto, options: NnapiOptions) -> Limit | None:
     if node.domain in ("", "ai.onnx") and node.op_type in FLOAT_OPS:
         return None
     name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
     hint = REWRITES.get(node.op_type, "Rewrite it with operators of the set, or move it to a CPU stage.")
-    return Found("an operator the provider knows", name, hint)
+    return Limit("an operator the provider knows", name, hint)
 
 
-def _opset(view: GraphView, unit: NodeUnit, node: onnx.NodeProto, options: NnapiOptions) -> Found | None:
+def _opset(view: GraphView, unit: NodeUnit, node: onnx.NodeProto, options: NnapiOptions) -> Limit | None:
     if view.opset < MIN_OPSET:
-        return Found(f"opset {MIN_OPSET} or above", str(view.opset), "Export with opset 13 to 17.")
+        return Limit(f"opset {MIN_OPSET} or above", str(view.opset), "Export with opset 13 to 17.")
     since = onnx.defs.get_schema(node.op_type, view.opset).since_version
     if since > MAX_SINCE_VERSION:
-        return Found(f"an operator version up to {MAX_SINCE_VERSION}", str(since), "Export with opset 13 to 17.")
+        return Limit(f"an operator version up to {MAX_SINCE_VERSION}", str(since), "Export with opset 13 to 17.")
     return None
 
 
-def _level(view: GraphView, unit: NodeUnit, node: onnx.NodeProto, options: NnapiOptions) -> Found | None:
+def _level(view: GraphView, unit: NodeUnit, node: onnx.NodeProto, options: NnapiOptions) -> Limit | None:
     needed = FLOAT_OPS[node.op_type]
     if needed <= options.feature_level:
         return None
-    return Found(
+    return Limit(
         f"feature level {needed} for {node.op_type}",
         str(options.feature_level),
         "Ask for a newer Android, or rewrite it.",
     )
 
 
-def _groupable(view: GraphView, unit: NodeUnit, node: onnx.NodeProto, options: NnapiOptions) -> Found | None:
+def _groupable(view: GraphView, unit: NodeUnit, node: onnx.NodeProto, options: NnapiOptions) -> Limit | None:
     if not unit.quantized or node.op_type in QUANTIZED_OPS:
         return None
-    return Found(
+    return Limit(
         "no unit DQ -> op -> Q around an operator that is float only",
         f"DQ -> {node.op_type} -> Q",
         "The sandwich: put a second float operator between DQ and Q, or move Q in front of it.",
     )
 
 
-def _static(view: GraphView, unit: NodeUnit, node: onnx.NodeProto, options: NnapiOptions) -> Found | None:
+def _static(view: GraphView, unit: NodeUnit, node: onnx.NodeProto, options: NnapiOptions) -> Limit | None:
     names = [door.name for door in (*unit.inputs, *unit.outputs) if door.name]
     names += [name for index in unit.members for name in view.nodes[index].output if name]
     for name in names:
@@ -147,14 +147,14 @@ def _static(view: GraphView, unit: NodeUnit, node: onnx.NodeProto, options: Nnap
             continue
         value = view.value(name)
         if value.shape is None:
-            return Found("a declared shape", f"no value_info for {name}", "Run shape inference and save its result.")
+            return Limit("a declared shape", f"no value_info for {name}", "Run shape inference and save its result.")
         if not value.fixed:
             sizes = ", ".join("?" if size is None else str(size) for size in value.shape)
-            return Found("fixed dimensions above zero", f"{name} [{sizes}]", "Export one file a bucket.")
+            return Limit("fixed dimensions above zero", f"{name} [{sizes}]", "Export one file a bucket.")
     return None
 
 
-def _ranks(view: GraphView, unit: NodeUnit, node: onnx.NodeProto, options: NnapiOptions) -> Found | None:
+def _ranks(view: GraphView, unit: NodeUnit, node: onnx.NodeProto, options: NnapiOptions) -> Limit | None:
     outputs = {door.name for door in unit.outputs}
     for door in (*unit.inputs, *unit.outputs):
         rank = view.rank(door.name) if door.name else 1
@@ -162,23 +162,23 @@ def _ranks(view: GraphView, unit: NodeUnit, node: onnx.NodeProto, options: Nnapi
         if rank is None or not least <= rank <= MAX_RANK:
             basis: Basis = "nnapi" if door.name in outputs else "provider"
             hint = "Reshape to at most four dimensions."
-            return Found(f"rank 1 to {MAX_RANK}", f"{door.name} of rank {rank}", hint, basis)
+            return Limit(f"rank 1 to {MAX_RANK}", f"{door.name} of rank {rank}", hint, basis)
     return None
 
 
-def _weights(view: GraphView, unit: NodeUnit, node: onnx.NodeProto, options: NnapiOptions) -> Found | None:
+def _weights(view: GraphView, unit: NodeUnit, node: onnx.NodeProto, options: NnapiOptions) -> Limit | None:
     if options.weights_from_memory:
         return None
     for name in {name for index in unit.members for name in view.nodes[index].input}:
         if view.outside(name):
             hint = "Store the weights in the model, or hand them to the session from memory and say so."
-            return Found("no initializer in another file", name, hint, "inferred")
+            return Limit("no initializer in another file", name, hint, "inferred")
     return None
 
 
-def _float_input(view: GraphView, node: onnx.NodeProto) -> Found | None:
+def _float_input(view: GraphView, node: onnx.NodeProto) -> Limit | None:
     dtype = view.value(node.input[0]).dtype
     if dtype == TensorProto.FLOAT:
         return None
     got = TensorProto.DataType.Name(dtype)
-    return Found("float32 in input 0", f"{got} {node.input[0]}", "Only whole DQ..op..Q units may hold integers.")
+    return Limit("float32 in input 0", f"{got} {node.input[0]}", "Only whole DQ..op..Q units may hold integers.")

@@ -13,19 +13,19 @@ from onnx import TensorProto
 from android_test.coverage.graph_view import GraphView, attribute
 from android_test.coverage.nnapi.float_ops import conv_dilation, gemm_form
 from android_test.coverage.node_units import Door, NodeUnit, Quantization
-from android_test.coverage.verdict import Found
+from android_test.coverage.verdict import Limit
 
 WEIGHTED: Final = ("Conv", "Gemm", "MatMul")
 BIAS_TOLERANCE: Final = 1e-3  # relative; scales are float32 products
 
 
-def unit_rule(view: GraphView, unit: NodeUnit, level: int) -> Found | None:
+def unit_rule(view: GraphView, unit: NodeUnit, level: int) -> Limit | None:
     """The first rule that a whole unit breaks, None where it is taken."""
     op = view.nodes[unit.target].op_type
     if level < 29:
-        return Found("feature level 29 for QuantizeLinear", str(level), "Ask for Android 10.")
+        return Limit("feature level 29 for QuantizeLinear", str(level), "Ask for Android 10.")
     if op == "Gemm" and unit.outputs[0].quantization is None:
-        return Found("a Q behind a quantized Gemm", "none", "Quantize its output.")
+        return Limit("a Q behind a quantized Gemm", "none", "Quantize its output.")
     inputs = unit.inputs[:1] if op in WEIGHTED else unit.inputs
     for door in (*inputs, *unit.outputs):
         if door.quantization and (broken := _activation(view, door, door.quantization)):
@@ -36,7 +36,7 @@ def unit_rule(view: GraphView, unit: NodeUnit, level: int) -> Found | None:
     return own(view, unit) if own else None
 
 
-def lone_rule(view: GraphView, unit: NodeUnit) -> Found | None:
+def lone_rule(view: GraphView, unit: NodeUnit) -> Limit | None:
     """A Q or DQ outside any unit: uint8 with one scale."""
     dequantize = view.nodes[unit.target].op_type == "DequantizeLinear"
     door = (unit.inputs if dequantize else unit.outputs)[0]
@@ -45,95 +45,95 @@ def lone_rule(view: GraphView, unit: NodeUnit) -> Found | None:
     if broken is None or not dequantize:
         return broken
     hint = "Something keeps it out of a unit: a float bias, a second reader of the output, no Q behind."
-    return Found(f"{broken.rule} for a DequantizeLinear outside a unit", broken.value, hint)
+    return Limit(f"{broken.rule} for a DequantizeLinear outside a unit", broken.value, hint)
 
 
-def _activation(view: GraphView, door: Door, quantization: Quantization) -> Found | None:
+def _activation(view: GraphView, door: Door, quantization: Quantization) -> Limit | None:
     dtype = _dtype(view, door, quantization)
     if dtype != TensorProto.UINT8:
         got = f"{TensorProto.DataType.Name(dtype)} {door.name}"
-        return Found("uint8 activations", got, "Quantize activations as QUInt8.")
+        return Limit("uint8 activations", got, "Quantize activations as QUInt8.")
     return _one_scale(view, quantization)
 
 
-def _one_scale(view: GraphView, quantization: Quantization) -> Found | None:
+def _one_scale(view: GraphView, quantization: Quantization) -> Limit | None:
     for name in filter(None, (quantization.scale, quantization.zero_point)):
         array = view.array(name)
         if array is None:
-            return Found("a constant scale and zero point", name, "Use static quantization.")
+            return Limit("a constant scale and zero point", name, "Use static quantization.")
         if array.size != 1:
-            return Found("one scale a tensor", f"{array.size} in {name}", "Only Conv weights may have more.")
+            return Limit("one scale a tensor", f"{array.size} in {name}", "Only Conv weights may have more.")
     return None
 
 
-def _weight(view: GraphView, unit: NodeUnit, level: int) -> Found | None:
+def _weight(view: GraphView, unit: NodeUnit, level: int) -> Limit | None:
     door = unit.inputs[1]
     assert door.quantization
     if door.name not in view.constants:
-        return Found("a constant weight", door.name, "Leave products of two activations float.")
+        return Limit("a constant weight", door.name, "Leave products of two activations float.")
     if found := _weight_form(view, unit, level):
         return found
     dtype = _dtype(view, door, door.quantization)
     if dtype == TensorProto.UINT8:
         return _one_scale(view, door.quantization)
     if dtype != TensorProto.INT8:
-        return Found("uint8 or int8 weights", TensorProto.DataType.Name(dtype), "Quantize weights as QInt8.")
+        return Limit("uint8 or int8 weights", TensorProto.DataType.Name(dtype), "Quantize weights as QInt8.")
     zero = view.array(door.quantization.zero_point) if door.quantization.zero_point else None
     if zero is not None and zero.any():
-        return Found("zero point 0 for int8 weights", str(zero.max()), "Quantize weights symmetrically.")
+        return Limit("zero point 0 for int8 weights", str(zero.max()), "Quantize weights symmetrically.")
     return _per_channel(view, unit, door, door.quantization)
 
 
-def _weight_form(view: GraphView, unit: NodeUnit, level: int) -> Found | None:
+def _weight_form(view: GraphView, unit: NodeUnit, level: int) -> Limit | None:
     node, x, weight = view.nodes[unit.target], unit.inputs[0].name, unit.inputs[1].name
     if node.op_type == "Conv":
         if (rank := view.rank(weight)) != 4:
             hint = "Write it as a 2-D convolution with height 1."
-            return Found("a weight of rank 4 (2-D convolution)", f"rank {rank}", hint)
+            return Limit("a weight of rank 4 (2-D convolution)", f"rank {rank}", hint)
         return conv_dilation(view, node, weight, level)
     if node.op_type == "Gemm":
         return gemm_form(view, node, x, weight, unit.inputs[2].name if len(unit.inputs) > 2 else "")
     ranks = [view.rank(x), view.rank(weight)]
-    return None if ranks == [2, 2] else Found("2-D x constant 2-D when quantized", f"ranks {ranks}", "Reshape.")
+    return None if ranks == [2, 2] else Limit("2-D x constant 2-D when quantized", f"ranks {ranks}", "Reshape.")
 
 
-def _per_channel(view: GraphView, unit: NodeUnit, door: Door, quantization: Quantization) -> Found | None:
+def _per_channel(view: GraphView, unit: NodeUnit, door: Door, quantization: Quantization) -> Limit | None:
     scale = view.array(quantization.scale)
     if scale is None:
-        return Found("a constant scale and zero point", quantization.scale, "Use static quantization.")
+        return Limit("a constant scale and zero point", quantization.scale, "Use static quantization.")
     op = view.nodes[unit.target].op_type
     if scale.size == 1:
         return None
     if op == "MatMul":
-        return Found("one scale for a MatMul weight", str(scale.size), "Quantize it per tensor.")
+        return Limit("one scale for a MatMul weight", str(scale.size), "Quantize it per tensor.")
     if op == "Gemm":
         hint = "Quantize it per tensor: the provider takes it, and then uses the first scale for every column."
-        return Found("one scale for a Gemm weight", str(scale.size), hint, "inferred")
+        return Limit("one scale for a Gemm weight", str(scale.size), hint, "inferred")
     channels = (view.value(door.name).shape or (None,))[0]
     if quantization.axis != 0 or scale.size != channels:
         got = f"axis {quantization.axis}, {scale.size} scales for {channels} channels"
-        return Found("per-channel scales on axis 0", got, "Quantize along the output channels.")
+        return Limit("per-channel scales on axis 0", got, "Quantize along the output channels.")
     return None
 
 
-def _bias(view: GraphView, unit: NodeUnit) -> Found | None:
+def _bias(view: GraphView, unit: NodeUnit) -> Limit | None:
     if len(unit.inputs) < 3 or not unit.inputs[2].name:
         return None
     x, w, b = (door.quantization for door in unit.inputs[:3])
     bias = unit.inputs[2]
     if b is None or _dtype(view, bias, b) != TensorProto.INT32 or bias.name not in view.constants:
-        return Found("a constant int32 bias behind a DQ", bias.name, "Quantize the bias as well.")
+        return Limit("a constant int32 bias behind a DQ", bias.name, "Quantize the bias as well.")
     assert x
     assert w
     scales = [view.array(one.scale) for one in (x, w, b)]
     if any(scale is None for scale in scales):
-        return Found("a constant scale", b.scale, "Use static quantization.")
+        return Limit("a constant scale", b.scale, "Use static quantization.")
     x_scale, w_scale, b_scale = (np.asarray(scale, np.float64).reshape(-1) for scale in scales)
     product = x_scale * w_scale
     if product.size != b_scale.size or not np.allclose(b_scale, product, rtol=BIAS_TOLERANCE, atol=0):
         value = f"{b_scale[0]:.6g} where the product is {product[0]:.6g}"
         hint = "The provider ignores the bias's own scale and uses the product."
-        return Found("a bias scale of x_scale * w_scale", value, hint, "nnapi")
+        return Limit("a bias scale of x_scale * w_scale", value, hint, "nnapi")
     return None
 
 
@@ -146,32 +146,32 @@ def _scale_and_zero(view: GraphView, door: Door) -> tuple[float, int]:
     return float(scale.reshape(-1)[0]), 0 if zero is None else int(zero.reshape(-1)[0])
 
 
-def _softmax(view: GraphView, unit: NodeUnit) -> Found | None:
+def _softmax(view: GraphView, unit: NodeUnit) -> Limit | None:
     scale, zero = _scale_and_zero(view, unit.outputs[0])
     if (scale, zero) == (1 / 256, 0):
         return None
     hint = "`quantize_static` writes 1/255: leave Softmax float."
-    return Found("scale 1/256 and zero point 0 behind Softmax", f"{scale:.8f} and {zero}", hint)
+    return Limit("scale 1/256 and zero point 0 behind Softmax", f"{scale:.8f} and {zero}", hint)
 
 
-def _mul(view: GraphView, unit: NodeUnit) -> Found | None:
+def _mul(view: GraphView, unit: NodeUnit) -> Limit | None:
     a, b, out = (_scale_and_zero(view, door)[0] for door in (*unit.inputs, *unit.outputs))
     if out > a * b:
         return None
     value = f"{out:.6g}, the product is {a * b:.6g}"
-    return Found("an output scale above the product of the input scales", value, "Widen its range.", "nnapi")
+    return Limit("an output scale above the product of the input scales", value, "Widen its range.", "nnapi")
 
 
-def _average_pool(view: GraphView, unit: NodeUnit) -> Found | None:
+def _average_pool(view: GraphView, unit: NodeUnit) -> Limit | None:
     before, after = (_scale_and_zero(view, door) for door in (unit.inputs[0], unit.outputs[0]))
     if before == after:
         return None
-    return Found("the same scale on both sides of a pool", f"{before} and {after}", "Share one.")
+    return Limit("the same scale on both sides of a pool", f"{before} and {after}", "Share one.")
 
 
-def _resize(view: GraphView, unit: NodeUnit) -> Found | None:
+def _resize(view: GraphView, unit: NodeUnit) -> Limit | None:
     mode = attribute(view.nodes[unit.target], "mode", "nearest")
-    return None if mode == "nearest" else Found("mode nearest in a quantized Resize", mode, "Leave it float.")
+    return None if mode == "nearest" else Limit("mode nearest in a quantized Resize", mode, "Leave it float.")
 
 
 def _dtype(view: GraphView, door: Door, quantization: Quantization) -> int:

@@ -12,7 +12,7 @@ from export_onnx import console
 from export_onnx.demo_voice.trainer import evaluate, teacher
 from export_onnx.demo_voice.trainer.espeak_voices import TRAINED
 from export_onnx.demo_voice.trainer.student import load_config
-from export_onnx.demo_voice.trainer.train import Recipe, train
+from export_onnx.demo_voice.trainer.train import TrainingRecipe, train
 
 BUILD: Final = Path("build/demo_voice")
 HERE: Final = Path(__file__).parent.parent
@@ -21,7 +21,7 @@ STEPS: Final = 9_750  # the learning rate reaches zero there
 
 def make_teacher_data(data: Path) -> None:
     """Every training sentence in every trained voice."""
-    lines = teacher.sentences("train")
+    lines = teacher.sentence_lines("train")
     found = teacher.teach_all(lines, TRAINED, load_config()["vocab"])
     print(json.dumps(teacher.save(found, len(lines) * len(TRAINED), data)))
 
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
     if "teacher" in work and not (data.exists() and not options.steps_of_work):
         make_teacher_data(data)
     if "train" in work:
-        train(options.steps, data, options.build / "train.pt", Recipe(), compiled=options.compile)
+        train(options.steps, data, options.build / "train.pt", TrainingRecipe(), compiled=options.compile)
     if "publish" in work:
         publish(options.build, HERE / "checkpoint")
     if "evaluate" in work:

@@ -14,7 +14,7 @@ from typing import Final
 import numpy as np
 from scipy.optimize import isotonic_regression
 
-from export_onnx.demo_voice.trainer.espeak import Phone
+from export_onnx.demo_voice.trainer.espeak import PhonemeEvent
 
 STRESS: Final = "ˈˌ"
 # misaki's rules for American English (misaki.espeak.EspeakFallback), for strings without tie characters.
@@ -56,7 +56,7 @@ def symbols_of(ipa: str) -> str:
     return ipa
 
 
-def spell(phones: Sequence[Phone], end: int) -> tuple[str, list[tuple[float, float]]]:
+def spell(phones: Sequence[PhonemeEvent], end: int) -> tuple[str, list[tuple[float, float]]]:
     """All letters and stress marks of the events, each with its start and end in samples.
 
     Args:
@@ -104,7 +104,7 @@ def whole_frames(boundaries: np.ndarray, total: int) -> np.ndarray:
     return np.diff(np.concatenate(([0], inner, [total]))).astype(np.int64)
 
 
-def align(phonemes: str, phones: Sequence[Phone], end: int, samples_per_frame: float) -> np.ndarray | None:
+def align(phonemes: str, phones: Sequence[PhonemeEvent], end: int, samples_per_frame: float) -> np.ndarray | None:
     """Frames per symbol, pads included.
 
     Args:

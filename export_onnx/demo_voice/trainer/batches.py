@@ -10,7 +10,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from export_onnx.demo_voice.trainer.espeak_voices import VOICES
-from export_onnx.demo_voice.trainer.teacher import Utterance
+from export_onnx.demo_voice.trainer.teacher import TaughtSentence
 from export_onnx.geometry import F0_PER_FRAME, SAMPLES_PER_FRAME
 
 NEIGHBOURS: Final = 24  # utterances of like length that a prosody batch is drawn from
@@ -38,13 +38,13 @@ class Batch:
     energy: torch.Tensor
 
 
-def style_features(utterance: Utterance) -> list[float]:
+def style_features(utterance: TaughtSentence) -> list[float]:
     """The features of an utterance's voice and length."""
     setting = next(voice for voice in VOICES if voice.name == utterance.voice)
     return setting.features(len(utterance.ids) - 2)
 
 
-def collate(chosen: Sequence[Utterance], starts: Sequence[int], frames: int, device: torch.device) -> Batch:
+def collate(chosen: Sequence[TaughtSentence], starts: Sequence[int], frames: int, device: torch.device) -> Batch:
     """Windows of `frames` frames that begin at `starts`."""
 
     def cut(values: Sequence[torch.Tensor], a_frame: int) -> torch.Tensor:
@@ -67,7 +67,7 @@ def collate(chosen: Sequence[Utterance], starts: Sequence[int], frames: int, dev
 class Sampler:
     """Draws batches; the same generator state draws the same batches."""
 
-    def __init__(self, utterances: Sequence[Utterance], generator: torch.Generator, device: torch.device) -> None:
+    def __init__(self, utterances: Sequence[TaughtSentence], generator: torch.Generator, device: torch.device) -> None:
         self.utterances = sorted(utterances, key=lambda utterance: utterance.frames)
         self.generator = generator
         self.device = device

@@ -45,7 +45,7 @@ _Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctype
 
 
 @dataclass(frozen=True)
-class Phone:
+class PhonemeEvent:
     """One phoneme event: its IPA string (empty at a pause) and the sample at which it begins."""
 
     ipa: str
@@ -63,7 +63,7 @@ class Speech:
     """
 
     samples: npt.NDArray[np.float32]
-    phones: tuple[Phone, ...]
+    phones: tuple[PhonemeEvent, ...]
     rate: int
 
 
@@ -77,7 +77,7 @@ def _library() -> tuple[ctypes.CDLL, int]:
     return library, rate
 
 
-def speak(text: str, voice: str, *, rate: int, pitch: int) -> Speech:
+def espeak(text: str, voice: str, *, rate: int, pitch: int) -> Speech:
     """Synthesize `text`.
 
     Args:
@@ -91,7 +91,7 @@ def speak(text: str, voice: str, *, rate: int, pitch: int) -> Speech:
     """
     library, sample_rate = _library()
     pieces: list[npt.NDArray[np.int16]] = []
-    phones: list[Phone] = []
+    phones: list[PhonemeEvent] = []
 
     def receive(wave: Any, count: int, events: Any) -> int:
         if wave and count > 0:
@@ -101,7 +101,7 @@ def speak(text: str, voice: str, *, rate: int, pitch: int) -> Speech:
             event = events[index]
             if event.type == PHONEME:
                 ipa = bytes(event.id.string).decode("utf-8", errors="replace")
-                phones.append(Phone(ipa, int(event.sample)))
+                phones.append(PhonemeEvent(ipa, int(event.sample)))
             index += 1
         return 0
 

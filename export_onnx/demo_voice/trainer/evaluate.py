@@ -17,12 +17,20 @@ from export_onnx.checkpoint.weights import load_folder, load_weights
 from export_onnx.demo_voice.trainer import figure, teacher
 from export_onnx.demo_voice.trainer import student_checkpoint as checkpoint
 from export_onnx.demo_voice.trainer.espeak_voices import HELD_OUT, TRAINED
-from export_onnx.demo_voice.trainer.measures import Said, activation_ratios, mean_of, measure, measure_mean, row, say
+from export_onnx.demo_voice.trainer.measures import (
+    Said,
+    activation_ratios,
+    mean_of,
+    measure_mean,
+    measure_sentence,
+    row,
+    say_sentence,
+)
 from export_onnx.demo_voice.trainer.progress import track
 from export_onnx.demo_voice.trainer.recognizer import Recognizer, word_errors, words
 from export_onnx.demo_voice.trainer.signal_features import f0_curve
 from export_onnx.demo_voice.trainer.student import Student, load_config
-from export_onnx.demo_voice.trainer.teacher import Utterance
+from export_onnx.demo_voice.trainer.teacher import TaughtSentence
 from export_onnx.demo_voice.trainer.voice_readme import write_readme
 from export_onnx.run import text
 
@@ -30,19 +38,19 @@ FIGURE_SENTENCE: Final = "Where did I put my reading glasses?"
 UNTRAINED_SEED: Final = 1
 LISTENED: Final = (TRAINED[0], TRAINED[1], HELD_OUT)  # the voices that the recognizer hears
 
-Voices = Mapping[str, torch.Tensor]
+VoiceRows = Mapping[str, torch.Tensor]
 
 
-def untrained() -> tuple[KModel, Voices]:
+def untrained() -> tuple[KModel, VoiceRows]:
     """The same architecture before its first step."""
     torch.manual_seed(UNTRAINED_SEED)
     student = Student(load_config()).eval()
     return student.model, checkpoint.voice_packs(student.state_dict())
 
 
-def held_out(vocab: dict[str, int]) -> tuple[list[Utterance], list[Utterance], int]:
+def held_out(vocab: dict[str, int]) -> tuple[list[TaughtSentence], list[TaughtSentence], int]:
     """The held-out sentences, by the trained voices in turn and by the held-out voice; how many cannot be aligned."""
-    lines = teacher.sentences("held_out")
+    lines = teacher.sentence_lines("held_out")
     pairs = [(line, TRAINED[i % len(TRAINED)]) for i, line in enumerate(lines)]
     ours = [teacher.teach(line, voice, vocab) for line, voice in pairs]
     theirs = [teacher.teach(line, HELD_OUT, vocab) for line in lines]
@@ -50,17 +58,19 @@ def held_out(vocab: dict[str, int]) -> tuple[list[Utterance], list[Utterance], i
     return [u for u in ours if u], [u for u in theirs if u], missing
 
 
-def quality(model: KModel, voices: Voices, taught: Sequence[Utterance], title: str) -> dict[str, float]:
+def quality(model: KModel, voices: VoiceRows, taught: Sequence[TaughtSentence], title: str) -> dict[str, float]:
     """Mean distances of the student from the teacher."""
-    return mean_of([measure(u, say(model, u, row(voices, u)), f0_curve) for u in track(taught, title)])
+    return mean_of(
+        [measure_sentence(u, say_sentence(model, u, row(voices, u)), f0_curve) for u in track(taught, title)]
+    )
 
 
-def listen(model: KModel, voices: Voices, vocab: dict[str, int]) -> dict[str, Any]:
+def word_error_rates(model: KModel, voices: VoiceRows, vocab: dict[str, int]) -> dict[str, Any]:
     """Word errors of the recognizer on the small-vocabulary sentences: teacher, student end to end.
 
     The student speaks by `KModel.forward`, from text to sound with its own durations.
     """
-    lines = teacher.sentences("small_vocabulary")
+    lines = teacher.sentence_lines("small_vocabulary")
     recognizer = Recognizer(lines)
     result: dict[str, Any] = {"vocabulary": len(recognizer.vocabulary), "sentences": len(lines), "voices": {}}
     for setting in LISTENED:
@@ -78,7 +88,7 @@ def listen(model: KModel, voices: Voices, vocab: dict[str, int]) -> dict[str, An
     return result
 
 
-def activations(model: KModel, voices: Voices, taught: Utterance) -> dict[str, dict[str, float]]:
+def activations(model: KModel, voices: VoiceRows, taught: TaughtSentence) -> dict[str, dict[str, float]]:
     """Maximum to RMS per convolution input: the demo's and the random small model's."""
     random = load_weights("random-small")
     same = torch.as_tensor(next(iter(random.voices.values())))
@@ -104,8 +114,8 @@ def main(folder: Path, readme: Path) -> None:
     raw, raw_voices = untrained()
     known, unknown, missing = held_out(vocab)
     shown = next(u for u in (*known, *unknown) if u.sentence == FIGURE_SENTENCE)
-    said: Said = say(weights.model, shown, row(weights.voices, shown))
-    figure.draw(shown, said, readme.with_name("spectrogram.png"))
+    said: Said = say_sentence(weights.model, shown, row(weights.voices, shown))
+    figure.draw_spectrograms(shown, said, readme.with_name("spectrogram.png"))
     rows = {
         "demo voice, trained voices": quality(weights.model, weights.voices, known, "trained voices"),
         f"demo voice, held-out voice `{HELD_OUT.name}`": quality(
@@ -115,10 +125,10 @@ def main(folder: Path, readme: Path) -> None:
         "mean predictor": measure_mean(known),
     }
     result = {
-        "sentences": len(teacher.sentences("held_out")),
+        "sentences": len(teacher.sentence_lines("held_out")),
         "not_aligned": missing,
         "rows": rows,
-        "recognizer": listen(weights.model, weights.voices, vocab),
+        "recognizer": word_error_rates(weights.model, weights.voices, vocab),
         "activations": activations(weights.model, weights.voices, shown),
         "shown": {"sentence": shown.sentence, "voice": shown.voice},
         "parameters": sum(p.numel() for p in weights.model.parameters()),

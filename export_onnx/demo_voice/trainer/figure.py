@@ -8,14 +8,14 @@ from typing import Final
 import numpy as np
 
 from export_onnx.demo_voice.trainer.measures import Said
-from export_onnx.demo_voice.trainer.teacher import Utterance
+from export_onnx.demo_voice.trainer.teacher import TaughtSentence
 from export_onnx.geometry import F0_PER_FRAME, FRAMES_PER_SECOND, SAMPLE_RATE
 from export_onnx.proof.mel import HOP, mel_power
 
 RANGE_DB: Final = 70.0  # below the loudest point
 
 
-def draw(taught: Utterance, said: Said, path: Path) -> None:
+def draw_spectrograms(taught: TaughtSentence, said: Said, path: Path) -> None:
     """Writes a PNG: both log-mel spectrograms on one scale, and both F0 curves under them."""
     import matplotlib as mpl  # only the extra `demo-voice` has it
 

@@ -11,8 +11,8 @@ import torch
 from kokoro.model import KModel
 
 from export_onnx.checkpoint.architecture import STYLE_HALF
-from export_onnx.demo_voice.trainer.student import durations_and_features, encode_text, spread
-from export_onnx.demo_voice.trainer.teacher import Utterance
+from export_onnx.demo_voice.trainer.student import durations_and_features, encode_text, hold_features
+from export_onnx.demo_voice.trainer.teacher import TaughtSentence
 from export_onnx.proof.mel import log_mel_distance, mel_power
 
 VOICED: Final = 10.0  # Hz; above it the original's source sings
@@ -36,7 +36,7 @@ class Said:
 
 
 @torch.no_grad()
-def say(model: KModel, taught: Utterance, style: torch.Tensor) -> Said:
+def say_sentence(model: KModel, taught: TaughtSentence, style: torch.Tensor) -> Said:
     """The original's steps, with the teacher's durations.
 
     Args:
@@ -47,16 +47,16 @@ def say(model: KModel, taught: Utterance, style: torch.Tensor) -> Said:
     ids, lengths = taught.ids[None], torch.tensor([len(taught.ids)])
     timbre, prosody = style[:, :STYLE_HALF], style[:, STYLE_HALF:]
     durations, d = durations_and_features(model, ids, lengths, prosody)
-    en = spread(d[0], taught.durations, 0, taught.frames)[None]
+    en = hold_features(d[0], taught.durations, 0, taught.frames)[None]
     f0, energy = model.predictor.F0Ntrain(en, prosody)
-    asr = spread(encode_text(model, ids, lengths)[0], taught.durations, 0, taught.frames)[None]
+    asr = hold_features(encode_text(model, ids, lengths)[0], taught.durations, 0, taught.frames)[None]
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SAID_SEED)
         audio = model.decoder(asr, f0, energy, timbre).reshape(-1)
     return Said(audio, f0[0], energy[0], torch.round(durations[0]).clamp(min=1))
 
 
-def row(voices: Mapping[str, torch.Tensor], taught: Utterance) -> torch.Tensor:
+def row(voices: Mapping[str, torch.Tensor], taught: TaughtSentence) -> torch.Tensor:
     """The voice's style row for the sentence: `[1, 256]`."""
     return voices[taught.voice].reshape(-1, 2 * STYLE_HALF)[len(taught.ids) - 3][None].float()
 
@@ -72,7 +72,9 @@ def voicing_error(said: np.ndarray, taught: np.ndarray) -> float:
     return float(((said > VOICED) != (taught > VOICED)).mean())
 
 
-def measure(taught: Utterance, said: Said, heard_f0: Callable[[np.ndarray], np.ndarray]) -> dict[str, float]:
+def measure_sentence(
+    taught: TaughtSentence, said: Said, heard_f0: Callable[[np.ndarray], np.ndarray]
+) -> dict[str, float]:
     """All distances of one sentence.
 
     Args:
@@ -93,7 +95,7 @@ def measure(taught: Utterance, said: Said, heard_f0: Callable[[np.ndarray], np.n
     }
 
 
-def measure_mean(taught: Sequence[Utterance]) -> dict[str, float]:
+def measure_mean(taught: Sequence[TaughtSentence]) -> dict[str, float]:
     """The same distances of predictors that know only averages of these very sentences, voice by voice.
 
     Spectrum: the mean log-mel column. F0: the mean voiced pitch, always voiced. Duration and energy: the mean.
@@ -126,7 +128,7 @@ def mean_of(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {key: float(np.nanmean([found[key] for found in rows])) for key in rows[0]} if rows else {}
 
 
-def activation_ratios(model: KModel, taught: Utterance, style: torch.Tensor) -> dict[str, float]:
+def activation_ratios(model: KModel, taught: TaughtSentence, style: torch.Tensor) -> dict[str, float]:
     """Maximum to RMS of every convolution's input in the decoder while it says one sentence."""
     ratios: dict[str, float] = {}
 
@@ -143,7 +145,7 @@ def activation_ratios(model: KModel, taught: Utterance, style: torch.Tensor) -> 
         for name, module in model.decoder.named_modules()
         if isinstance(module, convolutions)
     ]
-    say(model, taught, style)
+    say_sentence(model, taught, style)
     for handle in handles:
         handle.remove()
     return ratios

@@ -40,7 +40,7 @@ def f0_curve(audio: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 @functools.cache
-def mel_filters() -> torch.Tensor:
+def htk_mel_filters() -> torch.Tensor:
     """`[80, 1025]` triangles, HTK mel scale, 0 to 12 kHz, each of unit area."""
     top = 2595 * np.log10(1 + SAMPLE_RATE / 2 / 700)
     edges = 700 * (10 ** (np.linspace(0, top, MELS + 2) / 2595) - 1)
@@ -67,7 +67,7 @@ def log_mel(audio: torch.Tensor) -> torch.Tensor:
     spectrum = torch.stft(
         flat, MEL_FFT, SAMPLES_PER_F0, MEL_WINDOW, window=window, center=False, return_complex=True
     ).abs()
-    mel = torch.log(mel_filters().to(audio.device) @ spectrum + FLOOR)
+    mel = torch.log(htk_mel_filters().to(audio.device) @ spectrum + FLOOR)
     return mel.reshape(*audio.shape[:-1], *mel.shape[-2:])
 
 

@@ -113,7 +113,7 @@ def durations_and_features(
     return torch.sigmoid(model.predictor.duration_proj(x)).sum(-1), d
 
 
-def spread(features: torch.Tensor, durations: torch.Tensor, start: int, frames: int) -> torch.Tensor:
+def hold_features(features: torch.Tensor, durations: torch.Tensor, start: int, frames: int) -> torch.Tensor:
     """Repeat each token's features for its frames, and cut a window: `[T, C]`, `[T]` -> `[C, frames]`."""
     index = torch.repeat_interleave(torch.arange(len(durations), device=durations.device), durations)
     return features[index[start : start + frames]].transpose(0, 1)

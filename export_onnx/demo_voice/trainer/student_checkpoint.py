@@ -45,7 +45,7 @@ def voice_packs(student: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return packs
 
 
-def write(student: Mapping[str, torch.Tensor], config: Config, folder: Path) -> None:
+def write_checkpoint(student: Mapping[str, torch.Tensor], config: Config, folder: Path) -> None:
     """Writes config, weights and voices under `folder`."""
     (folder / "voices").mkdir(parents=True, exist_ok=True)
     text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"

@@ -19,7 +19,7 @@ import torch
 from scipy.signal import resample_poly
 
 from export_onnx.demo_voice.trainer.align import align
-from export_onnx.demo_voice.trainer.espeak import Phone, speak
+from export_onnx.demo_voice.trainer.espeak import PhonemeEvent, espeak
 from export_onnx.demo_voice.trainer.espeak_voices import LANGUAGE, RATE, VoiceSetting
 from export_onnx.demo_voice.trainer.progress import track
 from export_onnx.demo_voice.trainer.signal_features import energy, f0_curve, log_mel
@@ -32,7 +32,7 @@ GAIN: Final = 0.5  # espeak speaks at full scale
 
 
 @dataclass(frozen=True)
-class Utterance:
+class TaughtSentence:
     """One sentence in one voice.
 
     Attributes:
@@ -59,19 +59,19 @@ class Utterance:
         return self.audio.shape[0] // SAMPLES_PER_FRAME
 
 
-def sentences(name: str) -> list[str]:
+def sentence_lines(name: str) -> list[str]:
     """The lines of `sentences_<name>.txt`; empty lines and lines that begin with `#` are left out."""
     lines = files("export_onnx.demo_voice").joinpath(f"sentences_{name}.txt").read_text(encoding="utf-8")
     return [line.strip() for line in lines.splitlines() if line.strip() and not line.startswith("#")]
 
 
-def recite(sentence: str, setting: VoiceSetting) -> tuple[npt.NDArray[np.float32], list[Phone], int]:
+def recite(sentence: str, setting: VoiceSetting) -> tuple[npt.NDArray[np.float32], list[PhonemeEvent], int]:
     """Speech at 24 kHz with silence around it, in whole frames.
 
     Returns:
         audio `[600 F]`, the phoneme events with their positions at 24 kHz, F.
     """
-    speech = speak(sentence, f"{LANGUAGE}+{setting.variant}", rate=RATE, pitch=setting.pitch)
+    speech = espeak(sentence, f"{LANGUAGE}+{setting.variant}", rate=RATE, pitch=setting.pitch)
     divisor = math.gcd(SAMPLE_RATE, speech.rate)
     spoken = resample_poly(speech.samples, SAMPLE_RATE // divisor, speech.rate // divisor) * GAIN
     before = round(SILENCE_BEFORE * SAMPLE_RATE)
@@ -79,10 +79,10 @@ def recite(sentence: str, setting: VoiceSetting) -> tuple[npt.NDArray[np.float32
     audio = np.zeros(frames * SAMPLES_PER_FRAME, dtype=np.float32)
     audio[before : before + len(spoken)] = spoken
     scale = SAMPLE_RATE / speech.rate
-    return audio, [Phone(p.ipa, round(before + p.start * scale)) for p in speech.phones], frames
+    return audio, [PhonemeEvent(p.ipa, round(before + p.start * scale)) for p in speech.phones], frames
 
 
-def teach(sentence: str, setting: VoiceSetting, vocab: dict[str, int], with_f0: bool = True) -> Utterance | None:
+def teach(sentence: str, setting: VoiceSetting, vocab: dict[str, int], with_f0: bool = True) -> TaughtSentence | None:
     """One sentence in one voice, or None where the events do not spell the ids."""
     encoded = text.encode(text.phonemize(sentence), vocab)
     audio, phones, _ = recite(sentence, setting)
@@ -90,7 +90,7 @@ def teach(sentence: str, setting: VoiceSetting, vocab: dict[str, int], with_f0: 
     if durations is None:
         return None
     waveform = torch.from_numpy(audio)
-    return Utterance(
+    return TaughtSentence(
         sentence,
         setting.name,
         torch.tensor(encoded.ids),
@@ -101,14 +101,14 @@ def teach(sentence: str, setting: VoiceSetting, vocab: dict[str, int], with_f0: 
     )
 
 
-def teach_all(lines: list[str], settings: tuple[VoiceSetting, ...], vocab: dict[str, int]) -> list[Utterance]:
+def teach_all(lines: list[str], settings: tuple[VoiceSetting, ...], vocab: dict[str, int]) -> list[TaughtSentence]:
     """Every line in every voice; what cannot be aligned is left out."""
     pairs = [(line, setting) for line in lines for setting in settings]
     found = (teach(line, setting, vocab) for line, setting in track(pairs, "teacher"))
     return [utterance for utterance in found if utterance is not None]
 
 
-def save(utterances: list[Utterance], asked: int, path: Path) -> dict[str, Any]:
+def save(utterances: list[TaughtSentence], asked: int, path: Path) -> dict[str, Any]:
     """Writes the data set and, beside it, a report of what is in it; returns the report."""
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save([vars(utterance) for utterance in utterances], path)
@@ -122,6 +122,6 @@ def save(utterances: list[Utterance], asked: int, path: Path) -> dict[str, Any]:
     return report
 
 
-def load(path: Path) -> list[Utterance]:
+def load(path: Path) -> list[TaughtSentence]:
     """The data set that `save` wrote."""
-    return [Utterance(**fields) for fields in torch.load(path, weights_only=True)]
+    return [TaughtSentence(**fields) for fields in torch.load(path, weights_only=True)]

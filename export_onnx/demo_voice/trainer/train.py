@@ -31,14 +31,14 @@ from export_onnx.demo_voice.trainer.student import (
     decoder_front,
     durations_and_features,
     encode_text,
+    hold_features,
     load_config,
     padding_mask,
-    spread,
 )
 
 
 @dataclass(frozen=True)
-class Recipe:
+class TrainingRecipe:
     """Every choice of the training.
 
     Attributes:
@@ -75,7 +75,7 @@ def sound_losses(student: Student, batch: Batch, *, with_audio: bool) -> dict[st
     style = student.style(batch.features)[:, :STYLE_HALF]
     encoded = encode_text(student.model, batch.ids, batch.lengths)
     windows = enumerate(batch.starts)
-    asr = torch.stack([spread(encoded[i], batch.durations[i], start, batch.frames) for i, start in windows])
+    asr = torch.stack([hold_features(encoded[i], batch.durations[i], start, batch.frames) for i, start in windows])
     features = decoder_front(student.model.decoder, asr, batch.f0, batch.energy, style)
     losses = {"mel": mel_loss(student.mel_head(features), batch.audio)}
     if with_audio:
@@ -89,7 +89,9 @@ def prosody_losses(student: Student, batch: Batch) -> dict[str, torch.Tensor]:
     style = student.style(batch.features)[:, STYLE_HALF:]
     durations, d = durations_and_features(student.model, batch.ids, batch.lengths, style)
     real = (~padding_mask(batch.lengths)).float()
-    en = torch.stack([spread(d[i], batch.durations[i], start, batch.frames) for i, start in enumerate(batch.starts)])
+    en = torch.stack(
+        [hold_features(d[i], batch.durations[i], start, batch.frames) for i, start in enumerate(batch.starts)]
+    )
     f0, energy = student.model.predictor.F0Ntrain(en, style)
     return {
         "duration": masked_l1(durations, batch.durations.float(), real),
@@ -98,7 +100,7 @@ def prosody_losses(student: Student, batch: Batch) -> dict[str, torch.Tensor]:
     }
 
 
-def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
+def learning_rate(recipe: TrainingRecipe, step: int, steps: int) -> float:
     """Warm-up, constant, linear to zero over the last `decay` of the steps."""
     left = (steps - step) / max(1.0, recipe.decay * steps)
     return recipe.rate * min(1.0, (step + 1) / recipe.warmup, left)
@@ -107,7 +109,7 @@ def learning_rate(recipe: Recipe, step: int, steps: int) -> float:
 class Trainer:
     """Student, optimizer, running average and random state: everything that a resumed run needs."""
 
-    def __init__(self, recipe: Recipe, data: Path, state: Path, *, compiled: bool) -> None:
+    def __init__(self, recipe: TrainingRecipe, data: Path, state: Path, *, compiled: bool) -> None:
         torch.manual_seed(recipe.seed)
         self.recipe, self.state = recipe, state
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -150,7 +152,7 @@ class Trainer:
         partial = self.state.with_suffix(".partial")
         torch.save(saved, partial)
         partial.replace(self.state)
-        checkpoint.write(self.average, load_config(), self.state.parent / "checkpoint")
+        checkpoint.write_checkpoint(self.average, load_config(), self.state.parent / "checkpoint")
 
     def _count(self, name: str, value: torch.Tensor) -> None:
         total, count = self.sums.get(name, (0.0, 0))
@@ -209,7 +211,9 @@ class Trainer:
             self._log(rate)
 
 
-def train(steps: int, data: Path, state: Path, recipe: Recipe | None = None, *, compiled: bool = False) -> Trainer:
+def train(
+    steps: int, data: Path, state: Path, recipe: TrainingRecipe | None = None, *, compiled: bool = False
+) -> Trainer:
     """Train up to `steps` steps in all, from where `state` was left; saves now and then, and at the end.
 
     Args:
@@ -220,7 +224,7 @@ def train(steps: int, data: Path, state: Path, recipe: Recipe | None = None, *, 
         dist.init_process_group("gloo")
         torch.set_num_threads(1)
     torch.set_flush_denormal(True)  # digital silence decays through subnormal numbers, which a CPU multiplies slowly
-    trainer = Trainer(recipe or Recipe(), data, state, compiled=compiled)
+    trainer = Trainer(recipe or TrainingRecipe(), data, state, compiled=compiled)
     for _ in track(range(trainer.step, steps), "training"):
         trainer.advance(steps)
         if trainer.step % trainer.recipe.save_every == 0:

@@ -17,7 +17,7 @@ import numpy as np
 from export_onnx.contracts import BUCKETS
 from export_onnx.errors import PipelineError
 from export_onnx.run import text
-from selector.choose.choose_bucket import choose, choose_sound, expected_frames, most_tokens
+from selector.choose.choose_bucket import choose_bucket, choose_sound, expected_frames, most_tokens
 from selector.choose.length import PAUSE_MARKS, length, mark_ids
 from selector.choose.voice_table import SPEEDS, Measured, fit_voice
 from selector.package.manifest import VoiceTable
@@ -80,7 +80,9 @@ def questions(manifest: dict[str, Any]) -> list[str]:
     names, lines = list(tables), []
 
     def ask(kind: str, tokens: int, voice: str, speed: float) -> None:
-        lines.append("\t".join((kind, str(tokens), voice, repr(speed), answer(kind, tokens, tables[voice], speed))))
+        lines.append(
+            "\t".join((kind, str(tokens), voice, repr(speed), selector_answer(kind, tokens, tables[voice], speed)))
+        )
 
     for _ in range(NUMBER):
         speed = float(draws.choice([*SPEEDS, draws.uniform(0.45, 2.05), round(draws.uniform(0.5, 2), 2)]))
@@ -114,11 +116,11 @@ def questions(manifest: dict[str, Any]) -> list[str]:
     return lines
 
 
-def answer(kind: str, tokens: int, table: VoiceTable, speed: float) -> str:
+def selector_answer(kind: str, tokens: int, table: VoiceTable, speed: float) -> str:
     """What this implementation says."""
     try:
         if kind == "choose":
-            return _name(choose(BUCKETS, table, tokens, speed))
+            return _name(choose_bucket(BUCKETS, table, tokens, speed))
         if kind == "most":
             return str(most_tokens(BUCKETS, table, speed))
         frames = expected_frames(table, tokens, speed)

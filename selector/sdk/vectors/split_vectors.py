@@ -68,7 +68,7 @@ def counter(weights: str) -> Count:
     return lambda piece: sum(weight.get(c, plain) for c in piece)
 
 
-def answer(text: str, weights: str, limit: int, first: int) -> str:
+def split_answer(text: str, weights: str, limit: int, first: int) -> str:
     """What this implementation says."""
     try:
         made = chunk(text, counter(weights), limit, first)
@@ -112,7 +112,9 @@ def _prose(draws: np.random.Generator) -> str:
 
 
 def _line(text: str, weights: str, limit: int, first: int) -> str:
-    return "\t".join(("split", weights, str(limit), str(first), escape(text), answer(text, weights, limit, first)))
+    return "\t".join(
+        ("split", weights, str(limit), str(first), escape(text), split_answer(text, weights, limit, first))
+    )
 
 
 def _probes() -> Iterator[str]:
