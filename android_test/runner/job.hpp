@@ -1,4 +1,4 @@
-// What the runner is told: one file of lines `key<TAB>value<TAB>value…`, written by android_test/job.py.
+// What the runner is told: one file of lines `key<TAB>value<TAB>value…`, written by android_test/device/device_run.py.
 #pragma once
 
 #include <cstdint>
