@@ -15,7 +15,7 @@ from export_onnx import console
 from export_onnx.checkpoint.voice_packs import voice_row
 from export_onnx.checkpoint.weights import Weights, load_weights
 from export_onnx.contract_table import stages_table
-from export_onnx.contracts import BUCKETS, HALVES, MERGED, STAGES, VOCODER, Bucket, sizes
+from export_onnx.contracts import BUCKETS, GRAPHS, MERGED, STAGES, Bucket, sizes, stage
 from export_onnx.geometry import MAX_PHONEMES
 from export_onnx.graph.export import export_stages
 from export_onnx.graph.merge import merge
@@ -40,13 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
         console.say(who(completed(folder, "export_onnx")["weights"]))
         return 0
     weights = load_weights(options.weights, options.build / "weights")
-    took = chosen_buckets(weights)
+    took = chosen_weights(weights)
     console.say(took)
     buckets = [bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets]
     stages = [stage for stage in STAGES if stage.name in options.stages]
     names = [stage.name for stage in stages]
-    if set(HALVES) <= set(names):
-        names.append(VOCODER.name)  # whole, for `calibrate` and `quantize`
+    # A graph whose parts are all here is written whole, too: `calibrate` and `quantize` work on it.
+    parts = {graph: {stage.name for stage in STAGES if stage.graph == graph} for graph in GRAPHS}
+    names += [graph for graph in GRAPHS if graph not in names and parts[graph] <= set(names)]
     made = {"stages": names, "buckets": [bucket.name for bucket in buckets]}
     wanted = signature(
         weights=asdict(weights.identity),
@@ -74,7 +75,7 @@ def who(identity: dict[str, Any]) -> str:
     return f"weights: {identity['name']} ({identity['source']}, {identity['revision']})"
 
 
-def chosen_buckets(weights: Weights) -> str:
+def chosen_weights(weights: Weights) -> str:
     """`who`, and of `auto` which sources came before and why they were not taken."""
     return who(asdict(weights.identity)) + "".join(f"; not {reason}" for reason in weights.passed_over)
 
@@ -87,7 +88,7 @@ def export(weights: Weights, folder: Path, buckets: list[Bucket], stages: list[s
         old.unlink()
     with (
         ModelFolder(folder) as models,
-        console.progress("export", len(buckets) * (len(set(stages) - set(HALVES)) + merged)) as advance,
+        console.progress("export", len(buckets) * (len({stage(name).graph for name in stages}) + merged)) as advance,
     ):
         for bucket in buckets:
 

@@ -37,12 +37,22 @@ class Port:
 
 @dataclass(frozen=True)
 class Stage:
-    """One graph: a name, a processor, and its ports in order."""
+    """One graph: a name, a processor, and its ports in order.
+
+    Attributes:
+        made_from: the graph that the stage is cut from, where it is exported and quantized as a part of a larger one.
+    """
 
     name: str
     runs_on: Processor
     inputs: tuple[Port, ...]
     outputs: tuple[Port, ...]
+    made_from: str = ""
+
+    @property
+    def graph(self) -> str:
+        """The name of the graph that is exported, calibrated and quantized for this stage."""
+        return self.made_from or self.name
 
 
 @dataclass(frozen=True)
@@ -97,8 +107,8 @@ STAGES: Final = (
     Stage("prosody", "cpu", (FRAMES_PER_TOKEN, D, T_EN, PROSODY_STYLE), (ASR, F0, ENERGY, N_FRAMES, FRAME_MASK)),
     Stage("source", "cpu", (F0, NOISE, N_FRAMES), (HAR,)),
     Stage("style", "cpu", (TIMBRE_STYLE,), (GAINS, SHIFTS)),
-    Stage("decoder", "npu", (ASR, F0, ENERGY, GAINS, SHIFTS, FRAME_MASK), (FEATURES,)),
-    Stage("generator", "npu", (FEATURES, HAR, GAINS, SHIFTS, FRAME_MASK), (SPECTRUM,)),
+    Stage("decoder", "npu", (ASR, F0, ENERGY, GAINS, SHIFTS, FRAME_MASK), (FEATURES,), made_from="vocoder"),
+    Stage("generator", "npu", (FEATURES, HAR, GAINS, SHIFTS, FRAME_MASK), (SPECTRUM,), made_from="vocoder"),
     Stage("tail", "cpu", (SPECTRUM, N_FRAMES), (WAVEFORM,)),
 )
 
@@ -107,7 +117,8 @@ NPU_STAGES: Final = tuple(stage.name for stage in STAGES if stage.runs_on == "np
 # Decoder and generator as one graph: what is calibrated, quantized and scored, because scales and errors cross the cut
 # (cut.py has the reason). It does not ship.
 VOCODER = Stage("vocoder", "npu", (ASR, F0, ENERGY, HAR, GAINS, SHIFTS, FRAME_MASK), (SPECTRUM,))
-HALVES: Final = ("decoder", "generator")
+HALVES: Final = tuple(stage.name for stage in STAGES if stage.made_from == VOCODER.name)
+GRAPHS: Final = tuple(dict.fromkeys(stage.graph for stage in STAGES))  # what is exported and quantized, in order
 QUANTIZED: Final = ("bert", VOCODER.name)  # what `calibrate` and `quantize` work on
 
 # The same stages as one graph, for people who want a single session.

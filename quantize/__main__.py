@@ -10,30 +10,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from export_onnx import console
-from export_onnx.contracts import BUCKETS, HALVES, QUANTIZED, STAGES, VOCODER
-from export_onnx.graph.cut import cut
-from export_onnx.graph.multiply_adds import conv_share
+from export_onnx.contracts import BUCKETS, GRAPHS, QUANTIZED, STAGES, VOCODER
+from export_onnx.graph.multiply_adds import share_of_work
 from export_onnx.graph.shared_weights import ModelFolder, load
 from export_onnx.provenance import Report, code_digest, completed, is_up_to_date, signature, start, versions
 from quantize.blocklists import has_own_list
 from quantize.float_build import FloatBuild, gather
-from quantize.gates import check_bucket, check_durations, check_forbidden, check_sound, standard
+from quantize.gates import check_bucket, check_durations, check_sound, standard
 from quantize.recipes import RECIPES, Recipe, recipe
 from quantize.report.range_table import range_table, summarize_ranges, write_ranges
 from quantize.report.sizes import megabytes_by_stage, size_goal
 from quantize.sound.baselines import compare_with_baselines
-from quantize.sound.choose_blocklist import (
-    convolutions,
-    default_blocklist,
-    excluded_convolutions,
-    float_channels,
-    output_channels,
-    searched_blocklist,
-    write_blocklist,
-)
-from quantize.sound.fold_time import fold_time
-from quantize.sound.vocoder_plan import apply, prepare
-from quantize.text.text_side import TextSide, choose_text_side
+from quantize.sound.choose_blocklist import conv_work, convolutions, excluded_convolutions, write_blocklist
+from quantize.target_plan import TargetPlan, plan_target
 
 COMPARED: Final = "nnapi"  # the target that the ordinary ways to 8 bits stand beside
 
@@ -43,10 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parse(arguments)
     source, calibrated = options.build / "export_onnx", options.build / "calibrate"
     buckets = [bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets]
-    everything = [*(stage.name for stage in STAGES), VOCODER.name]
+    everything = [*(stage.name for stage in STAGES), *GRAPHS]
     exported = completed(source, "export_onnx", everything, [bucket.name for bucket in buckets])
     ranged = completed(calibrated, "calibrate", [VOCODER.name, *options.stages])
-    inputs: FloatBuild | None = None
+    build: FloatBuild | None = None
     for target in options.targets:
         chosen, folder = recipe(target), options.build / "quantize" / target
         wanted = signature(
@@ -63,13 +52,13 @@ def main(arguments: list[str] | None = None) -> int:
         if is_up_to_date(folder, wanted) and not (compare and "comparison" not in completed(folder, "quantize")):
             console.say(f"{folder} is up to date")
             continue
-        inputs = inputs or gather(source, calibrated, exported["weights"], ranged["split"], buckets)
+        build = build or gather(source, calibrated, exported["weights"], ranged["split"], buckets)
         if folder.exists():
             shutil.rmtree(folder)
         start(folder)
         report = Report(folder, wanted, {"target": target, "weights": exported["weights"], "because": chosen.because})
         report.facts |= {"stages": options.stages, "buckets": [bucket.name for bucket in buckets]}
-        facts = make_target(inputs, chosen, folder, options.stages, options.search, compare)
+        facts = make_target(build, chosen, folder, options.stages, options.search, compare)
         whole = report.write(facts)
         say_result(chosen, whole)
         if not options.search and not has_own_list(exported["weights"]["name"]):
@@ -81,80 +70,69 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def make_target(
-    inputs: FloatBuild, chosen: Recipe, folder: Path, stages: Sequence[str], search: bool, compare: bool
+    build: FloatBuild, chosen: Recipe, folder: Path, stages: Sequence[str], search: bool, compare: bool
 ) -> dict[str, Any]:
     """Every stage of every bucket into `folder`, those not among `stages` in float; what was decided and measured.
 
     Raises:
         ParityError: a gate.
     """
-    judge, bits, first = inputs.judge, chosen.activation_bits, inputs.buckets[0]
-    held_to = standard(bits, inputs.weights["source"])
-    model, seen = load(inputs.source / f"{VOCODER.name}_{first.name}.onnx"), inputs.statistics[VOCODER.name]
-    names = convolutions(model)
-    moments = inputs.moments if chosen.compensates else None
-    blocklist = (
-        searched_blocklist(chosen, model, seen, inputs.searcher, moments)
-        if search
-        else default_blocklist(chosen, output_channels(model), inputs.weights["name"])
-    )
-    excluded = excluded_convolutions(blocklist) if VOCODER.name in stages else names
-    check_forbidden(chosen.name, excluded)
-    nodes = tuple(name for name in names if name not in excluded)
-    floats = float_channels(blocklist)
-    key = (bits, nodes, tuple(floats.items()), chosen.compensates)
-    if key not in inputs.prepared:  # targets may ask for the same
-        inputs.prepared[key] = prepare(model, seen, nodes, bits, moments=moments, floats=floats)
-    prepared = inputs.prepared[key]
-    parts = 1 + len(inputs.buckets) * (len(STAGES) - len(HALVES) + 1)
-    with ModelFolder(folder) as models, console.progress(f"quantize {chosen.name}", parts) as advance:
-        advance("try the text stages")
-        text_side = TextSide(None, (), ())
-        if "bert" in stages:
-            text_side = choose_text_side(inputs.text, chosen)
-        for bucket in inputs.buckets:
-            for name in [VOCODER.name, *(stage.name for stage in STAGES if stage.name not in HALVES)]:
-                advance(f"{name} {bucket.name}")
-                graph = load(inputs.source / f"{name}_{bucket.name}.onnx")
-                if name == VOCODER.name and nodes:
-                    graph = apply(graph, prepared)
-                    graph = fold_time(graph, bucket.frames) if chosen.folds_time else graph
-                graph = text_side.apply(name, graph)
-                for part, ships in (cut(graph) if name == VOCODER.name else {name: graph}).items():
-                    models.save(ships, f"{part}_{bucket.name}")
-    megabytes = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
-    write_blocklist(folder, blocklist)
-    ranges = range_table(model, seen, prepared)
+    plan = plan_target(build, chosen, stages, search)
+    write_models(build, plan, folder)
+    write_blocklist(folder, plan.blocklist)
+    ranges = range_table(build.vocoder, build.statistics[VOCODER.name], plan.vocoder)
     write_ranges(folder, ranges)
-    scores = judge.score(folder)
-    whole = check_sound(f"{chosen.name}, {VOCODER.name} {first.name}", scores, held_to.floor)
-    for other in inputs.elsewhere:
-        check_bucket(f"{chosen.name}, {other.bucket.name}", folder, other, held_to.floor)
-    groups = judge.by_group(scores)
-    voices = [groups[voice] for voice in {sample.utterance.voice for sample in judge.samples}]
-    missed = held_to.goal.missed(whole, voices)
+    megabytes = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
     facts: dict[str, Any] = {
-        "quality": {
-            "groups": {name: group.facts() for name, group in groups.items()},
-            "unheard": list(judge.unheard),
-            "bucket": first.name,
-            "meets_goal": not missed,
-            "missed": [f"{expected}: {got}" for expected, got in missed],
-            "durations": check_durations(chosen.name, folder, first, judge.samples),
-        },
-        "blocklist": excluded,
-        "float_channels": {name: list(channels) for name, channels in floats.items()},
-        "convolution_share": round(conv_share(model, nodes), 4),
+        "quality": judge_target(build, chosen, folder),
+        "blocklist": excluded_convolutions(plan.blocklist) if VOCODER.name in stages else convolutions(build.vocoder),
+        "float_channels": {name: list(channels) for name, channels in plan.vocoder.floats.items()},
+        "convolution_share": round(share_of_work(conv_work(build.vocoder), plan.vocoder.qdq.nodes), 4),
         "ranges": summarize_ranges(ranges) if ranges else {},
-        "text_stages": text_side.facts(),
+        "text_stages": plan.text.facts(),
         "megabytes": round(megabytes, 1),
-        "size_goal": size_goal(chosen.name, megabytes, inputs.source, len(inputs.buckets)),
-        "megabytes_by_stage": megabytes_by_stage(folder, [s.name for s in STAGES], [b.name for b in inputs.buckets]),
+        "size_goal": size_goal(chosen.name, megabytes, build.source, len(build.buckets)),
+        "megabytes_by_stage": megabytes_by_stage(folder, [s.name for s in STAGES], [b.name for b in build.buckets]),
     }
     if compare:
-        table = compare_with_baselines(model, seen, nodes, bits, judge)
-        facts["comparison"] = {name: quality.facts() for name, quality in table.items()}
+        facts["comparison"] = compare_with_baselines(build, plan.vocoder.qdq.nodes, chosen.activation_bits)
     return facts
+
+
+def write_models(build: FloatBuild, plan: TargetPlan, folder: Path) -> None:
+    """Every stage of every bucket."""
+    parts = len(build.buckets) * len(GRAPHS)
+    with ModelFolder(folder) as models, console.progress(f"quantize {plan.recipe.name}", parts) as advance:
+        for bucket in build.buckets:
+            for name in GRAPHS:
+                advance(f"{name} {bucket.name}")
+                graph = load(build.source / f"{name}_{bucket.name}.onnx")
+                for stage, model in plan.models(name, graph, bucket).items():
+                    models.save(model, f"{stage}_{bucket.name}")
+
+
+def judge_target(build: FloatBuild, chosen: Recipe, folder: Path) -> dict[str, Any]:
+    """How a folder sounds on held-out sentences, and whether it runs in every bucket.
+
+    Raises:
+        ParityError: a gate.
+    """
+    judge, first = build.judge, build.buckets[0]
+    held_to = standard(chosen.activation_bits, build.weights["source"])
+    scores = judge.score(folder)
+    whole = check_sound(f"{chosen.name}, {VOCODER.name} {first.name}", scores, held_to.floor)
+    for other in build.elsewhere:
+        check_bucket(f"{chosen.name}, {other.bucket.name}", folder, other, held_to.floor)
+    groups = judge.by_group(scores)
+    missed = held_to.goal.missed(whole, [groups[voice] for voice in {s.utterance.voice for s in judge.samples}])
+    return {
+        "groups": {name: group.facts() for name, group in groups.items()},
+        "unheard": list(judge.unheard),
+        "bucket": first.name,
+        "meets_goal": not missed,
+        "missed": [f"{expected}: {got}" for expected, got in missed],
+        "durations": check_durations(chosen.name, folder, first, judge.samples),
+    }
 
 
 def say_result(chosen: Recipe, whole: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What every target is made from and judged by, gathered once."""
+"""The float build that every target is made from: its graphs, calibration's statistics, the sentences that judge."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+import onnx
+
 from calibrate import store
 from calibrate.speech import Sample, in_bucket, read_samples
 from export_onnx import console
 from export_onnx.contracts import VOCODER, Bucket
+from export_onnx.graph.shared_weights import load
 from quantize.listen.judge import Judge
 from quantize.recipes import ON_CPU
-from quantize.sound.vocoder_plan import Prepared
+from quantize.sound.split_channels import FloatChannels
+from quantize.sound.vocoder_plan import VocoderPlan, make_plan
 from quantize.text.text_side import TextInputs, choose_storage, make_readers
 from quantize.weights.packed_bits import Rounder
 from quantize.weights.second_moments import Moments, second_moments
@@ -35,7 +39,6 @@ class FloatBuild:
         searcher: other sentences, by which a block-list is chosen.
         elsewhere: one held-out sentence in each of the other buckets.
         met: calibration's sentences that second moments are taken from.
-        prepared: by everything that a target asks for; two may ask for the same.
     """
 
     source: Path
@@ -47,12 +50,34 @@ class FloatBuild:
     text: TextInputs
     met: Sequence[Sample]
     buckets: Sequence[Bucket]
-    prepared: dict[Hashable, Prepared] = field(default_factory=dict)
+    _plans: dict[Hashable, VocoderPlan] = field(default_factory=dict)
+
+    @cached_property
+    def vocoder(self) -> onnx.ModelProto:
+        """The vocoder's float graph in the first bucket."""
+        return load(self.source / f"{VOCODER.name}_{self.buckets[0].name}.onnx")
 
     @cached_property
     def moments(self) -> Moments:
         """Of what the vocoder's weights are multiplied with; made when a target first asks."""
         return second_moments(self.source, VOCODER.name, self.buckets[0], self.met)
+
+    def plan(self, nodes: tuple[str, ...], bits: int, floats: FloatChannels, compensates: bool) -> VocoderPlan:
+        """How the vocoder becomes integers, see `make_plan`; made once for all targets that ask for the same.
+
+        Args:
+            nodes: convolutions to quantize.
+            bits: of activations.
+            floats: output channels of them that stay in float.
+            compensates: whether the weights are rounded with GPTQ.
+        """
+        key = (nodes, bits, tuple(floats.items()), compensates)
+        if key not in self._plans:
+            moments = self.moments if compensates else None
+            self._plans[key] = make_plan(
+                self.vocoder, self.statistics[VOCODER.name], nodes, bits, moments=moments, floats=floats
+            )
+        return self._plans[key]
 
 
 def gather(

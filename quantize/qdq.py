@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 from numpy.typing import NDArray
 from onnx import numpy_helper, shape_inference, version_converter
 from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -28,6 +29,7 @@ from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 
 from calibrate.ranges import Range
 from export_onnx.errors import ContractError
+from export_onnx.graph.graph_ir import input_of, new_value, read_graph, write_graph
 from export_onnx.graph.simplify import anonymize, constants_to_initializers, sort_initializers
 
 OPSET_OF_16_BITS = 21  # QuantizeLinear knows uint16 from there on
@@ -105,10 +107,7 @@ def quantize_convolutions(model: onnx.ModelProto, plan: QdqPlan) -> onnx.ModelPr
         op_types_to_quantize=["Conv"],
         extra_options={"TensorQuantOverrides": _weight_overrides(graph, plan)},
     )
-    quantized = quantizer.quantize_model()
-    reconnect(quantized, model)
-    own_dequantizers(quantized)
-    ordered = ONNXModel(quantized)
+    ordered = ONNXModel(reconnect(quantizer.quantize_model()))
     ordered.topological_sort()
     finish(ordered.model)
     return ordered.model
@@ -172,42 +171,53 @@ def _weight_overrides(model: onnx.ModelProto, plan: QdqPlan) -> dict[str, list[d
     }
 
 
-def reconnect(quantized: onnx.ModelProto, original: onnx.ModelProto) -> None:
-    """Float nodes read the float value again where the rounded one is not a quantized convolution's own output."""
-    made_by = {output: node for node in quantized.graph.node for output in node.output}
-    floats = {value.name for value in (*original.graph.value_info, *original.graph.input)}
-    behind_conv = {node.output[0] for node in quantized.graph.node if node.op_type == "Conv"}
-    for node in quantized.graph.node:
-        integers = node.op_type == "Conv" and node.input[1] in made_by
-        if integers or node.op_type in ("QuantizeLinear", "DequantizeLinear"):
-            continue
-        for i, name in enumerate(node.input):
-            dequantize = made_by.get(name)
-            if dequantize is None or dequantize.op_type != "DequantizeLinear":
-                continue
-            quantize = made_by.get(dequantize.input[0])
-            if quantize is not None and quantize.input[0] in floats and quantize.input[0] not in behind_conv:
-                node.input[i] = quantize.input[0]
+def reconnect(quantized: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy in which each value has the readers that it should have.
 
-
-def own_dequantizers(quantized: onnx.ModelProto) -> None:
-    """Two convolutions that read one value get a DequantizeLinear each: a node may stand in one unit only."""
-    made_by = {output: node for node in quantized.graph.node for output in node.output}
-    taken: set[str] = set()
+    1. A float node reads the float value again, unless what it reads is a quantized convolution's own output.
+    2. Two convolutions that read one value get a DequantizeLinear each: a node may stand in one unit only.
+    """
+    model = read_graph(quantized)
+    for node in model.graph:
+        for position, value in enumerate(node.inputs):
+            rounded = _rounded_from(value)
+            if rounded is not None and _is_float(node) and not _made_by_a_convolution(rounded):
+                node.replace_input_with(position, rounded)
+    taken: set[ir.Value] = set()
     copies = []
-    for node in quantized.graph.node:
-        value = node.input[0] if node.op_type == "Conv" else ""
-        dequantize = made_by.get(value)
-        if dequantize is None or dequantize.op_type != "DequantizeLinear":
+    for node in model.graph:
+        value = input_of(node) if node.op_type == "Conv" else None
+        dequantize = value.producer() if value else None
+        if value is None or dequantize is None or dequantize.op_type != "DequantizeLinear":
             continue
         if value in taken:
-            copy = onnx.NodeProto()
-            copy.CopyFrom(dequantize)
-            copy.name, copy.output[0] = f"{dequantize.name}:{node.name}", f"{value}:{node.name}"
-            node.input[0] = copy.output[0]
-            copies.append(copy)
+            own = new_value(f"{value.name}:{node.name}", value)
+            settings, name = dequantize.attributes.values(), f"{dequantize.name}:{node.name}"
+            copies.append(ir.Node("", "DequantizeLinear", dequantize.inputs, settings, outputs=[own], name=name))
+            node.replace_input_with(0, own)
         taken.add(value)
-    quantized.graph.node.extend(copies)
+    model.graph.extend(copies)
+    return write_graph(model)
+
+
+def _rounded_from(value: ir.Value | None) -> ir.Value | None:
+    """The float value that a Q and a DQ in front of `value` round, where there are any."""
+    dequantize = value.producer() if value else None
+    if dequantize is None or dequantize.op_type != "DequantizeLinear":
+        return None
+    quantize = input_of(dequantize).producer()
+    return input_of(quantize) if quantize else None
+
+
+def _is_float(node: ir.Node) -> bool:
+    """Whether the node computes in float: no Q, no DQ, and no convolution whose weights are integers."""
+    integers = node.op_type == "Conv" and input_of(node, 1).producer() is not None
+    return not integers and node.op_type not in ("QuantizeLinear", "DequantizeLinear")
+
+
+def _made_by_a_convolution(value: ir.Value) -> bool:
+    node = value.producer()
+    return node is not None and node.op_type == "Conv"
 
 
 def finish(model: onnx.ModelProto) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -69,3 +72,78 @@ def test_the_sample_rate_stands_once() -> None:
         if isinstance(node, ast.Constant) and node.value == 24_000 and type(node.value) is int
     ]
     assert len(places) == 1, places
+
+
+MOST_LINES = 300  # of a file that people read
+WRITTEN = (".py", ".hpp", ".cpp", ".java", ".kt", ".j2", ".css", ".js")
+ENTRANCES = ("__init__.py", "__main__.py")  # every folder may have these
+EVERYWHERE = ("main", "parse")  # every step's command line, as `python -m` finds it
+
+
+def written_files(root: Path = ROOT) -> list[Path]:
+    """Everything that people write, in the steps' folders and in the tests."""
+    folders = [*(root / step for step in STEPS), root / "tests", root / ".ci"]
+    return sorted(file for folder in folders for file in folder.rglob("*") if file.suffix in WRITTEN)
+
+
+def repeated(names: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    return {name: places for name, places in names.items() if len(places) > 1}
+
+
+def file_names(files: list[Path]) -> dict[str, list[str]]:
+    names: dict[str, list[str]] = defaultdict(list)
+    for file in files:
+        if file.name not in ENTRANCES:
+            names[file.name].append(str(file))
+    return names
+
+
+def test_no_two_files_share_a_name() -> None:
+    assert repeated(file_names(written_files())) == {}
+    assert repeated(file_names([Path("quantize/storage.py"), Path("export_onnx/storage.py")]))
+
+
+def too_long(files: list[Path]) -> dict[str, int]:
+    lines = {str(file.name): len(file.read_text(encoding="utf-8").splitlines()) for file in files}
+    return {name: number for name, number in lines.items() if number > MOST_LINES}
+
+
+def test_no_file_is_too_long(tmp_path: Path) -> None:
+    assert too_long(written_files()) == {}
+    (tmp_path / "long.py").write_text("\n" * (MOST_LINES + 1))
+    assert too_long([tmp_path / "long.py"]) == {"long.py": MOST_LINES + 1}
+
+
+def public_names(text: str) -> Iterator[str]:
+    """Functions and classes of a module that others may import."""
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+            yield node.name
+
+
+def test_no_public_name_means_two_things() -> None:
+    names: dict[str, list[str]] = defaultdict(list)
+    for step in STEPS:
+        for file in (ROOT / step).rglob("*.py"):
+            for name in public_names(file.read_text(encoding="utf-8")):
+                names[name].append(str(file.relative_to(ROOT)))
+    assert {name: places for name, places in repeated(names).items() if name not in EVERYWHERE} == {}
+    assert list(public_names("def speak(): ...\nclass _Hidden: ...\nclass Plan: ...")) == ["speak", "Plan"]
+
+
+MADE_ELSEWHERE = {"setup.py"}  # named as what is not here
+
+
+def missing_mentions(text: str, known: set[str]) -> set[str]:
+    """Python files that a text names and that do not exist; a path counts by its end."""
+    named = set(re.findall(r"(?<![\w*./-])((?:[\w-]+/)*\w+\.py)\b", text))
+    return {name for name in named if not any(f"/{path}".endswith(f"/{name}") for path in known)} - MADE_ELSEWHERE
+
+
+def test_every_python_file_that_is_named_exists() -> None:
+    known = {file.relative_to(ROOT).as_posix() for file in written_files() if file.suffix == ".py"}
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "Makefile", ROOT / "pyproject.toml"]
+    for file in (*written_files(), *pages):
+        if ROOT / "tests" not in file.parents:
+            assert missing_mentions(file.read_text(encoding="utf-8"), known) == set(), file
+    assert missing_mentions("see `sites.py` and `quantize/sites.py`", known) == {"quantize/sites.py"}

@@ -17,7 +17,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from android_test.coverage.dense_work import multiply_adds
+import onnx
+
 from android_test.coverage.graph_view import GraphView
 from android_test.coverage.htp.htp_host import DEFAULT_SOCS, Compilation, CompileJob, CompileLimits, compile_for
 from android_test.coverage.htp.htp_rules import check_qnn
@@ -28,7 +29,8 @@ from android_test.coverage.nnapi.optimized import newly_refused
 from android_test.coverage.speech_inputs import loudest, speech_values
 from android_test.coverage.verdict import Refusal, Verdict
 from export_onnx.contracts import BUCKETS, HALVES, NPU_STAGES, STAGES, Bucket
-from export_onnx.errors import CoverageError
+from export_onnx.errors import ContractError, CoverageError
+from export_onnx.graph.multiply_adds import multiply_adds
 from export_onnx.graph.shared_weights import load
 from export_onnx.provenance import sha256
 from export_onnx.run.chain import Tensors
@@ -232,15 +234,15 @@ def work_of_stages(results: Iterable[Result], settings: CoverageSettings, bucket
                 raise CoverageError(
                     str(path), expected="every stage of the chain", got="nothing", todo="Give --float its folder."
                 )
-            work[stage.name] = multiply_adds(GraphView.load(path))
+            work[stage.name] = sum(multiply_adds(onnx.load(path, load_external_data=False)).values())
     return {stage.name: work[stage.name] for stage in STAGES}
 
 
 def _work(view: GraphView, rules: Verdict) -> int:
     """Multiply-adds; 0 for a refused graph that does not say its shapes, whose share is then 0 as well."""
     try:
-        return multiply_adds(view)
-    except CoverageError:
+        return sum(multiply_adds(view.model).values())
+    except ContractError:
         if rules.covered:
             raise
         return 0

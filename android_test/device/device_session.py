@@ -14,7 +14,6 @@ SHORT: Final = {
     "CPUExecutionProvider": "cpu",
     "NnapiExecutionProvider": "nnapi",
     "QNNExecutionProvider": "qnn",
-    "XnnpackExecutionProvider": "xnnpack",
 }
 RECORD: Final = {"session.record_ep_graph_assignment_info": "1"}
 QNN_PLUGIN: Final = "libonnxruntime_providers_qnn.so"

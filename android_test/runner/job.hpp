@@ -1,4 +1,4 @@
-// What the runner is told: one file of lines `key<TAB>value<TAB>value…`, written by android_test/job.py.
+// What the runner is told: one file of lines `key<TAB>value<TAB>value…`, written by android_test/device/device_run.py.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ struct Output {
 struct Job {
   std::string model;
   std::string weights;       // file that the model's tensors lie in; empty: inside the model
-  std::string provider;      // cpu, nnapi, qnn, xnnpack
+  std::string provider;      // cpu, nnapi, qnn
   std::string optimization;  // disable_all or all
   std::string plugin;        // provider library to register; empty: the provider is built in
   std::string log;           // every line that ONNX Runtime logs goes there

@@ -75,10 +75,6 @@ void prepare(const Job& job, Ort::Env& env, Ort::SessionOptions& options, Result
     options.AppendExecutionProvider("QNN", options_map);
     return;
   }
-  if (job.provider == "xnnpack") {
-    options.AppendExecutionProvider("XNNPACK", options_map);
-    return;
-  }
   throw std::runtime_error("unknown provider " + job.provider);
 }
 

@@ -47,6 +47,15 @@ def name_features(model: onnx.ModelProto) -> None:
             value.name = FEATURES.name
 
 
+def shipped(name: str, graph: onnx.ModelProto) -> dict[str, onnx.ModelProto]:
+    """The stages that ship from one graph of `contracts.GRAPHS`, by name: the graph itself, or the halves of it.
+
+    Raises:
+        ContractError: see `cut`.
+    """
+    return cut(graph) if any(stage.made_from == name for stage in contracts.STAGES) else {name: graph}
+
+
 def cut(vocoder: onnx.ModelProto) -> dict[str, onnx.ModelProto]:
     """Both halves by stage name; `vocoder` holds its weights and is left as it is.
 

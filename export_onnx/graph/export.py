@@ -17,7 +17,7 @@ from kokoro.model import KModel
 
 from export_onnx import contracts
 from export_onnx.contracts import Bucket, Port
-from export_onnx.graph.cut import cut, name_features
+from export_onnx.graph.cut import name_features, shipped
 from export_onnx.graph.simplify import OPSET, simplify
 from export_onnx.graph.stages import build_stage
 
@@ -34,9 +34,9 @@ def export_stage(name: str, model: KModel, config: dict[str, Any], bucket: Bucke
     Raises:
         ContractError: the graph does not keep the contract.
     """
-    if name in contracts.HALVES:
-        return cut(export_stage(contracts.VOCODER.name, model, config, bucket))[name]
     stage, sizes = contracts.stage(name), contracts.sizes(config, bucket)
+    if stage.made_from:
+        return shipped(stage.made_from, export_stage(stage.made_from, model, config, bucket))[name]
     module = build_stage(name, model, bucket)
     buffer = io.BytesIO()
     with warnings.catch_warnings():
@@ -76,14 +76,10 @@ def export_stages(
         advance: told the name of what comes next.
     """
     wanted, graphs = list(names), dict[str, onnx.ModelProto]()
-    for name in wanted:
-        if name not in (*contracts.HALVES, contracts.VOCODER.name):
-            advance(name)
-            graphs[name] = export_stage(name, model, config, bucket)
-    if len(graphs) < len(wanted):
-        advance(contracts.VOCODER.name)
-        vocoder = export_stage(contracts.VOCODER.name, model, config, bucket)
-        graphs |= {contracts.VOCODER.name: vocoder, **cut(vocoder)}
+    for name in dict.fromkeys(contracts.stage(name).graph for name in wanted):
+        advance(name)
+        whole = export_stage(name, model, config, bucket)
+        graphs |= {name: whole, **shipped(name, whole)}
     return {name: graphs[name] for name in wanted}
 
 

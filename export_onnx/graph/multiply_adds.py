@@ -1,40 +1,67 @@
-"""How much of the convolutions' work a list of nodes is: multiply-adds, counted from the graph's shapes.
+"""How much work a graph is, from its shapes: the multiply-adds of its dense operators, as a processor runs them.
 
-Taps that are exactly zero are not counted: a third of a polyphase convolution's are, and the transposed convolution
-that it stands for does not have them.
+A weight that is zero counts like any other, because no processor here skips it. Element-wise operators do not count:
+in this model they are a few per cent. The counts decide what share of the work is in integers, and on the NPU.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
+from typing import Final
 
-import numpy as np
 import onnx
-from onnx import numpy_helper
+import onnx_ir as ir
+
+from export_onnx.errors import ContractError
+from export_onnx.graph.graph_ir import dims_of, input_of, read_graph
+
+DENSE: Final = ("Conv", "ConvTranspose", "MatMul", "Gemm", "LSTM")
 
 
-def conv_multiply_adds(model: onnx.ModelProto) -> dict[str, int]:
-    """Multiply-adds of each convolution of a float graph, by node name."""
-    weights = {tensor.name: tensor for tensor in model.graph.initializer}
-    shapes = {
-        value.name: tuple(d.dim_value for d in value.type.tensor_type.shape.dim)
-        for value in (*model.graph.value_info, *model.graph.output)
-    }
+def multiply_adds(model: onnx.ModelProto) -> dict[str, int]:
+    """Multiply-adds of one run, by the name of the node; a node without a name goes by its operator and place.
+
+    Args:
+        model: weights may lie outside; only shapes are read.
+
+    Raises:
+        ContractError: the shapes of a dense operator are not in the file: it may not count as nothing.
+    """
     return {
-        node.name: int(np.count_nonzero(numpy_helper.to_array(weights[node.input[1]])))
-        * int(np.prod(shapes[node.output[0]][2:]))
-        for node in model.graph.node
-        if node.op_type == "Conv"
+        node.name or f"{node.op_type}#{place}": _of_node(node)
+        for place, node in enumerate(read_graph(model).graph)
+        if node.op_type in DENSE
     }
 
 
-def conv_share(model: onnx.ModelProto, nodes: Collection[str]) -> float:
-    """The share of `nodes` in the multiply-adds of all convolutions, 0 to 1."""
-    counted = conv_multiply_adds(model)
+def share_of_work(counted: dict[str, int], nodes: Collection[str]) -> float:
+    """The share of `nodes` in all that was counted, 0 to 1."""
     return sum(count for name, count in counted.items() if name in nodes) / sum(counted.values())
 
 
-def conv_weights(model: onnx.ModelProto) -> dict[str, int]:
-    """Numbers in the weight of each convolution, by node name."""
-    sizes = {tensor.name: int(np.prod(tensor.dims)) for tensor in model.graph.initializer}
-    return {node.name: sizes[node.input[1]] for node in model.graph.node if node.op_type == "Conv"}
+def _of_node(node: ir.Node) -> int:
+    data, weight, result = (_dims(node, value) for value in (input_of(node), input_of(node, 1), node.outputs[0]))
+    match node.op_type:
+        case "LSTM":
+            (steps, batch, *_), (directions, four_hidden, inputs) = data, weight
+            return steps * batch * directions * four_hidden * (inputs + four_hidden // 4)
+        case "Conv":
+            return math.prod(result) * math.prod(weight[1:])
+        case "ConvTranspose":
+            return math.prod(data) * math.prod(weight[1:])
+        case _:
+            transposed = node.op_type == "Gemm" and "transA" in node.attributes and node.attributes["transA"].as_int()
+            return math.prod(result) * data[0 if transposed else -1]
+
+
+def _dims(node: ir.Node, value: ir.Value) -> tuple[int, ...]:
+    try:
+        return dims_of(value)
+    except ContractError as error:
+        raise ContractError(
+            f"{node.name or node.op_type}: {value.name}",
+            expected="a fixed shape in the file",
+            got=str(value.shape),
+            todo="Run shape inference with fixed input sizes and save its result.",
+        ) from error

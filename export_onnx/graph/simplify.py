@@ -106,9 +106,7 @@ def simplify(model: onnx.ModelProto, stage: Stage, sizes: dict[str, int], bucket
         ContractError: a promise does not hold.
     """
     where = f"{stage.name}_{bucket.name}"
-    simple, agrees = onnxsim.simplify(model)
-    if not agrees:
-        raise ContractError(where, expected="an equal graph from onnxsim", got="another result", todo="Report it.")
+    simple, _ = onnxsim.simplify(model)  # its own check is off by default and says yes; `parity.py` compares the result
     for run in PASSES:
         run(simple)
     check_graph(simple, stage, sizes, where)

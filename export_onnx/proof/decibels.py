@@ -56,6 +56,6 @@ def require(where: str, decibels: float, floor: float) -> float:
             where,
             expected=f"at least {floor:g} dB",
             got=f"{decibels:.1f} dB",
-            todo="Compare stage by stage; see tests/test_parity.py for the known causes.",
+            todo="Compare stage by stage; `export_onnx/proof/parity.py` says what each floor rests on.",
         )
     return decibels

@@ -24,6 +24,7 @@ SURGERIES: Final = (
     Surgery("weight_norm", "torch's weight_norm hooks", "first: every later rewrite reads final weights"),
     Surgery("conv2d", "Conv1d and Linear", "needs final weights; gives everything below its layout [1, C, 1, L]"),
     Surgery("mask", "nothing: the original has no padding", "needs the layout; the norms below need the masks"),
+    Surgery("named_factor", "products by a constant", "needs nothing; the rewrites below name their factors by it"),
     Surgery("polyphase", "ConvTranspose1d, dense and depthwise", "made of convolutions of that layout"),
     Surgery("style", "the Linear of every AdaIN1d", "gives the norms their gain and shift"),
     Surgery("masked_adain", "AdaIN1d", "needs masks and style"),

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from export_onnx.surgery.conv2d import make_conv2d
+from export_onnx.surgery.named_factor import NamedFactor
 from export_onnx.surgery.weight_norm import folded_bias, folded_weight
 
 
@@ -71,8 +72,8 @@ class DepthwiseUpsample(nn.Module):
         phased[:, 1, 0, 1] = weight[:, 0, 2]
         phased[:, 1, 0, 2] = weight[:, 0, 0]
         self.conv = make_conv2d(phased.reshape(2 * channels, 1, 3), None, padding=1, groups=channels)
-        self.bias = nn.Parameter(bias.reshape(1, channels, 1, 1), requires_grad=False)
+        self.bias = NamedFactor(bias.reshape(1, channels, 1, 1))  # times the mask
 
     def forward(self, x: Tensor, real: Tensor) -> Tensor:
         """x [1, C, 1, L] zero on padding, real [1, 1, 1, 2L] -> [1, C, 1, 2L], zero on padding."""
-        return interleave(self.conv(x), 2) + self.bias * real
+        return interleave(self.conv(x), 2) + self.bias(real)

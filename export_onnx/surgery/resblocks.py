@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from export_onnx.surgery.conv2d import conv2d_from_conv1d, make_conv2d
 from export_onnx.surgery.mask import Mask, repeat_steps
 from export_onnx.surgery.masked_adain import MaskedAdaIN
+from export_onnx.surgery.named_factor import NamedFactor
 from export_onnx.surgery.polyphase import DepthwiseUpsample
 from export_onnx.surgery.snake import Snake
 from export_onnx.surgery.style import Style, StyleLayers
@@ -75,6 +76,7 @@ class LeakyResBlock(nn.Module):
         # tests/android_test/test_silent_miscompiles.py: where the next block's shortcut reads the sum, 1 / sqrt(2) lies
         # in the weights.
         self.folded = features > 0 and not self.doubles
+        self.root_half = NamedFactor(1 / math.sqrt(2))
         if self.folded:
             for conv in (self.conv2, *self.shortcuts):
                 for parameter in conv.parameters():
@@ -92,7 +94,7 @@ class LeakyResBlock(nn.Module):
             x = repeat_steps(x, 2)
         y = self.conv1(y)
         y = self.conv2(nn.functional.leaky_relu(self.norm2(y, style, after), self.slope))
-        return y + x if self.folded else (y + x) * (1 / math.sqrt(2))
+        return y + x if self.folded else self.root_half(y + x)
 
 
 def _split_conv(conv: nn.Conv1d, sizes: list[int]) -> list[nn.Conv2d]:

@@ -14,17 +14,23 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from export_onnx.surgery.named_factor import NamedFactor
+
 
 class Snake(nn.Module):
-    """Periodic activation on [1, C, 1, L], one frequency a channel."""
+    """Periodic activation on [1, C, 1, L], one frequency per channel.
+
+    Args:
+        alpha: the frequencies, C numbers of any shape.
+    """
 
     def __init__(self, alpha: Tensor) -> None:
         super().__init__()
         frequency = alpha.detach().reshape(1, -1, 1, 1).clone()
-        self.alpha = nn.Parameter(frequency, requires_grad=False)
-        self.inverse_alpha = nn.Parameter(1 / frequency, requires_grad=False)
+        self.frequency = NamedFactor(frequency)
+        self.amplitude = NamedFactor(1 / frequency)
 
     def forward(self, x: Tensor) -> Tensor:
         """[1, C, 1, L] -> the same shape."""
-        sine = torch.sin(self.alpha * x)
-        return x + self.inverse_alpha * (sine * sine)
+        sine = torch.sin(self.frequency(x))
+        return x + self.amplitude(sine * sine)

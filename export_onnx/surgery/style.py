@@ -63,12 +63,29 @@ class StylePart(nn.Module):
 
     def __init__(self, start: int, channels: int) -> None:
         super().__init__()
-        self.start, self.stop = start, start + channels
+        self.gain = ChannelSlice(start, start + channels)
+        self.shift = ChannelSlice(start, start + channels)
 
     def forward(self, styles: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """gains, shifts [1, N, 1, 1] -> gain, shift [1, C, 1, 1]."""
         gains, shifts = styles
-        return gains[:, self.start : self.stop], shifts[:, self.start : self.stop]
+        return self.gain(gains), self.shift(shifts)
+
+
+class ChannelSlice(nn.Module):
+    """Some channels of a tensor, under a name of its own: equalization finds a norm's gain by it.
+
+    Args:
+        start, stop: the first channel, and the first behind the last.
+    """
+
+    def __init__(self, start: int, stop: int) -> None:
+        super().__init__()
+        self.start, self.stop = start, stop
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[1, N, 1, 1] -> [1, stop - start, 1, 1]."""
+        return x[:, self.start : self.stop]
 
 
 class StyleParts:

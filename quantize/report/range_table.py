@@ -1,4 +1,4 @@
-"""What equalization did to every quantized value: its range before and after, and how much of it a channel uses.
+"""What equalization did to every quantized value: its range before and after, and how much of it one channel uses.
 
 One step a tensor serves all channels. A channel that spans a hundredth of the tensor's range has a hundredth of the
 integers; `used` is the middle channel's share of the range, so 1 is as good as a scale a channel.
@@ -17,26 +17,25 @@ import onnx
 from calibrate.ranges import Range, choose_range
 from calibrate.store import Channels
 from quantize.sound.clipping import weight_of_clipping
-from quantize.sound.equalize import Affine, changed_values
-from quantize.sound.sites import vocoder_sites
-from quantize.sound.vocoder_plan import METHOD, Prepared, quantized_values
+from quantize.sound.equalize import Affine
+from quantize.sound.vocoder_plan import METHOD, VocoderPlan, quantized_values
 
 RANGES: Final = "ranges.json"
 
 
-def range_table(model: onnx.ModelProto, seen: Mapping[str, Channels], prepared: Prepared) -> dict[str, dict[str, Any]]:
+def range_table(model: onnx.ModelProto, seen: Mapping[str, Channels], plan: VocoderPlan) -> dict[str, dict[str, Any]]:
     """Value -> channels, [low, high] before and after, and the middle channel's share of each, 0 to 1.
 
     Args:
         model: the vocoder's float graph.
         seen: calibration's statistics of its values.
-        prepared: what was chosen for it.
+        plan: how it becomes integers.
     """
     sizes = {value: len(channels.low) for value, channels in seen.items()}
-    changed = changed_values(vocoder_sites(model), prepared.scales, sizes)
-    conv_of, table = quantized_values(model, prepared.plan.nodes), {}
-    for value, after in prepared.plan.ranges.items():
-        before = choose_range(seen[value].histogram(), METHOD, prepared.plan.bits, weight_of_clipping(conv_of[value]))
+    changed = plan.changed(sizes)
+    conv_of, table = quantized_values(model, plan.qdq.nodes), {}
+    for value, after in plan.qdq.ranges.items():
+        before = choose_range(seen[value].histogram(), METHOD, plan.qdq.bits, weight_of_clipping(conv_of[value]))
         plain = Affine(np.ones(sizes[value]), np.zeros(sizes[value]))
         table[value] = {
             "channels": sizes[value],

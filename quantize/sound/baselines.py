@@ -6,28 +6,26 @@ dynamic          ONNX Runtime's `quantize_dynamic`, as public ports ship it: int
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from typing import Any
 
-import onnx
-
-from calibrate.store import Channels
-from quantize.listen.judge import Judge
-from quantize.listen.quality import Summary, summarize
+from export_onnx.contracts import VOCODER
+from quantize.float_build import FloatBuild
+from quantize.listen.quality import summarize
 from quantize.qdq import quantize_dynamically
-from quantize.sound.vocoder_plan import apply, prepare
+from quantize.sound.vocoder_plan import apply, make_plan
 
 
-def compare_with_baselines(
-    model: onnx.ModelProto, seen: Mapping[str, Channels], nodes: tuple[str, ...], bits: int, judge: Judge
-) -> dict[str, Summary]:
-    """Name -> how it sounds.
+def compare_with_baselines(build: FloatBuild, nodes: tuple[str, ...], bits: int) -> dict[str, Any]:
+    """Name -> how it sounds on the held-out sentences, as reports have it.
 
     Args:
         nodes: the convolutions that ours has in integers.
         bits: of activations.
     """
-    plain = prepare(model, seen, nodes, bits, "min-max", rescale=False)
-    return {
-        "dynamic INT8": summarize(judge.score_graph(quantize_dynamically(model))),
-        "static min-max, no equalization": summarize(judge.score_graph(apply(model, plain))),
+    model, judge = build.vocoder, build.judge
+    plain = make_plan(model, build.statistics[VOCODER.name], nodes, bits, "min-max", rescale=False)
+    graphs = {
+        "dynamic INT8": quantize_dynamically(model),
+        "static min-max, no equalization": apply(plain, model),
     }
+    return {name: summarize(judge.score_graph(graph)).facts() for name, graph in graphs.items()}

@@ -12,18 +12,16 @@ import onnx
 
 from calibrate.store import Channels
 from export_onnx import console
-from export_onnx.graph.multiply_adds import conv_multiply_adds, conv_weights
+from export_onnx.graph.multiply_adds import multiply_adds, share_of_work
 from quantize.blocklists import NEVER, committed
 from quantize.gates import STANDARDS
 from quantize.listen.judge import Judge
 from quantize.listen.quality import Quality, Summary, rounded, summarize
 from quantize.recipes import Recipe
 from quantize.report.blocklist_plot import draw_blocklist
-from quantize.sound.equalize import equalize
 from quantize.sound.search import Candidate, SearchResult, harm, search
 from quantize.sound.sensitivity import alone_in_integers
-from quantize.sound.sites import vocoder_sites
-from quantize.sound.vocoder_plan import Prepared, apply, prepare
+from quantize.sound.vocoder_plan import VocoderPlan, apply, make_plan
 from quantize.weights.second_moments import Moments
 
 BLOCKLIST: Final = "blocklist.json"
@@ -38,6 +36,18 @@ CURE: Final = 0.5  # of the harm may remain, or it is no cure
 def convolutions(model: onnx.ModelProto) -> tuple[str, ...]:
     """All of them, in the graph's order."""
     return tuple(node.name for node in model.graph.node if node.op_type == "Conv")
+
+
+def conv_work(model: onnx.ModelProto) -> dict[str, int]:
+    """Multiply-adds of each convolution."""
+    counted = multiply_adds(model)
+    return {name: counted[name] for name in convolutions(model)}
+
+
+def conv_weights(model: onnx.ModelProto) -> dict[str, int]:
+    """Numbers in the weight of each convolution."""
+    sizes = {tensor.name: int(np.prod(tensor.dims)) for tensor in model.graph.initializer}
+    return {node.name: sizes[node.input[1]] for node in model.graph.node if node.op_type == "Conv"}
 
 
 def output_channels(model: onnx.ModelProto) -> dict[str, int]:
@@ -76,25 +86,23 @@ def searched_blocklist(
 
     Args:
         judge: of sentences that the result is not judged on.
-        moments: see `prepare`.
+        moments: see `make_plan`.
     """
     names, bits = convolutions(model), chosen.activation_bits
-    counted, sizes = conv_multiply_adds(model), conv_weights(model)
-    whole, everything = sum(counted.values()), sum(sizes.values())
-    candidates = [Candidate(name, counted[name] / whole, sizes[name] / everything) for name in names]
-    prepared = prepare(model, seen, names, bits)
-    scaled = equalize(model, vocoder_sites(model), prepared.scales)
+    work, weights = conv_work(model), conv_weights(model)
+    candidates = [Candidate(name, share_of_work(work, (name,)), share_of_work(weights, (name,))) for name in names]
+    plan = make_plan(model, seen, names, bits)
     few = judge.first(ALONE_SENTENCES)
     with (
         console.progress(f"listen to {chosen.name}", len(names) + CURED + 1) as advance,
-        alone_in_integers(scaled, prepared.plan, few) as listen_alone,
+        alone_in_integers(plan.rescaled(model), plan.qdq, few) as listen_alone,
     ):
         alone: dict[str, Quality] = {}
         for name in names:
             advance(name)
             alone[name] = summarize(listen_alone(name, ())).mean
         floats: dict[str, tuple[int, ...]] = {}
-        widest = widest_channels(model, seen, prepared)
+        widest = widest_channels(model, seen, plan)
         curable = (n for n in widest if n not in NEVER)
         for name in sorted(curable, key=lambda n: -harm(alone, n, NEVER))[:CURED]:
             advance(f"{name}, {len(widest[name])} channels in float")
@@ -104,18 +112,18 @@ def searched_blocklist(
 
         def listen(nodes: tuple[str, ...]) -> Summary:
             advance(f"{len(nodes)} convolutions")
-            whole = prepare(model, seen, nodes, bits, moments=moments, floats=floats)
-            return summarize(judge.score_graph(apply(model, whole)))
+            whole = make_plan(model, seen, nodes, bits, moments=moments, floats=floats)
+            return summarize(judge.score_graph(apply(whole, model)))
 
         found = search(candidates, NEVER, alone, listen, STANDARDS[bits].goal)
     return _as_blocklist(chosen, found, floats)
 
 
 def widest_channels(
-    model: onnx.ModelProto, seen: Mapping[str, Channels], prepared: Prepared
+    model: onnx.ModelProto, seen: Mapping[str, Channels], plan: VocoderPlan
 ) -> dict[str, tuple[int, ...]]:
     """Convolution -> its output channels of the widest range before rescaling, where they are a few of many."""
-    outputs = {node.name: node.output[0] for node in model.graph.node if node.name in prepared.plan.nodes}
+    outputs = {node.name: node.output[0] for node in model.graph.node if node.name in plan.qdq.nodes}
     return {
         name: tuple(int(channel) for channel in np.argsort(-seen[value].peak(), kind="stable")[:CHANNELS])
         for name, value in outputs.items()

@@ -14,15 +14,25 @@ Requires the shapes of all values; ensures that convolutions keep their names an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+import onnx_ir as ir
 from onnxruntime.quantization.onnx_model import ONNXModel
 
 from export_onnx.geometry import STAGE0_PER_FRAME
+from export_onnx.graph.graph_ir import (
+    add_constant,
+    array_of,
+    dims_of,
+    input_of,
+    name_of,
+    new_value,
+    read_graph,
+    write_graph,
+)
 from quantize.qdq import finish
 
 ELEMENTWISE: Final = frozenset({"Add", "Div", "LeakyRelu", "Mul", "Sin", "Sqrt", "Sub"})
@@ -33,127 +43,150 @@ TIME: Final = 3
 
 
 def fold_time(model: onnx.ModelProto, frames: int) -> onnx.ModelProto:
-    """A copy with every [1, C, 1, L], L at least 20 steps a frame, folded.
+    """A copy with every [1, C, 1, L], L at least 20 steps per frame, folded.
+
+    1. An element-wise node, or a mean over time, works on folded values: what it reads is folded in front of it, what
+       it makes exists in the folded form only.
+    2. Any other node reads unfolded values: what exists folded only is unfolded in front of it.
+    3. A reshape beside a Q or behind a DQ moves integers: it gets a Q and a DQ on its folded side.
 
     Args:
         model: a vocoder, quantized or not, with all shapes.
         frames: of its bucket.
     """
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    graph, fold = copy.graph, _Fold(copy, frames * STAGE0_PER_FRAME)
-    nodes = list(graph.node)
-    del graph.node[:]
-    for node in nodes:
-        mean = node.op_type == "ReduceMean" and fold.rows(node.input[0]) > 0
-        if mean or (node.op_type in ELEMENTWISE and fold.rows(node.output[0])):
-            fold.folded(node, mean)
+    whole = read_graph(model)
+    fold = _Fold(whole.graph, frames * STAGE0_PER_FRAME)
+    for node in list(whole.graph):
+        mean = node.op_type == "ReduceMean" and fold.rows(input_of(node)) > 0
+        if mean or (node.op_type in ELEMENTWISE and fold.rows(node.outputs[0])):
+            fold.fold_node(node, mean)
         else:
-            fold.unfold(node.input)
-            fold.made.append(node)
-    fold.unfold([value.name for value in graph.output])
-    graph.node.extend([*_rounded_borders(fold), *fold.made])
-    graph.initializer.extend(fold.new)
-    ordered = ONNXModel(copy)
+            fold.unfold_inputs(node)
+    fold.unfold_outputs()
+    _round_borders(whole.graph, fold.borders)
+    ordered = ONNXModel(write_graph(whole))
     ordered.topological_sort()
     finish(ordered.model)
     return ordered.model
 
 
 class _Fold:
-    """The graph as it is written anew, and which values exist in which form."""
+    """The graph, and which of its values exist in both forms.
 
-    def __init__(self, model: onnx.ModelProto, long: int) -> None:
-        graph = model.graph
-        self.constants = {tensor.name: tensor for tensor in graph.initializer}
-        self.shapes = {name: tuple(tensor.dims) for name, tensor in self.constants.items()}
-        for info in (*graph.value_info, *graph.input, *graph.output):
-            self.shapes[info.name] = tuple(d.dim_value for d in info.type.tensor_type.shape.dim)
-        self.long = long
-        self.made: list[onnx.NodeProto] = []
-        self.borders: list[onnx.NodeProto] = []  # the reshapes
-        self.new: list[onnx.TensorProto] = []
-        self.two: dict[str, str] = {}  # value -> its folded form
-        self.missing: set[str] = set()  # values that exist folded only
+    Attributes:
+        borders: the reshapes between both forms.
+        dims: of the values that were made folded: their dimensions before that.
+    """
 
-    def rows(self, name: str) -> int:
-        """Rows to fold `name` into, 0 where it stays."""
-        shape = self.shapes.get(name, ())
+    def __init__(self, graph: ir.Graph, long: int) -> None:
+        self.graph, self.long = graph, long
+        self.borders: list[ir.Node] = []
+        self.dims: dict[ir.Value, tuple[int, ...]] = {}
+        self.folded: dict[ir.Value, ir.Value] = {}  # a value -> its folded form
+        self.unfolded: dict[ir.Value, ir.Value] = {}  # a value that was made folded -> its unfolded form
+
+    def rows(self, value: ir.Value) -> int:
+        """Rows to fold `value` into, 0 where it stays."""
+        shape = self.dims.get(value) or (dims_of(value) if value.shape is not None else ())
         if len(shape) != 4 or shape[2] != 1 or shape[TIME] < self.long:
             return 0
         return next((rows for rows in ROWS if shape[TIME] % rows == 0), 0)
 
-    def folded(self, node: onnx.NodeProto, mean: bool) -> None:
-        """`node` on folded inputs."""
-        for i, name in enumerate(node.input):
-            if self.rows(name):
-                node.input[i] = self._fold(name)
+    def fold_node(self, node: ir.Node, mean: bool) -> None:
+        """Lets the node work on folded values."""
+        for position, value in enumerate(node.inputs):
+            if value is not None and value not in self.dims and self.rows(value):
+                node.replace_input_with(position, self._fold(value, node))
         if mean:
             self._mean_over_both(node)
         else:
-            name = node.output[0]
-            node.output[0] = self.two[name] = f"{name}.folded"
-            self.missing.add(name)
-        self.made.append(node)
+            made = node.outputs[0]
+            self.dims[made] = dims_of(made)
+            made.shape = ir.Shape(self._folded_dims(made))
 
-    def unfold(self, names: Iterable[str]) -> None:
-        """See to it that `names` exist in their own form."""
-        for name in names:
-            if name in self.missing:
-                self.missing.remove(name)
-                self._reshape(self.two[name], name, self.shapes[name])
+    def unfold_inputs(self, node: ir.Node) -> None:
+        """Lets the node read unfolded values."""
+        for position, value in enumerate(node.inputs):
+            if value in self.dims:
+                node.replace_input_with(position, self._unfold(value, node))
 
-    def _mean_over_both(self, node: onnx.NodeProto) -> None:
+    def unfold_outputs(self) -> None:
+        """Gives the graph's outputs their own form, and what exists folded only a name that says so."""
+        last = self.graph[-1]
+        for position, value in enumerate(self.graph.outputs):
+            if value in self.dims:
+                self.graph.outputs[position] = self._unfold(value, last, behind=True)
+        for made in self.dims:
+            if made not in self.unfolded:
+                made.name = f"{made.name}.folded"
+
+    def _folded_dims(self, value: ir.Value) -> tuple[int, ...]:
+        batch, channels, _, length = self.dims.get(value) or dims_of(value)
+        rows = self.rows(value)
+        return (batch, channels, rows, length // rows)
+
+    def _fold(self, value: ir.Value, before: ir.Node) -> ir.Value:
+        if value not in self.folded:
+            self.folded[value] = new_value(f"{value.name}.folded", value, self._folded_dims(value))
+            self._reshape(value, self.folded[value], "folding", before)
+        return self.folded[value]
+
+    def _unfold(self, value: ir.Value, beside: ir.Node, behind: bool = False) -> ir.Value:
+        if value not in self.unfolded:
+            name = name_of(value)
+            value.name = f"{name}.folded"
+            self.unfolded[value] = new_value(name, value, self.dims[value])
+            self._reshape(value, self.unfolded[value], "unfolding", beside, behind)
+        return self.unfolded[value]
+
+    def _reshape(self, source: ir.Value, target: ir.Value, way: str, beside: ir.Node, behind: bool = False) -> None:
+        size = add_constant(self.graph, f"{target.name}.{way}", np.array(dims_of(target), np.int64))
+        reshape = ir.Node("", "Reshape", [source, size], outputs=[target], name=f"{target.name}/Reshape")
+        (self.graph.insert_after if behind else self.graph.insert_before)(beside, reshape)
+        self.borders.append(reshape)
+
+    def _mean_over_both(self, node: ir.Node) -> None:
         """The axes are an attribute, and from opset 18 on an input."""
-        if len(node.input) > 1:
-            before = [int(axis) for axis in numpy_helper.to_array(self.constants[node.input[1]])]
-            node.input[1] = f"{node.name}.axes"
-            self.new.append(numpy_helper.from_array(np.array([2, TIME], np.int64), node.input[1]))
+        if len(node.inputs) > 1:
+            before = [int(axis) for axis in array_of(input_of(node, 1))]
+            axes = add_constant(self.graph, f"{node.name}.axes", np.array([2, TIME], np.int64))
+            node.replace_input_with(1, axes)
         else:
-            axes = next(a for a in node.attribute if a.name == "axes")
-            before = list(axes.ints)
-            axes.ints[:] = [2, TIME]
+            before = list(node.attributes["axes"].as_ints())
+            node.attributes["axes"] = ir.AttrInt64s("axes", [2, TIME])
         assert [axis % 4 for axis in before] == [TIME], f"{node.name}: a mean over more than time"
 
-    def _fold(self, name: str) -> str:
-        if name not in self.two:
-            batch, channels, _, length = self.shapes[name]
-            rows = self.rows(name)
-            self.two[name] = f"{name}.folded"
-            self._reshape(name, self.two[name], (batch, channels, rows, length // rows))
-        return self.two[name]
 
-    def _reshape(self, name: str, to: str, shape: tuple[int, ...]) -> None:
-        size = f"{to}.{'folding' if shape[2] > 1 else 'unfolding'}"
-        self.new.append(numpy_helper.from_array(np.array(shape, np.int64), size))
-        self.borders.append(helper.make_node("Reshape", [name, size], [to], name=f"{to}/Reshape"))
-        self.made.append(self.borders[-1])
-
-
-def _rounded_borders(fold: _Fold) -> list[onnx.NodeProto]:
+def _round_borders(graph: ir.Graph, borders: Iterable[ir.Node]) -> None:
     """Q and DQ on the folded side of each reshape beside a Q or behind a DQ: the reshape is then of integers too."""
-    made_by = {output: node for node in fold.made for output in node.output}
-    readers: dict[str, list[onnx.NodeProto]] = {}
-    for node in fold.made:
-        for name in node.input:
-            readers.setdefault(name, []).append(node)
-    pairs = []
-    for reshape in fold.borders:
-        before, after = made_by.get(reshape.input[0]), readers.get(reshape.output[0], [])
+    for reshape in borders:
+        source, target = input_of(reshape), reshape.outputs[0]
+        before, after = source.producer(), list(target.consumers())
         if after and all(node.op_type == "QuantizeLinear" for node in after):
-            source, step = reshape.input[0], after[0].input[1:]
-            reshape.input[0] = f"{reshape.output[0]}.rounded"
-            pairs += _pair(source, reshape.input[0], step)
+            rounded = new_value(f"{target.name}.rounded", source)
+            _insert_pair(graph, source, rounded, after[0].inputs[1:], reshape)
+            reshape.replace_input_with(0, rounded)
         elif before is not None and before.op_type == "DequantizeLinear":
-            target, step = reshape.output[0], before.input[1:]
-            reshape.output[0] = f"{target}.rounded"
-            pairs += _pair(reshape.output[0], target, step)
-    return pairs
+            readers, name = list(target.uses()), name_of(target)
+            target.name = f"{name}.rounded"
+            restored = new_value(name, target)
+            _insert_pair(graph, target, restored, before.inputs[1:], reshape, behind=True)
+            for reader, position in readers:
+                reader.replace_input_with(position, restored)
 
 
-def _pair(source: str, target: str, step: Iterable[str]) -> list[onnx.NodeProto]:
-    integers = f"{target}.integers"
-    return [
-        helper.make_node("QuantizeLinear", [source, *step], [integers], name=f"{target}/QuantizeLinear"),
-        helper.make_node("DequantizeLinear", [integers, *step], [target], name=f"{target}/DequantizeLinear"),
+def _insert_pair(
+    graph: ir.Graph,
+    source: ir.Value,
+    target: ir.Value,
+    step: Sequence[ir.Value | None],
+    beside: ir.Node,
+    behind: bool = False,
+) -> None:
+    """Q and DQ from `source` to `target`, in front of a node or behind it."""
+    integers = ir.Value(name=f"{target.name}.integers")
+    pair = [
+        ir.Node("", "QuantizeLinear", [source, *step], outputs=[integers], name=f"{target.name}/QuantizeLinear"),
+        ir.Node("", "DequantizeLinear", [integers, *step], outputs=[target], name=f"{target.name}/DequantizeLinear"),
     ]
+    (graph.insert_after if behind else graph.insert_before)(beside, pair)

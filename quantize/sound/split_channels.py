@@ -15,77 +15,70 @@ Runs on the rescaled float graph, before quantization. Both kinds of NPU take ev
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
-from onnx import helper, numpy_helper
+import onnx_ir as ir
+
+from export_onnx.graph.graph_ir import (
+    add_constant,
+    array_of,
+    dims_of,
+    input_of,
+    name_of,
+    new_value,
+    nodes_by_name,
+    read_graph,
+    write_graph,
+)
 
 FloatChannels = Mapping[str, tuple[int, ...]]  # convolution -> its output channels in float
 
 
 def split_channels(model: onnx.ModelProto, floats: FloatChannels) -> onnx.ModelProto:
     """A copy of `model` with those channels in float; each convolution keeps its name, its output and its shape."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    graph = copy.graph
-    stored = {tensor.name: tensor for tensor in graph.initializer}
-    shapes = {value.name: [d.dim_value for d in value.type.tensor_type.shape.dim] for value in graph.value_info}
-    nodes = list(graph.node)
-    readers = Counter(name for node in nodes for name in node.input)
-    del graph.node[:]
-    whole: dict[str, str] = {}  # a convolution's output -> the sum that its readers read
-    for node in nodes:
-        for i, value in enumerate(node.input):
-            node.input[i] = whole.get(value, value)
-        graph.node.append(node)
-        if node.op_type == "Conv" and node.name in floats:
-            whole[node.output[0]] = _split(graph, graph.node[-1], floats[node.name], stored, shapes, readers)
-    return copy
+    whole = read_graph(model)
+    nodes = nodes_by_name(whole.graph)
+    for name, channels in floats.items():
+        _split(whole.graph, nodes[name], channels)
+    return write_graph(whole)
 
 
-def _split(
-    graph: onnx.GraphProto,
-    conv: onnx.NodeProto,
-    channels: Sequence[int],
-    stored: Mapping[str, onnx.TensorProto],
-    shapes: Mapping[str, list[int]],
-    readers: Mapping[str, int],
-) -> str:
-    """Parts one convolution; the name of the sum."""
-    picked, value = list(channels), conv.output[0]
-    inputs = [conv.input[0]]
-    for position, kind in ((1, "weight"), (2, "bias")):
-        if position < len(conv.input):
-            name = conv.input[position]
-            array = numpy_helper.to_array(stored[name]).copy()
-            inputs.append(_store(graph, f"{conv.name}/floats.{kind}", array[picked]))
-            array[picked] = 0
-            if readers[name] == 1:  # what is known of it is known by its name
-                stored[name].CopyFrom(numpy_helper.from_array(array, name))
-            else:
-                conv.input[position] = _store(graph, f"{conv.name}/integers.{kind}", array)
-    places = np.zeros((shapes[value][1], len(picked), 1, 1), np.float32)
+def _split(graph: ir.Graph, conv: ir.Node, channels: Sequence[int]) -> None:
+    """Parts one convolution; its readers read the sum of both parts."""
+    picked, value = list(channels), conv.outputs[0]
+    readers, name = list(value.uses()), name_of(value)
+    inputs = [input_of(conv)]
+    for position, kind in list(enumerate(("", "weight", "bias")))[1 : len(conv.inputs)]:
+        constant = input_of(conv, position)
+        array = array_of(constant).copy()
+        inputs.append(add_constant(graph, f"{conv.name}/floats.{kind}", array[picked]))
+        array[picked] = 0
+        if len(constant.uses()) == 1:  # what is known of it is known by its name
+            constant.const_value = ir.tensor(array, name=name_of(constant))
+        else:
+            conv.replace_input_with(position, add_constant(graph, f"{conv.name}/integers.{kind}", array))
+    batch, outputs, *steps = dims_of(value)
+    places = np.zeros((outputs, len(picked), 1, 1), np.float32)
     places[picked, range(len(picked)), 0, 0] = 1
-    few, back, total = (f"{value}/{part}" for part in ("floats", "scattered", "whole"))
-    part = onnx.NodeProto()
-    part.CopyFrom(conv)
-    part.name, part.input[:], part.output[:] = f"{conv.name}/floats", inputs, [few]
-    scatter = [few, _store(graph, f"{conv.name}/places", places)]
-    graph.node.extend(
+    few = new_value(f"{name}/floats", value, (batch, len(picked), *steps))
+    back, total = (new_value(f"{name}/{part}", value) for part in ("scattered", "whole"))
+    scatter = [few, add_constant(graph, f"{conv.name}/places", places)]
+    graph.insert_after(
+        conv,
         [
-            part,
-            helper.make_node("Conv", scatter, [back], f"{conv.name}/scatter", kernel_shape=[1, 1]),
-            helper.make_node("Add", [value, back], [total], f"{conv.name}/Add"),
-        ]
+            ir.Node("", "Conv", inputs, conv.attributes.values(), outputs=[few], name=f"{conv.name}/floats"),
+            ir.Node(
+                "",
+                "Conv",
+                scatter,
+                [ir.AttrInt64s("kernel_shape", [1, 1])],
+                outputs=[back],
+                name=f"{conv.name}/scatter",
+            ),
+            ir.Node("", "Add", [value, back], outputs=[total], name=f"{conv.name}/Add"),
+        ],
     )
-    batch, outputs, *steps = shapes[value]
-    for name, width in ((few, len(picked)), (back, outputs), (total, outputs)):
-        graph.value_info.append(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [batch, width, *steps]))
-    return total
-
-
-def _store(graph: onnx.GraphProto, name: str, array: np.ndarray) -> str:  # type: ignore[type-arg]  # any dtype
-    graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
-    return name
+    for reader, position in readers:
+        reader.replace_input_with(position, total)

@@ -1,9 +1,12 @@
-"""From a float graph, what calibration saw and a list of groups to the quantized graph: the whole recipe in order.
+"""How the vocoder becomes integers: one frozen plan, made once on one bucket's graph and applied to every bucket's.
 
-    choose scales -> rescale -> split off float channels -> choose ranges -> round weights -> DQ-Conv-Q units
+    make_plan      1. find the sites            where channels may be rescaled (`sites.py`)
+                   2. choose the scales         one per channel and site (`scales.py`)
+                   3. choose the ranges         one per quantized value (`calibrate/ranges.py`)
+                   4. round the weights         with GPTQ, where second moments are given (`gptq.py`)
+    apply          rescale -> split off float channels -> DQ-Conv-Q units (`equalize.py`, `split_channels.py`, `qdq.py`)
 
-Scales, ranges and integers are chosen once, on one bucket's graph, and used for every bucket: the weights are the
-same, and statistics do not depend on padding.
+One plan serves every bucket: the weights are the same, and calibration's statistics do not depend on padding.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from quantize.qdq import WEIGHT_LIMIT, QdqPlan, Rounded, quantize_convolutions, 
 from quantize.sound.clipping import weight_of_clipping
 from quantize.sound.equalize import Affine, Vector, changed_values, equalize
 from quantize.sound.scales import choose_scales
-from quantize.sound.sites import vocoder_sites
+from quantize.sound.sites import Site, vocoder_sites
 from quantize.sound.split_channels import FloatChannels, split_channels
 from quantize.weights.gptq import round_rows
 from quantize.weights.second_moments import Moments
@@ -32,15 +35,31 @@ METHOD: Final[Method] = "mse"
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """Everything that one vocoder's integers follow from."""
+class VocoderPlan:
+    """Everything that one vocoder's integers follow from.
 
-    scales: Mapping[str, Affine]  # by site
+    Attributes:
+        sites: all that may be rescaled.
+        scales: those that are, by the site's name.
+        floats: output channels of quantized convolutions that stay in float.
+        qdq: the quantized convolutions, the ranges of what they read and write, and their rounded weights.
+    """
+
+    sites: tuple[Site, ...]
+    scales: Mapping[str, Affine]
     floats: FloatChannels
-    plan: QdqPlan
+    qdq: QdqPlan
+
+    def rescaled(self, model: onnx.ModelProto) -> onnx.ModelProto:
+        """The float graph of one bucket with its channels rescaled."""
+        return equalize(model, self.sites, self.scales)
+
+    def changed(self, sizes: Mapping[str, int]) -> dict[str, Affine]:
+        """What rescaling does to each quantized value; `sizes` has the values' numbers of channels."""
+        return changed_values(self.sites, self.scales, sizes)
 
 
-def prepare(
+def make_plan(
     model: onnx.ModelProto,
     seen: Mapping[str, Channels],
     nodes: tuple[str, ...],
@@ -49,7 +68,7 @@ def prepare(
     rescale: bool = True,
     moments: Moments | None = None,
     floats: FloatChannels | None = None,
-) -> Prepared:
+) -> VocoderPlan:
     """Chooses scales, ranges and integers.
 
     Args:
@@ -57,9 +76,9 @@ def prepare(
         seen: calibration's statistics of its values.
         nodes: convolutions to quantize.
         bits: of activations, 8 or 16.
-        method: of ranges.
+        method: by which ranges are chosen.
         rescale: whether to equalize first; without, for comparison.
-        moments: of what the weights are multiplied with; without them each goes to the nearest integer.
+        moments: second moments of what the weights are multiplied with; without them each goes to the nearest integer.
         floats: output channels of quantized convolutions that stay in float.
     """
     conv_of, apart = quantized_values(model, nodes), {k: v for k, v in (floats or {}).items() if k in nodes}
@@ -75,12 +94,25 @@ def prepare(
         for channel in empty.get(value, ()):  # zero in what is quantized
             scale[channel] = shift[channel] = 0
         ranges[value] = choose_range(channels.histogram(scale, shift), method, bits, weight_of_clipping(conv_of[value]))
+    plan = VocoderPlan(sites, scales, apart, QdqPlan(nodes, ranges, bits))
     if moments is None:
-        return Prepared(scales, apart, QdqPlan(nodes, ranges, bits))
-    scaled = split_channels(equalize(model, sites, scales), apart)
+        return plan
+    scaled = split_channels(plan.rescaled(model), apart)
     follow = {value: changed[value].scale for value in conv_of}
     rounded = round_weights(scaled, nodes, ranges, bits, moments, follow)
-    return Prepared(scales, apart, QdqPlan(nodes, ranges, bits, rounded))
+    return VocoderPlan(sites, scales, apart, QdqPlan(nodes, ranges, bits, rounded))
+
+
+def apply(plan: VocoderPlan, model: onnx.ModelProto) -> onnx.ModelProto:
+    """The quantized graph of one bucket.
+
+    Args:
+        model: the vocoder's float graph; it stays as it is.
+
+    Raises:
+        ContractError: the graph lacks a node or a value of the plan.
+    """
+    return quantize_convolutions(split_channels(plan.rescaled(model), plan.floats), plan.qdq)
 
 
 def round_weights(
@@ -91,7 +123,7 @@ def round_weights(
     moments: Moments,
     follow: Mapping[str, Vector],
 ) -> dict[str, Rounded]:
-    """The weights of `nodes` in integers whose errors cancel, by initializer.
+    """The weights of `nodes` in integers, rounded with GPTQ, by initializer.
 
     Args:
         model: the graph with the weights as they are to be rounded.
@@ -125,9 +157,3 @@ def quantized_values(model: onnx.ModelProto, nodes: Sequence[str]) -> dict[str, 
         for value in (convs[name].input[0], convs[name].output[0]):
             result.setdefault(value, name)
     return result
-
-
-def apply(model: onnx.ModelProto, prepared: Prepared) -> onnx.ModelProto:
-    """The quantized graph of one bucket."""
-    scaled = equalize(model, vocoder_sites(model), prepared.scales) if prepared.scales else model
-    return quantize_convolutions(split_channels(scaled, prepared.floats), prepared.plan)

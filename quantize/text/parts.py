@@ -1,6 +1,8 @@
-"""Chooses which weights of `bert` become integers.
+"""Chooses which ALBERT weights become INT8, and how, for a target whose NPU runs `bert`.
 
-ALBERT runs one layer twelve times, so a part is a weight with every convolution that uses it.
+Today no recipe asks for it: every target runs `bert` on the CPU (`text_side.py` says why), and then its weights are
+stored in fewer bits like those of the other text stages (`stored_bits.py`). ALBERT runs one layer twelve times, so a
+*part* is a weight with every convolution that uses it.
 
 1. Quantize each part alone and measure its drift: how far durations move before they are rounded, mean per token. Of
    durations that lie anywhere between two whole numbers, a drift of 0.001 frames changes one in a thousand tokens, so
@@ -12,15 +14,20 @@ ALBERT runs one layer twelve times, so a part is a weight with every convolution
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
 
+from calibrate.ranges import choose_range
+from calibrate.store import Channels
+from quantize.qdq import QdqPlan
+from quantize.sound.vocoder_plan import METHOD, round_weights
 from quantize.text.duration_rule import DRIFT
 from quantize.text.text_quality import TextQuality
+from quantize.weights.second_moments import Moments
 
 
 @dataclass(frozen=True)
@@ -101,3 +108,23 @@ def choose_parts(parts: tuple[Part, ...], listen: Try) -> Choice:
                 break
         choice = choice.without_next()
     return choice
+
+
+def plan_bert(
+    model: onnx.ModelProto, parts: Sequence[Part], seen: Mapping[str, Channels], bits: int, moments: Moments
+) -> QdqPlan | None:
+    """How `parts` become integers, or None for no part.
+
+    Args:
+        seen: calibration's statistics of what they read and write.
+        bits: of activations; 16 have room for a quiet channel beside a loud one.
+        moments: of what the weights are multiplied with.
+    """
+    if not parts:
+        return None
+    nodes = tuple(conv for part in parts for conv in part.convs)
+    convs = [node for node in model.graph.node if node.name in nodes]
+    values = dict.fromkeys(value for conv in convs for value in (conv.input[0], conv.output[0]))
+    ranges = {value: choose_range(seen[value].histogram(), METHOD, bits) for value in values}
+    as_seen = {conv.input[0]: np.ones(len(seen[conv.input[0]].low)) for conv in convs}
+    return QdqPlan(nodes, ranges, bits, round_weights(model, nodes, ranges, bits, moments, as_seen))

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import onnx
 
+from export_onnx.graph.graph_ir import name_of, read_graph
 from quantize.text.duration_rule import DRIFT
 from quantize.text.text_quality import TextQuality
 from quantize.weights.packed_bits import Bits, large_weights
@@ -59,15 +60,15 @@ class Stored:
 
 
 def behind(model: onnx.ModelProto, output: str) -> frozenset[str]:
-    """Every value that reaches `output`, initializers among them."""
-    made_by = {name: node for node in model.graph.node for name in node.output}
+    """Every value that reaches the graph's output of that name, initializers among them."""
     seen: set[str] = set()
-    waiting = [output]
+    waiting = [value for value in read_graph(model).graph.outputs if value.name == output]
     while waiting:
-        name = waiting.pop()
-        if name and name not in seen:
-            seen.add(name)
-            waiting.extend(made_by[name].input if name in made_by else ())
+        value = waiting.pop()
+        if value.name not in seen:
+            seen.add(name_of(value))
+            node = value.producer()
+            waiting.extend(value for value in (node.inputs if node else ()) if value is not None)
     return frozenset(seen)
 
 

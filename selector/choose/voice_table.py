@@ -127,7 +127,7 @@ def fit_voice(fitted: Sequence[Measured], held_out: Sequence[Measured], most: in
     for slower, faster in zip(reversed(rows[:-1]), reversed(rows[1:]), strict=True):
         np.maximum(slower, faster, out=slower)  # never fewer frames at a lower speed
     table = FittedTable(at, tuple(round(s * 1000) for s in SPEEDS), tuple(tuple(map(int, row)) for row in rows))
-    worth = coverage(table, held_out, pause_tokens), excess(table, held_out, pause_tokens)
+    worth = covered_share(table, held_out, pause_tokens), excess(table, held_out, pause_tokens)
     return Fit(table, pause_tokens, *worth, len(fitted), len(held_out))
 
 
@@ -136,7 +136,7 @@ def _row(lengths: Sequence[int], frames: Sequence[int], at: Sequence[int]) -> ND
     return np.maximum.accumulate(line).astype(np.int64)
 
 
-def coverage(
+def covered_share(
     table: FittedTable, texts: Sequence[Measured], pause_tokens: int, speeds: Sequence[float] = SPEEDS
 ) -> float:
     """Share of (text, speed) pairs within the table's frames."""

@@ -201,7 +201,7 @@ def make_package(
                 "samples_per_frame": geometry.SAMPLES_PER_FRAME,
                 "max_phonemes": geometry.MAX_PHONEMES,
             },
-            "stages": [asdict(s) | {"runs_on": processor(s, target, coverage)} for s in contracts.STAGES],
+            "stages": [stage_contract(s, processor(s, target, coverage)) for s in contracts.STAGES],
             "buckets": [bucket.model_dump() for bucket in buckets],
             "providers": {"npu": asdict(providers.NPU[target]), "cpu": asdict(providers.CPU)},
             "tokenizer": {"model": TOKENIZER, "input": INPUT, "output": OUTPUT},
@@ -226,6 +226,11 @@ def make_package(
         }
         write_manifest(folder, schema.parse(schema.dumps(manifest), final.name))
     return Package.open(final)
+
+
+def stage_contract(stage: contracts.Stage, runs_on: contracts.Processor) -> dict[str, Any]:
+    """A stage as the manifest has it: what it is cut from is the export's affair."""
+    return {name: value for name, value in asdict(stage).items() if name != "made_from"} | {"runs_on": runs_on}
 
 
 def read_models(inputs: BuildInputs, target: str) -> dict[str, bytes]:

@@ -13,13 +13,12 @@ from onnx import TensorProto, helper, numpy_helper
 from android_test.__main__ import main
 from android_test.coverage.check import CoverageSettings, Result, Variant, check, find_variants
 from android_test.coverage.coverage_report import complaints, rows
-from android_test.coverage.dense_work import multiply_adds
-from android_test.coverage.graph_view import GraphView
 from android_test.coverage.htp.htp_host import Compilation, unavailable
 from android_test.coverage.htp.simulate import Agreement
 from android_test.coverage.verdict import Verdict
 from export_onnx.contracts import BUCKETS, STAGES, Bucket
-from export_onnx.errors import CoverageError
+from export_onnx.errors import ContractError, CoverageError
+from export_onnx.graph.multiply_adds import multiply_adds
 
 F = np.float32
 FIVE = Bucket(5, 128)
@@ -219,7 +218,7 @@ def test_a_level_needs_those_below_it() -> None:
 
 def test_multiply_adds() -> None:
     def count(body: str, **constants: np.ndarray) -> int:
-        return multiply_adds(GraphView.of(graph(body, constants, infer=True)))
+        return sum(multiply_adds(graph(body, constants, infer=True)).values())
 
     assert count(SOUND_GRAPH, **CONV) == 4 * 64 * 4 * 3
     assert count("y = MatMul(x, w)", w=np.ones((64, 64), F)) == 4 * 64 * 64
@@ -227,8 +226,8 @@ def test_multiply_adds() -> None:
 
 
 def test_work_without_a_shape_is_not_counted_as_nothing() -> None:
-    with pytest.raises(CoverageError, match="a fixed shape"):
-        multiply_adds(GraphView.of(silent()))
+    with pytest.raises(ContractError, match="a fixed shape"):
+        multiply_adds(silent())
 
 
 @pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "-")

@@ -23,7 +23,7 @@ from export_onnx.demo_voice.trainer.batches import Sampler
 from export_onnx.demo_voice.trainer.espeak import PhonemeEvent, espeak
 from export_onnx.demo_voice.trainer.espeak_voices import HELD_OUT, LANGUAGE, TRAINED, VOICES
 from export_onnx.demo_voice.trainer.measures import cents, row, say_sentence, voicing_error
-from export_onnx.demo_voice.trainer.recognizer import unigrams, word_errors, words
+from export_onnx.demo_voice.trainer.recognizer import spoken_words, unigrams, word_errors
 from export_onnx.demo_voice.trainer.student import Student, decoder_front, load_config
 from export_onnx.demo_voice.trainer.teacher import TaughtSentence
 from export_onnx.demo_voice.trainer.train import TrainingRecipe, learning_rate, prosody_losses, sound_losses, train
@@ -300,7 +300,7 @@ def test_pitch_measures_see_a_semitone_and_a_lost_voice() -> None:
 
 
 def test_word_errors_count_every_kind() -> None:
-    said = words("The dog, the cat!")
+    said = spoken_words("The dog, the cat!")
     assert said == ["the", "dog", "the", "cat"]
     assert word_errors(said, ["the", "dog", "a", "cat"]) == 1
     assert word_errors(said, []) == 4

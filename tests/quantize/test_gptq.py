@@ -17,9 +17,8 @@ from export_onnx.__main__ import write_checkpoint_data
 from export_onnx.graph.shared_weights import load
 from export_onnx.proof.decibels import snr
 from quantize.qdq import WEIGHT_LIMIT, quantize_convolutions
-from quantize.sound.vocoder_plan import apply, prepare
-from quantize.text.parts import albert_parts
-from quantize.text.plan_bert import plan_bert
+from quantize.sound.vocoder_plan import apply, make_plan
+from quantize.text.parts import albert_parts, plan_bert
 from quantize.weights import second_moments as moments
 from quantize.weights.gptq import output_error, round_rows
 from quantize.weights.packed_bits import STEPS, Rounder, store_compactly
@@ -156,23 +155,23 @@ def test_the_vocoder_gets_just_those_integers(small: Small, samples: list[Sample
     model = load(small.folder / f"vocoder_{small.bucket.name}.onnx")
     nodes = tuple(node.name for node in model.graph.node if node.op_type == "Conv" and "resblocks.2" in node.name)
     known = second_moments(small.folder, "vocoder", small.bucket, samples)
-    planned = prepare(model, seen, nodes, 8, moments=known)
-    plain = prepare(model, seen, nodes, 8)
-    assert planned.plan.ranges == plain.plan.ranges
-    assert not plain.plan.weights
-    written = {t.name: numpy_helper.to_array(t) for t in apply(model, planned).graph.initializer}
+    planned = make_plan(model, seen, nodes, 8, moments=known)
+    plain = make_plan(model, seen, nodes, 8)
+    assert planned.qdq.ranges == plain.qdq.ranges
+    assert not plain.qdq.weights
+    written = {t.name: numpy_helper.to_array(t) for t in apply(planned, model).graph.initializer}
     convs = {node.name: node for node in model.graph.node}
     for name in nodes:
         weight = convs[name].input[1]
-        np.testing.assert_array_equal(written[f"{weight}_quantized"], planned.plan.weights[weight].integers)
-        np.testing.assert_allclose(written[f"{weight}_scale"], planned.plan.weights[weight].steps, rtol=1e-6)
+        np.testing.assert_array_equal(written[f"{weight}_quantized"], planned.qdq.weights[weight].integers)
+        np.testing.assert_allclose(written[f"{weight}_scale"], planned.qdq.weights[weight].steps, rtol=1e-6)
     changed = sum((written[f"{convs[n].input[1]}_quantized"] != q).any() for n, q in nearest(model, plain, nodes))
     assert changed > len(nodes) / 2, "errors that cancel are not the nearest integers"
 
 
 def nearest(model: onnx.ModelProto, plain, nodes: tuple[str, ...]):  # type: ignore[no-untyped-def]
     convs = {node.name: node for node in model.graph.node}
-    stored = {t.name: numpy_helper.to_array(t) for t in apply(model, plain).graph.initializer}
+    stored = {t.name: numpy_helper.to_array(t) for t in apply(plain, model).graph.initializer}
     return [(name, stored[f"{convs[name].input[1]}_quantized"]) for name in nodes]
 
 

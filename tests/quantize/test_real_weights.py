@@ -30,7 +30,7 @@ from quantize.listen.judge import Judge, sound
 from quantize.listen.quality import Quality, compare_sounds, summarize
 from quantize.qdq import quantize_dynamically
 from quantize.sound.choose_blocklist import convolutions, excluded_convolutions, float_channels
-from quantize.sound.vocoder_plan import Prepared, apply, prepare
+from quantize.sound.vocoder_plan import VocoderPlan, apply, make_plan
 
 BUILD = Path("build/kokoro")
 SENTENCES = 6
@@ -56,8 +56,8 @@ class Real:
     sounds: list[NDArray[np.float32]]
     scores: list[Quality]
 
-    def prepared(self, nodes: tuple[str, ...]) -> Prepared:
-        return prepare(self.model, self.seen, nodes, 8, floats=self.floats)
+    def plan(self, nodes: tuple[str, ...]) -> VocoderPlan:
+        return make_plan(self.model, self.seen, nodes, 8, floats=self.floats)
 
     def heard(self, graph: onnx.ModelProto) -> list[Quality]:
         return self.judge.score_graph(graph)
@@ -127,21 +127,21 @@ def test_one_bad_voice_among_good_ones(real: Real) -> None:
 
 
 def test_conv_post_in_8_bits(real: Real) -> None:
-    graph = apply(real.model, real.prepared((*real.nodes, "/conv_post/Conv")))
+    graph = apply(real.plan((*real.nodes, "/conv_post/Conv")), real.model)
     refused_by_listeners(real.heard(graph))
 
 
 def test_no_equalization_and_plain_ranges(real: Real) -> None:
-    plain = prepare(real.model, real.seen, real.nodes, 8, "min-max", rescale=False)
-    refused_by_listeners(real.heard(apply(real.model, plain)))
+    plain = make_plan(real.model, real.seen, real.nodes, 8, "min-max", rescale=False)
+    refused_by_listeners(real.heard(apply(plain, real.model)))
 
 
 def test_a_clipped_channel(real: Real) -> None:
     """The values between the generator's stages, cut to a sixteenth of their range."""
-    prepared = real.prepared(real.nodes)
+    plan = real.plan(real.nodes)
     conv = "/resblocks.1/convs2.2/Conv"
     value = next(node.output[0] for node in real.model.graph.node if node.name == conv)
-    wide = prepared.plan.ranges[value]
-    ranges = {**prepared.plan.ranges, value: Range(wide.low / 16, wide.high / 16)}
-    clipped = replace(prepared, plan=replace(prepared.plan, ranges=ranges))
-    refused_by_listeners(real.heard(apply(real.model, clipped)))
+    wide = plan.qdq.ranges[value]
+    ranges = {**plan.qdq.ranges, value: Range(wide.low / 16, wide.high / 16)}
+    clipped = replace(plan, qdq=replace(plan.qdq, ranges=ranges))
+    refused_by_listeners(real.heard(apply(clipped, real.model)))

@@ -24,7 +24,7 @@ from export_onnx.__main__ import write_checkpoint_data
 from export_onnx.contracts import STAGES, Bucket
 from export_onnx.errors import ContractError, ParityError
 from export_onnx.graph.export import export_stage
-from export_onnx.graph.multiply_adds import conv_multiply_adds, conv_share
+from export_onnx.graph.multiply_adds import share_of_work
 from export_onnx.graph.shared_weights import load
 from export_onnx.proof import parity
 from export_onnx.proof.decibels import snr
@@ -35,11 +35,11 @@ from quantize.listen.judge import Judge
 from quantize.listen.quality import Quality, compare_sounds, summarize
 from quantize.qdq import QdqPlan, quantize_convolutions
 from quantize.report.range_table import range_table, summarize_ranges
-from quantize.sound.choose_blocklist import convolutions
+from quantize.sound.choose_blocklist import conv_work, convolutions
 from quantize.sound.equalize import Affine, changed_values, equalize
 from quantize.sound.sites import vocoder_sites
 from quantize.sound.split_channels import split_channels
-from quantize.sound.vocoder_plan import apply, prepare
+from quantize.sound.vocoder_plan import apply, make_plan
 from tests.conftest import Small
 
 TEXTS = ("The cat sat.", "Is it red?", "Go on now.", "Two boats.")
@@ -63,8 +63,8 @@ class Bench:
         return tuple(c for c in convolutions(self.model) if c not in self.part(*prefixes))
 
     def sound(self, nodes: tuple[str, ...], bits: int, rescale: bool = True) -> list[Quality]:
-        prepared = prepare(self.model, self.statistics["vocoder"], nodes, bits, rescale=rescale)
-        return self.judge.score_graph(apply(self.model, prepared))
+        plan = make_plan(self.model, self.statistics["vocoder"], nodes, bits, rescale=rescale)
+        return self.judge.score_graph(apply(plan, self.model))
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +147,7 @@ def test_equalization_gains_at_8_bits(bench: Bench, tmp_path: Path) -> None:
     nodes = bench.part("resblocks.3")
 
     def decibels(rescale: bool) -> float:
-        graph = apply(model, prepare(model, statistics, nodes, 8, rescale=rescale))
+        graph = apply(make_plan(model, statistics, nodes, 8, rescale=rescale), model)
         return bench.judge.first(1).score_graph(graph)[0].snr_db
 
     with_it, without = decibels(True), decibels(False)
@@ -156,14 +156,14 @@ def test_equalization_gains_at_8_bits(bench: Bench, tmp_path: Path) -> None:
 
 def test_the_table_of_ranges_says_what_equalization_did(bench: Bench) -> None:
     seen, nodes = bench.statistics["vocoder"], bench.without("conv_post")
-    prepared = prepare(bench.model, seen, nodes, 8)
-    table = range_table(bench.model, seen, prepared)
-    assert set(table) == set(prepared.plan.ranges)
+    plan = make_plan(bench.model, seen, nodes, 8)
+    table = range_table(bench.model, seen, plan)
+    assert set(table) == set(plan.qdq.ranges)
     for value, row in table.items():
-        assert row["after"] == pytest.approx([prepared.plan.ranges[value].low, prepared.plan.ranges[value].high], 1e-4)
+        assert row["after"] == pytest.approx([plan.qdq.ranges[value].low, plan.qdq.ranges[value].high], 1e-4)
         assert 0 < row["used_after"] <= 1
     assert summarize_ranges(table)["used_after"] > summarize_ranges(table)["used_before"] + 0.1
-    plain = range_table(bench.model, seen, prepare(bench.model, seen, nodes, 8, rescale=False))
+    plain = range_table(bench.model, seen, make_plan(bench.model, seen, nodes, 8, rescale=False))
     assert (
         summarize_ranges(plain)["used_after"]
         == summarize_ranges(plain)["used_before"]
@@ -174,7 +174,7 @@ def test_the_table_of_ranges_says_what_equalization_did(bench: Bench) -> None:
 def test_units_are_whole_and_both_providers_take_every_node(bench: Bench) -> None:
     nodes = bench.without("conv_post")
     for bits, check in ((8, check_nnapi), (16, check_qnn)):
-        graph = apply(bench.model, prepare(bench.model, bench.statistics["vocoder"], nodes, bits))
+        graph = apply(make_plan(bench.model, bench.statistics["vocoder"], nodes, bits), bench.model)
         verdict = check(GraphView(graph))
         assert verdict.covered, verdict.refusals[:3]
         opsets = {o.domain: o.version for o in graph.opset_import}
@@ -205,7 +205,7 @@ def check_units(graph: onnx.ModelProto, nodes: tuple[str, ...], activation: int)
 
 def test_no_float_node_stands_alone_between_dq_and_q(bench: Bench) -> None:
     nodes = bench.without("conv_post")
-    graph = apply(bench.model, prepare(bench.model, bench.statistics["vocoder"], nodes, 8)).graph
+    graph = apply(make_plan(bench.model, bench.statistics["vocoder"], nodes, 8), bench.model).graph
     made = {output: node for node in graph.node for output in node.output}
     readers: dict[str, list[onnx.NodeProto]] = {}
     for node in graph.node:
@@ -222,8 +222,8 @@ def test_no_float_node_stands_alone_between_dq_and_q(bench: Bench) -> None:
 
 def test_the_same_plan_gives_the_same_bytes_and_a_wrong_one_is_refused(bench: Bench) -> None:
     nodes = bench.part("resblocks.0")
-    prepared = prepare(bench.model, bench.statistics["vocoder"], nodes, 8)
-    one, two = (apply(bench.model, prepared).SerializeToString(deterministic=True) for _ in range(2))
+    plan = make_plan(bench.model, bench.statistics["vocoder"], nodes, 8)
+    one, two = (apply(plan, bench.model).SerializeToString(deterministic=True) for _ in range(2))
     assert one == two
     with pytest.raises(ContractError, match="Make the plan again"):
         quantize_convolutions(bench.model, QdqPlan(("/nothing",), {}, 8, {}))
@@ -286,8 +286,8 @@ def test_a_channel_that_8_bits_cannot_carry_is_cured_in_float(bench: Bench, tmp_
     seen[value] = dataclasses.replace(seen[value], **narrow, exponent=exponent)
     qualities = {}
     for floats in ((), (2,)):
-        prepared = prepare(bench.model, seen, (conv,), 8, rescale=True, floats={conv: floats} if floats else None)
-        graph = apply(bench.model, prepared)
+        plan = make_plan(bench.model, seen, (conv,), 8, rescale=True, floats={conv: floats} if floats else None)
+        graph = apply(plan, bench.model)
         qualities[floats] = summarize(bench.judge.score_graph(graph)).mean.snr_db
         assert check_nnapi(GraphView(graph)).covered
         float_convs = [node for node in graph.graph.node if node.name == f"{conv}/floats"]
@@ -419,10 +419,10 @@ def test_changed_durations_are_rejected(bench: Bench, tmp_path: Path) -> None:
 
 
 def test_multiply_adds_are_counted_from_the_graph(bench: Bench) -> None:
-    counted = conv_multiply_adds(bench.model)
+    counted = conv_work(bench.model)
     assert set(counted) == set(convolutions(bench.model))
-    assert conv_share(bench.model, tuple(counted)) == 1
-    assert conv_share(bench.model, bench.part("conv_post")) == pytest.approx(
+    assert share_of_work(counted, tuple(counted)) == 1
+    assert share_of_work(counted, bench.part("conv_post")) == pytest.approx(
         counted["/conv_post/Conv"] / sum(counted.values())
     )
 

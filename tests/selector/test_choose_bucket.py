@@ -13,7 +13,7 @@ from export_onnx.contracts import BUCKETS
 from export_onnx.errors import ContractError
 from selector.choose.choose_bucket import choose_bucket, choose_sound, expected_frames, most_tokens
 from selector.choose.length import PAUSE_MARKS, length, mark_ids, pauses
-from selector.choose.voice_table import Measured, coverage, excess, fit_voice, frames_at
+from selector.choose.voice_table import Measured, covered_share, excess, fit_voice, frames_at
 from tests.selector.selector_texts import paused, texts
 
 SPEED = st.floats(0.5, 2)
@@ -24,7 +24,7 @@ FIT = fit_voice(texts(0, 96), texts(1, 200), 384, 0)
 
 def test_the_table_covers_what_it_never_saw():
     assert FIT.coverage >= 0.99
-    assert coverage(FIT.table, texts(2, 1000), 0, (0.5, 0.77, 1.0, 1.23, 2.0)) >= 0.99
+    assert covered_share(FIT.table, texts(2, 1000), 0, (0.5, 0.77, 1.0, 1.23, 2.0)) >= 0.99
 
 
 def test_counting_pauses_brings_the_table_close_to_what_is_needed():
@@ -36,8 +36,8 @@ def test_counting_pauses_brings_the_table_close_to_what_is_needed():
 
 def test_a_text_beyond_the_table_says_nothing_about_it():
     beyond = Measured(385, 0, np.full(385, 90_000))
-    assert coverage(FIT.table, [*texts(1, 200), beyond], 0) == FIT.coverage
-    assert coverage(FIT.table, [*texts(1, 200), Measured(384, 0, beyond.durations)], 0) < FIT.coverage
+    assert covered_share(FIT.table, [*texts(1, 200), beyond], 0) == FIT.coverage
+    assert covered_share(FIT.table, [*texts(1, 200), Measured(384, 0, beyond.durations)], 0) < FIT.coverage
 
 
 @pytest.mark.parametrize(

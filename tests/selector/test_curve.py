@@ -9,7 +9,7 @@ import pytest
 
 from export_onnx.errors import ParityError
 from selector.choose.curve import DEVIATIONS, fit_curve
-from selector.choose.voice_table import Fit, coverage, excess, fit_voice, frames_at, pause_worth
+from selector.choose.voice_table import Fit, covered_share, excess, fit_voice, frames_at, pause_worth
 from selector.choose.worth import check_worth, coverage_floor, summarize_fits
 from tests.selector.selector_texts import bent, paused, texts
 
@@ -23,7 +23,7 @@ def test_every_voice_keeps_the_promise():
 
 
 def test_the_margin_of_few_texts_holds_as_well():
-    worst = min(coverage(fit_voice(texts(i, 40), texts(9, 9), 384, 0).table, texts(80, 400), 0) for i in range(10))
+    worst = min(covered_share(fit_voice(texts(i, 40), texts(9, 9), 384, 0).table, texts(80, 400), 0) for i in range(10))
     assert worst >= 0.97
 
 
@@ -64,7 +64,7 @@ def test_the_floor_is_what_a_table_of_99_percent_misses_by_chance(held_out, miss
 def spoiled(fit: Fit, fitted_on: list, held_out: list) -> Fit:
     """A fit with the table of other texts."""
     other = fit_voice(fitted_on, held_out, 384, 0).table
-    return replace(fit, table=other, coverage=coverage(other, held_out, 0), excess=excess(other, held_out, 0))
+    return replace(fit, table=other, coverage=covered_share(other, held_out, 0), excess=excess(other, held_out, 0))
 
 
 def test_one_bad_voice_among_five_is_refused_by_name():
@@ -80,7 +80,7 @@ def test_one_bad_voice_among_five_is_refused_by_name():
 def test_a_table_without_its_margin_is_refused():
     table = FITS["voice_0"].table
     bare = replace(table, frames=tuple(tuple(round(0.93 * f) for f in row) for row in table.frames))
-    fit = replace(FITS["voice_0"], table=bare, coverage=coverage(bare, texts(50, 200), 0))
+    fit = replace(FITS["voice_0"], table=bare, coverage=covered_share(bare, texts(50, 200), 0))
     assert fit.coverage < 0.9
     with pytest.raises(ParityError, match="held-out texts"):
         check_worth({"voice": fit})

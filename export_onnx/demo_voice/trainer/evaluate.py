@@ -27,7 +27,7 @@ from export_onnx.demo_voice.trainer.measures import (
     say_sentence,
 )
 from export_onnx.demo_voice.trainer.progress import track
-from export_onnx.demo_voice.trainer.recognizer import Recognizer, word_errors, words
+from export_onnx.demo_voice.trainer.recognizer import Recognizer, spoken_words, word_errors
 from export_onnx.demo_voice.trainer.signal_features import f0_curve
 from export_onnx.demo_voice.trainer.student import Student, load_config
 from export_onnx.demo_voice.trainer.teacher import TaughtSentence
@@ -80,7 +80,7 @@ def word_error_rates(model: KModel, voices: VoiceRows, vocab: dict[str, int]) ->
             encoded = text.encode(text.phonemize(line), vocab)
             torch.manual_seed(0)
             audio = model(encoded.phonemes, voice_row(voices[setting.name], len(encoded.phonemes)))
-            expected = words(line)
+            expected = spoken_words(line)
             counts["words"] += len(expected)
             counts["teacher"] += word_errors(expected, recognizer.hear(spoken))
             counts["student"] += word_errors(expected, recognizer.hear(audio.numpy()))

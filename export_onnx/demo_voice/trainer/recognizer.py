@@ -22,7 +22,7 @@ RATE: Final = 16_000  # Hz, of its acoustic model
 LANGUAGE_WEIGHT: Final = 2.0  # the model says nothing but "one of these words"; sphinx's 6.5 would swallow words
 
 
-def words(sentence: str) -> list[str]:
+def spoken_words(sentence: str) -> list[str]:
     """Lower-case words without punctuation."""
     return re.findall(r"[a-z']+", sentence.lower())
 
@@ -44,7 +44,7 @@ class Recognizer:
     def __init__(self, sentences: Sequence[str]) -> None:
         import pocketsphinx  # only the extra `demo-voice` has it
 
-        self.vocabulary = sorted({word for sentence in sentences for word in words(sentence)})
+        self.vocabulary = sorted({word for sentence in sentences for word in spoken_words(sentence)})
         self._decoder = pocketsphinx.Decoder(samprate=RATE, lw=LANGUAGE_WEIGHT, cmn="batch", loglevel="FATAL")
         missing = [word for word in self.vocabulary if self._decoder.lookup_word(word) is None]
         if missing:

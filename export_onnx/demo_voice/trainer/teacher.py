@@ -122,6 +122,6 @@ def save(utterances: list[TaughtSentence], asked: int, path: Path) -> dict[str, 
     return report
 
 
-def load(path: Path) -> list[TaughtSentence]:
+def load_taught(path: Path) -> list[TaughtSentence]:
     """The data set that `save` wrote."""
     return [TaughtSentence(**fields) for fields in torch.load(path, weights_only=True)]
