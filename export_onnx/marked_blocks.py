@@ -57,7 +57,10 @@ class MarkedBlock:
         start, end = text.find(self.begin), text.find(self.end)
         if text.count(self.begin) != 1 or text.count(self.end) != 1 or start > end:
             raise ContractError(
-                self.file.name, expected=f"{self.begin} … {self.end}", got="not both, once", todo="Put them back."
+                self.file.name,
+                expected=f"{self.begin} … {self.end}",
+                got="not both, once, in order",
+                todo="Put them back.",
             )
         return text[:start] + self.marked(content) + text[end + len(self.end) :]
 

@@ -1,4 +1,4 @@
-"""What the README and CONTRIBUTING claim is what the code says."""
+"""What README, docs and CONTRIBUTING claim is what the code says."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from android_test.bench.tables import BENCH
 from android_test.device.adb import choose_phone
 from export_onnx import errors
-from export_onnx.contract_table import BEGIN, END, stages_table
+from export_onnx.contract_table import STAGES_BLOCK, stages_table
 from export_onnx.contracts import BUCKETS, STAGES, Bucket
 from export_onnx.errors import ContractError
+from export_onnx.marked_blocks import DOCS, rewritten_files
 from export_onnx.run.chain import text_inputs
 from quantize.gates import Limits
 from selector.page.facts import read_build_facts
-from selector.page.figures import blocks, coverage_table, figures_of, read_figures, rewritten
+from selector.page.figures import coverage_table, figures_of, read_figures, table_blocks
 from selector.page.flow import FLOW, flow_picture
 from selector.page.goals import asked, goal_of
-from selector.page.headline import DYNAMIC, quality_tables
+from selector.page.headline import DYNAMIC, headline_table, quality_tables
 from tests.selector.page_build import COMPARISON, HELD_OUT, KEPT, UNHEARD, cover, page_build, write
 from tests.test_layout import STEPS
 
@@ -33,36 +35,86 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
+MARKDOWN = (
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted(DOCS.glob("*.md")),
+    ROOT / "android_test" / "runner" / "README.md",
+    ROOT / "export_onnx" / "demo_voice" / "README.md",
+)
+MOST_LINES = 150  # of the README: one screen and a half
+
+
+def test_the_readme_is_short_and_says_first_what_is_not_proven() -> None:
+    lines = README.splitlines()
+    assert len(lines) <= MOST_LINES
+    assert "No phone has run these packages yet" in "\n".join(lines[:12])
+
+
 def test_the_table_of_stages_is_the_contract() -> None:
-    table = README[README.index(BEGIN) : README.index(END) + len(END)]
-    assert table == stages_table(), "run `python -m export_onnx --table` and paste"
-    assert table.replace("512", "511") != stages_table()
+    table = STAGES_BLOCK.marked(stages_table())
+    text = STAGES_BLOCK.file.read_text(encoding="utf-8")
+    assert table in text, "run `python -m selector tables`"
+    assert table.replace("512", "511") not in text
 
 
-def test_every_make_target_it_names_exists() -> None:
+def test_every_make_target_they_name_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z0-9_-]+):", makefile, re.MULTILINE))
-    named = set(re.findall(r"make ([a-z][a-z0-9_-]+)", README))
-    assert named
-    assert named <= targets
+    for file in MARKDOWN:
+        named = {
+            target
+            for command in commands(file.read_text(encoding="utf-8"))
+            for target in re.findall(r"^make ([a-z][a-z0-9_-]+)", command)
+        }
+        assert named <= targets, file
 
 
-def test_every_file_it_links_exists() -> None:
-    links = re.findall(r"\]\(([^)#:]+)\)", README)
-    assert links
-    assert all((ROOT / link).exists() for link in links), [link for link in links if not (ROOT / link).exists()]
+def broken_links(file: Path, text: str) -> list[str]:
+    """The relative links of a Markdown file that lead nowhere, headings included."""
+    broken = []
+    for link in re.findall(r"\]\(([^):]+)\)", text):
+        path, _, heading = link.partition("#")
+        target = file.parent / path if path else file
+        there = target.read_text(encoding="utf-8") if target.suffix == ".md" and target.exists() else ""
+        headings = {re.sub(r"[^\w -]", "", line).strip().lower().replace(" ", "-") for line in there.splitlines()}
+        if not target.exists() or (heading and heading not in headings):
+            broken.append(link)
+    return broken
 
 
-def test_its_tables_are_what_the_committed_figures_give() -> None:
+@pytest.mark.parametrize("file", MARKDOWN, ids=lambda file: str(file.relative_to(ROOT)))
+def test_every_link_leads_somewhere(file: Path) -> None:
+    assert broken_links(file, file.read_text(encoding="utf-8")) == []
+
+
+def test_a_broken_link_would_be_seen() -> None:
+    text = "[a](nowhere.md) [b](README.md#two-commands) [c](README.md#three) [d](https://example.com/x)"
+    assert broken_links(ROOT / "README.md", text) == ["nowhere.md", "README.md#three"]
+
+
+def test_every_page_is_reached_from_the_readme() -> None:
+    assert {f"docs/{file.name}" for file in DOCS.glob("*.md")} <= set(re.findall(r"\]\(([^)#:]+)\)", README))
+
+
+def test_the_tables_are_what_the_committed_figures_give() -> None:
     figures = read_figures()
-    assert rewritten(README, figures) == README, "run `make readme`"
-    for block in blocks(figures).values():
-        assert block in README
+    for file, text in rewritten_files(table_blocks(figures)).items():
+        assert file.read_text(encoding="utf-8") == text, f"{file.name}: run `python -m selector tables`"
     other = json.loads(json.dumps(figures))
     other["targets"]["cpu"]["quality"]["groups"]["all"]["worst"]["snr_db"] += 1
-    assert rewritten(README, other) != README
-    with pytest.raises(ContractError, match=r"expected <!-- quality: .* not both, once"):
-        rewritten(README.replace("<!-- end of quality -->", ""), figures)
+    changed = {file.name for file, text in rewritten_files(table_blocks(other)).items() if file.read_text() != text}
+    assert changed == {"README.md", "quality.md"}
+
+
+def test_every_generated_block_is_made_by_a_command_that_a_test_holds_it_to() -> None:
+    known = {(block.file, block.name) for block in (*table_blocks(read_figures()), BENCH)}
+    marked = {
+        (file, name)
+        for file in MARKDOWN
+        for name in re.findall(r"^<!-- (\w+): made by ", file.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    assert marked == known
 
 
 def test_its_picture_is_the_contracts(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,7 +127,7 @@ def test_its_picture_is_the_contracts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert committed != flow_picture()
 
 
-def test_a_readme_has_no_gaps(tmp_path: Path) -> None:
+def test_the_tables_have_no_gaps(tmp_path: Path) -> None:
     build = page_build(tmp_path, ("nnapi", "cpu"))
     with pytest.raises(ContractError, match="coverage of nnapi, got nothing measured"):
         figures_of(read_build_facts(build, ("nnapi", "cpu")))
@@ -113,6 +165,9 @@ def test_ours_and_the_ordinary_ways_stand_in_one_table(figures: dict[str, Any]) 
         " MB | 109.9 MB; at most 110 MB: reached |",
     ):
         assert row in text, row
+    headline = headline_table(figures)
+    assert all(row in headline for row in text.splitlines() if row.startswith(("| `nnapi` | u8", "| dynamic INT8 |")))
+    assert "static min-max" not in headline
     lines = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.count("|") for line in lines}) == 3, "three tables, whole rows each"
     source = (ROOT / "quantize" / "sound" / "baselines.py").read_text(encoding="utf-8")
@@ -204,7 +259,8 @@ def commands(text: str) -> list[str]:
 
 
 def test_the_messages_it_explains_are_the_codes() -> None:
-    rows = re.findall(r"^\| `(\w+Error): (.*?)`(?:; `.*?`)? \|", README, re.MULTILINE)
+    page = (DOCS / "troubleshooting.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+Error): (.*?)`(?:; `.*?`)? \|", page, re.MULTILINE)
     assert len(rows) >= 11
     known = {name for name, value in vars(errors).items() if isinstance(value, type)}
     assert {name for name, _ in rows} <= known
@@ -215,7 +271,7 @@ def test_the_messages_it_explains_are_the_codes() -> None:
     with pytest.raises(errors.DeviceError) as several:
         choose_phone({"a": "device", "b": "device"})
     for said in (none, several):
-        assert " ".join(str(said.value).partition(",")[0].split()[1:]) in README
+        assert " ".join(str(said.value).partition(",")[0].split()[1:]) in page
     source = "".join(file.read_text(encoding="utf-8") for step in STEPS for file in (ROOT / step).rglob("*.py"))
     quoted = ("the program adb", "no voice of that name", "room to write", "none of them", "a device", "one device")
-    assert all(f'"{words}"' in source and words in README for words in quoted)
+    assert all(f'"{words}"' in source and words in page for words in quoted)

@@ -169,20 +169,20 @@ def example_tables() -> str:
     scales = (np.ones(len(GAINS)), example.scale)
     bounds = [chosen_range(example, scale, 8) for scale in scales]
     steps = [(chosen.high - chosen.low) / 255 for chosen in bounds]
-    before, after = (f"{b.low:.2f} … {b.high:.2f}, a step of {s:.4f}" for b, s in zip(bounds, steps, strict=True))
-    whole = f"The range of the whole tensor is {before} before, and {after} after."
+    before, after = (f"{b.low:.2f} … {b.high:.2f} (a step of {s:.4f})" for b, s in zip(bounds, steps, strict=True))
+    whole = f"The tensor's range is {before} before rescaling and {after} after it."
     return "\n\n".join((_channels_table(example, steps), whole, _worth_table()))
 
 
 def _channels_table(example: SiteExample, steps: list[float]) -> str:
     """One row per channel, with the tensor's step before and after."""
-    reach = "of 255 steps it spans"
-    rows: list[tuple[str, ...]] = [("channel", "range", reach, "scale s", "range of s · x", reach), ("---",) * 6]
+    head = ("channel", "range of y", "steps it spans", "scale s", "range of s · y", "steps it spans", "a step, in y")
+    rows: list[tuple[str, ...]] = [head, ("---",) * len(head)]
     for i, scale in enumerate(example.scale):
         low, high = example.seen[VALUE].low[i], example.seen[VALUE].high[i]
         ranges = [f"{low * s:.2f} … {high * s:.2f}" for s in (1.0, scale)]
         spans = [f"{(high - low) * s / step:.0f}" for s, step in zip((1.0, scale), steps, strict=True)]
-        rows.append((str(i), ranges[0], spans[0], f"{scale:.2f}", ranges[1], spans[1]))
+        rows.append((str(i), ranges[0], spans[0], f"{scale:.2f}", ranges[1], spans[1], f"{steps[1] / scale:.4f}"))
     return markdown_rows(rows)
 
 
