@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import onnx
@@ -85,7 +85,7 @@ def site_example(bits: int = 8) -> SiteExample:
 def _model(weight: NDArray[np.float32]) -> onnx.ModelProto:
     """The graph, with the node names that exported graphs have."""
     channels = len(GAINS)
-    constants = {
+    constants: dict[str, NDArray[Any]] = {
         "start": np.array([0], np.int64),
         "end": np.array([channels], np.int64),
         "axis": np.array([1], np.int64),
