@@ -55,7 +55,7 @@ def conditions(measured: Mapping[str, Any]) -> str:
         if load["before"] > BUSY
         else ""
     )
-    ways = "; ".join(f"`{one.name}` {one.what}" for one in CONTENDERS)
+    ways = "\n".join(f"- `{one.name}`: {one.what}" for one in CONTENDERS)
     raced = [row for row in measured["rows"] if "ratio" in row and row["contender"] != REFERENCE]
     apart = sorted((row["ratio_high"] - row["ratio_low"]) / row["ratio"] for row in raced)
     spread = f", quartiles {median(apart):.0%} apart, in the widest row {apart[-1]:.0%}" if apart else ""
@@ -63,7 +63,7 @@ def conditions(measured: Mapping[str, Any]) -> str:
         f"Milliseconds for the whole text, median of {measured['repetitions']} or more repetitions taken in turn, and "
         f"in brackets how many times faster than PyTorch (median of the pairs{spread}). {machine['processor']} "
         f"({machine['has']}), {machine['cores']} cores; onnxruntime {versions['onnxruntime']}, torch "
-        f"{versions['torch']}.{others} Contenders: {ways}."
+        f"{versions['torch']}.{others}\n\n{ways}"
     )
 
 

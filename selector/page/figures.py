@@ -101,7 +101,7 @@ def coverage_table(figures: Mapping[str, Any]) -> str:
             levels = [", ".join(proven[b]) or "nothing" if b in proven else "not looked at" for b in names]
             rows.append((f"`{name}`", f"`{stage}`", *levels, f"{min(shares):.1f} to {max(shares):.1f} %"))
     weights = figures["weights"]["name"]
-    held = "".join(f" Holds where {condition}." for condition in conditions)
+    held = "".join(f" The verdicts hold where {condition}." for condition in conditions)
     return markdown_rows(rows) + f"\n\nWeights `{weights}`: another size has other shares.{held}"
 
 
