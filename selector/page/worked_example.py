@@ -1,15 +1,15 @@
 """The worked example of `docs/how_quantization_works.md`: one made-up site, with the numbers that the real code gives.
 
-Four channels come out of a norm, pass a Snake and enter a convolution. Their styles make them 80 times apart, as
-Kokoro's styles do. The convolution's weights are as much larger as its inputs are smaller, so each channel matters as
-much as any other.
+Four channels come out of a norm, pass a Snake and enter a convolution. The style makes them 80 times apart; it is a
+constant here, without shifts. The convolution's weights are as much larger as its inputs are smaller, so each channel
+matters as much as any other.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import onnx
@@ -39,7 +39,12 @@ CONV, VALUE, OUTPUT = "/conv/Conv", "snake_out", "conv_out"
 SITE: Final = Site(
     f"in {CONV}",
     len(GAINS),
-    (Touch("style", "/norm"), Touch("snake", "/snake"), Touch("conv in", CONV)),
+    (
+        Touch("constant", "/norm/Mul"),
+        Touch("constant end", "/snake/Mul"),
+        Touch("constant", "/snake/Mul_2"),
+        Touch("conv in", CONV),
+    ),
     (Seen(VALUE),),
 )
 
@@ -83,39 +88,24 @@ def site_example(bits: int = 8) -> SiteExample:
 
 
 def _model(weight: NDArray[np.float32]) -> onnx.ModelProto:
-    """The graph, with the node names that exported graphs have."""
-    channels = len(GAINS)
-    constants: dict[str, NDArray[Any]] = {
-        "start": np.array([0], np.int64),
-        "end": np.array([channels], np.int64),
-        "axis": np.array([1], np.int64),
-        "alpha": ALPHAS.astype(np.float32).reshape(1, -1, 1, 1),
-        "inverse": (1 / ALPHAS).astype(np.float32).reshape(1, -1, 1, 1),
-        "weight": weight,
-    }
+    """The graph; a node is named for its module, as in exported graphs."""
+    per_channel = {"gain": GAINS, "frequency": ALPHAS, "amplitude": 1 / ALPHAS}
+    constants = {name: row.astype(np.float32).reshape(1, -1, 1, 1) for name, row in per_channel.items()}
     nodes = [
-        helper.make_node("Identity", ["gains_in"], ["gains"], "/gains"),
-        helper.make_node("Identity", ["shifts_in"], ["shifts"], "/shifts"),
-        helper.make_node("Slice", ["gains", "start", "end", "axis"], ["gain"], "/norm/style/Slice"),
-        helper.make_node("Slice", ["shifts", "start", "end", "axis"], ["shift"], "/norm/style/Slice_1"),
-        helper.make_node("Mul", ["normed", "gain"], ["gained"], "/norm/Mul"),
-        helper.make_node("Add", ["gained", "shift"], ["styled"], "/norm/Add"),
-        helper.make_node("Mul", ["styled", "alpha"], ["angle"], "/snake/Mul"),
+        helper.make_node("Mul", ["normed", "gain"], ["styled"], "/norm/Mul"),
+        helper.make_node("Mul", ["styled", "frequency"], ["angle"], "/snake/Mul"),
         helper.make_node("Sin", ["angle"], ["sine"], "/snake/Sin"),
         helper.make_node("Mul", ["sine", "sine"], ["square"], "/snake/Mul_1"),
-        helper.make_node("Mul", ["square", "inverse"], ["ripple"], "/snake/Mul_2"),
+        helper.make_node("Mul", ["square", "amplitude"], ["ripple"], "/snake/Mul_2"),
         helper.make_node("Add", ["styled", "ripple"], [VALUE], "/snake/Add"),
         helper.make_node("Conv", [VALUE, "weight"], [OUTPUT], CONV, kernel_shape=[1, TAPS]),
     ]
-    style = [1, channels, 1, 1]
-    shapes = {"gains_in": style, "shifts_in": style, "normed": [1, channels, 1, STEPS]}
     graph = helper.make_graph(
         nodes,
         "site",
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()],
+        [helper.make_tensor_value_info("normed", TensorProto.FLOAT, [1, len(GAINS), 1, STEPS])],
         [helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, [1, OUTPUTS, 1, STEPS - TAPS + 1])],
-        [numpy_helper.from_array(array, name) for name, array in constants.items()],
-        value_info=[helper.make_tensor_value_info(name, TensorProto.FLOAT, style) for name in ("gains", "shifts")],
+        [numpy_helper.from_array(array, name) for name, array in (*constants.items(), ("weight", weight))],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
 
@@ -139,6 +129,12 @@ def _convolved(values: Array, weight: Array) -> Array:
     return weight.reshape(len(weight), -1) @ _patches(values)
 
 
+def _weight_of(model: onnx.ModelProto) -> tuple[str, Array]:
+    """The convolution's weight by name, [O, C, 1, TAPS]."""
+    name = next(node.input[1] for node in model.graph.node if node.name == CONV)
+    return name, next(numpy_helper.to_array(t) for t in model.graph.initializer if t.name == name).astype(np.float64)
+
+
 def chosen_range(example: SiteExample, scale: Array, bits: int) -> Range:
     """The one range of the convolution's input, its channels scaled."""
     return choose_range(example.seen[VALUE].histogram(scale), "mse", bits)
@@ -153,10 +149,10 @@ def output_snr(bits: int, rescale: bool, gptq: bool) -> float:
     step = (bounds.high - bounds.low) / (2**bits - 1)
     zero = round(-bounds.low / step)
     integers = np.clip(np.round(scaled / step) + zero, 0, 2**bits - 1)
-    weight = next(numpy_helper.to_array(t) for t in model.graph.initializer if t.name == "weight").astype(np.float64)
+    name, weight = _weight_of(model)
     written = example.seen[OUTPUT]
     ranges = {VALUE: bounds, OUTPUT: Range(float(written.low.min()), float(written.high.max()))}
-    steps = weight_steps(model, [CONV], ranges, bits)["weight"].astype(np.float64)
+    steps = weight_steps(model, [CONV], ranges, bits)[name].astype(np.float64)
     patches = _patches(scaled)
     moments = patches @ patches.T / patches.shape[1] + np.eye(len(patches)) * step**2 / 12 if gptq else None
     rows = round_rows(weight.reshape(OUTPUTS, -1), steps, WEIGHT_LIMIT, moments) * steps[:, None]

@@ -10,6 +10,7 @@ from onnx import numpy_helper
 from export_onnx.proof.decibels import snr
 from quantize.sound.equalize import Affine, equalize
 from selector.page.worked_example import (
+    ALPHAS,
     EXAMPLE,
     GAINS,
     OUTPUT,
@@ -26,9 +27,7 @@ def output(model: onnx.ModelProto, example: SiteExample) -> np.ndarray:
     """The convolution's output, [O, L]."""
     onnx.checker.check_model(model, full_check=True)
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    style = {"gains_in": GAINS.reshape(1, -1, 1, 1), "shifts_in": np.zeros((1, len(GAINS), 1, 1))}
-    inputs = {**style, "normed": example.normed[None, :, None]}
-    (result,) = session.run([OUTPUT], {name: value.astype(np.float32) for name, value in inputs.items()})
+    (result,) = session.run([OUTPUT], {"normed": example.normed[None, :, None].astype(np.float32)})
     return np.asarray(result)[0, :, 0]
 
 
@@ -38,9 +37,9 @@ def test_the_rescaled_graph_gives_the_same_output() -> None:
     assert snr(reference, output(example.scaled, example)) > 100
     # A Snake that does not follow its scale is another function.
     planted = equalize(example.model, [SITE], {SITE.name: Affine(example.scale, np.zeros(len(GAINS)))})
-    alpha = next(tensor for tensor in planted.graph.initializer if tensor.name == "alpha")
-    before = next(tensor for tensor in example.model.graph.initializer if tensor.name == "alpha")
-    alpha.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(before), "alpha"))
+    angle = next(node for node in planted.graph.node if node.name == "/snake/Mul")
+    alpha = next(tensor for tensor in planted.graph.initializer if tensor.name in angle.input)
+    alpha.CopyFrom(numpy_helper.from_array(ALPHAS.astype(np.float32).reshape(1, -1, 1, 1), alpha.name))
     assert snr(reference, output(planted, example)) < 30
 
 
