@@ -32,7 +32,7 @@ help:
 	@echo 'make export-int8   Kokoro-82M -> INT8 packages in $(DIST)/   [WEIGHTS= TARGETS= BUCKETS=]'
 	@echo 'make export-int8 WEIGHTS=demo   the same from a small voice in this repository, in a few minutes'
 	@echo 'make report        as far as $(BUILD)/report.html: what was made and proven, and how it sounds'
-	@echo 'make readme        … and the tables in README.md'
+	@echo 'make readme        … and the tables of README.md and docs/'
 	@echo 'make speak         TEXT="…" [VOICE= SPEED= TARGET=cpu OUT=out.wav]: the package speaks'
 	@echo 'make runner-android NDK=… ORT_ANDROID=…   what runs on a phone; see android_test/runner/README.md'
 	@echo 'make verify-device TARGET=nnapi|qnn|cpu [SERIAL=]: the package on a phone over adb -> a receipt'

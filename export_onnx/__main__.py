@@ -144,7 +144,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     parser.add_names("--buckets", [f"{bucket.seconds:g}" for bucket in BUCKETS], "seconds")
     parser.add_names("--stages", [stage.name for stage in STAGES], "later steps refuse what lacks one")
-    parser.add_argument("--table", action="store_true", help="only print the README's table of stages")
+    parser.add_argument("--table", action="store_true", help="only print the table of docs/stages.md")
     parser.add_argument("--who", action="store_true", help="only say which weights the last export took")
     return parser.parse_args(arguments)
 

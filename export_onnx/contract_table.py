@@ -1,4 +1,4 @@
-"""The table of stages and shapes in the README, made from `contracts.py`; a test holds the README to it."""
+"""The table of stages and shapes in `docs/stages.md`, made from `contracts.py`; a test holds the file to it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from typing import Final
 
 from export_onnx.checkpoint.architecture import load_architecture
 from export_onnx.contracts import BUCKETS, STAGES, Port, sizes
+from export_onnx.marked_blocks import DOCS, MarkedBlock
 
-BEGIN: Final = "<!-- stages: made by `python -m export_onnx --table` -->"
-END: Final = "<!-- end of stages -->"
+STAGES_BLOCK: Final = MarkedBlock("stages", DOCS / "stages.md")
 
 
 def stages_table() -> str:
-    """Markdown between its two marks: each stage's processor and ports, then what the names mean in each bucket."""
-    lines = [BEGIN, "| stage | runs on | takes | gives |", "|---|---|---|---|"]
+    """Markdown: each stage's processor and ports, then what the names mean in each bucket."""
+    lines = ["| stage | runs on | takes | gives |", "|---|---|---|---|"]
     for stage in STAGES:
         processor = "**NPU**" if stage.runs_on == "npu" else "CPU"
         takes, gives = (", ".join(_port(p) for p in ports) for ports in (stage.inputs, stage.outputs))
@@ -22,7 +22,7 @@ def stages_table() -> str:
     by_bucket = [sizes(config, bucket) for bucket in BUCKETS]
     lines += ["", "| size | " + " | ".join(bucket.name for bucket in BUCKETS) + " |", "|---|" + "---|" * len(BUCKETS)]
     lines += [f"| {name} | " + " | ".join(f"{s[name]:,}" for s in by_bucket) + " |" for name in by_bucket[0]]
-    return "\n".join([*lines, END])
+    return "\n".join(lines)
 
 
 def _port(port: Port) -> str:

@@ -42,12 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif options.command == "report":
         # Pictures and templates, which speaking does not need.
         from selector.page.facts import read_build_facts
-        from selector.page.figures import rewrite_readme
+        from selector.page.figures import keep_figures
         from selector.page.make import make_page
 
         make_page(options.build, options.targets, options.out)
         if options.readme:
-            rewrite_readme(read_build_facts(options.build, options.targets))
+            keep_figures(read_build_facts(options.build, options.targets))
+    elif options.command == "tables":
+        from selector.page.figures import read_figures, write_tables
+
+        write_tables(read_figures())
     elif options.command == "vectors":
         write_vectors(options.out)
     else:
@@ -71,7 +75,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     page.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     page.add_argument("--out", type=Path, help="another place for the page")
     page.add_names("--targets", TARGETS, "on the page")
-    page.add_argument("--readme", action="store_true", help="also the README's tables, from the same figures")
+    page.add_argument("--readme", action="store_true", help="also the tables of README and docs/")
+    commands.add_parser("tables", help="the tables of README and docs/ anew, from the committed figures")
     vectors = commands.add_parser("vectors", help="the test vectors that C++ and Java are compared with")
     vectors.add_argument(
         "--out", type=Path, default=Path("tests/selector/vectors"), help="folder (default: tests/selector/vectors)"

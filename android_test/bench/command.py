@@ -39,7 +39,7 @@ def add_bench_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", nargs="+", type=int, default=list(THREADS), help="(default: 1 2)")
     parser.add_argument("--repetitions", type=int, default=5, help="of each contender on each text (default: 5)")
     parser.add_argument("--time-limit", type=float, default=300, help="seconds a run or a load (default: 300)")
-    parser.add_argument("--readme", action="store_true", help="add the figures to those kept, make the README's table")
+    parser.add_argument("--readme", action="store_true", help="add the figures to those kept, write docs/benchmarks.md")
     parser.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
 
 
@@ -87,7 +87,7 @@ def run_bench(options: argparse.Namespace) -> int:
     show_figures(rows)
     if options.readme:
         measured = tables.keep_measured(measured)
-        console.say(f"{tables.README.name} and {tables.MEASURED.name} made from them")
+        console.say(f"{tables.BENCH.file.name} and {tables.MEASURED.name} made from them")
     folder = options.build / FOLDER
     provenance.start(folder)
     inputs = provenance.signature(rows=measured["rows"], machine=measured["machine"])

@@ -1,8 +1,8 @@
 """The original as one ONNX file with a free length, the way upstream exports it; and its dynamic INT8.
 
 Upstream's own recipe: `KModelForONNX`, with `disable_complex=True`, that is `kokoro.custom_stft` in place of
-torch's STFT (the inverse it computes is another one: see the README on what the original loses there). The graph is
-measured for its speed only. Run as a process of its own: `python -m android_test.bench.original`.
+torch's STFT. The inverse that it computes is another one, so the graph is measured for its speed only. Run as a process
+of its own: `python -m android_test.bench.original`.
 """
 
 from __future__ import annotations

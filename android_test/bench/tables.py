@@ -1,4 +1,4 @@
-"""The figures as tables: on the screen, and in the README from the committed `measured.json`."""
+"""The figures as tables: on the screen, and in `docs/benchmarks.md` from the committed `measured.json`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from statistics import median
 from typing import Any, Final
 
 from android_test.bench.contenders import CONTENDERS, REFERENCE
-from export_onnx.errors import ContractError
+from export_onnx.marked_blocks import DOCS, MarkedBlock, markdown_rows, rewritten_files
 
 MEASURED: Final = Path(__file__).parent / "measured.json"
-README: Final = Path(__file__).parent.parent.parent / "README.md"
-BEGIN: Final = "<!-- bench: made by `python -m android_test bench --readme` -->"
-END: Final = "<!-- end of bench -->"
+BENCH: Final = MarkedBlock("bench", DOCS / "benchmarks.md", "python -m android_test bench --readme")
 BUSY: Final = 0.5  # load average before a run from which on the times are said to be disturbed
 
 SHOWN: Final = (
@@ -34,9 +32,9 @@ def screen_rows(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], lis
 
 
 def bench_block(measured: Mapping[str, Any]) -> str:
-    """The README's block: for each weights and number of threads the times, then load, memory and disk."""
+    """The block of `docs/benchmarks.md`: times per weights and number of threads, then load, memory and disk."""
     rows = measured["rows"]
-    parts = [BEGIN, conditions(measured)]
+    parts = [conditions(measured)]
     for weights in _in_order(rows, "weights"):
         for threads in sorted(_in_order(rows, "threads")):
             chosen = [row for row in rows if (row["weights"], row["threads"]) == (weights, threads)]
@@ -44,7 +42,7 @@ def bench_block(measured: Mapping[str, Any]) -> str:
                 many = "thread" if threads == 1 else "threads"
                 parts += ["", f"Weights `{weights}`, {threads} {many}:", "", _times(chosen)]
         parts += ["", f"Weights `{weights}`, the longest text:", "", _costs(rows, weights)]
-    return "\n".join([*parts, END])
+    return "\n".join(parts)
 
 
 def conditions(measured: Mapping[str, Any]) -> str:
@@ -57,7 +55,7 @@ def conditions(measured: Mapping[str, Any]) -> str:
         if load["before"] > BUSY
         else ""
     )
-    ways = "; ".join(f"`{one.name}` {one.what}" for one in CONTENDERS)
+    ways = "\n".join(f"- `{one.name}`: {one.what}" for one in CONTENDERS)
     raced = [row for row in measured["rows"] if "ratio" in row and row["contender"] != REFERENCE]
     apart = sorted((row["ratio_high"] - row["ratio_low"]) / row["ratio"] for row in raced)
     spread = f", quartiles {median(apart):.0%} apart, in the widest row {apart[-1]:.0%}" if apart else ""
@@ -65,7 +63,7 @@ def conditions(measured: Mapping[str, Any]) -> str:
         f"Milliseconds for the whole text, median of {measured['repetitions']} or more repetitions taken in turn, and "
         f"in brackets how many times faster than PyTorch (median of the pairs{spread}). {machine['processor']} "
         f"({machine['has']}), {machine['cores']} cores; onnxruntime {versions['onnxruntime']}, torch "
-        f"{versions['torch']}.{others} Contenders: {ways}."
+        f"{versions['torch']}.{others}\n\n{ways}"
     )
 
 
@@ -77,7 +75,7 @@ def _times(rows: Sequence[Mapping[str, Any]]) -> str:
         any_row = next(iter(of_text.values()))
         audio = next((f"{row['audio_seconds']:.1f} s" for row in of_text.values() if "error" not in row), "–")
         lines.append((text, str(any_row["tokens"]), audio, *(_time(of_text.get(name)) for name in names)))
-    return _markdown(lines)
+    return markdown_rows(lines)
 
 
 def _time(row: Mapping[str, Any] | None) -> str:
@@ -100,30 +98,15 @@ def _costs(rows: Sequence[Mapping[str, Any]], weights: str) -> str:
             lines.append(
                 (f"`{row['contender']}`", *cells, f"{row['peak_memory_mb']:,.0f} MB", f"{row['disk_mb']:,.1f} MB")
             )
-    return _markdown(lines)
+    return markdown_rows(lines)
 
 
 def _in_order(rows: Sequence[Mapping[str, Any]], key: str) -> list[Any]:
     return list(dict.fromkeys(row[key] for row in rows))
 
 
-def _markdown(lines: Sequence[Sequence[str]]) -> str:
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
-def rewritten(text: str, measured: Mapping[str, Any]) -> str:
-    """The README with its block made new.
-
-    Raises:
-        ContractError: the marks are missing.
-    """
-    if text.count(BEGIN) != 1 or text.count(END) != 1:
-        raise ContractError("README.md", expected=f"{BEGIN} … {END}", got="not both, once", todo="Put them back.")
-    return text[: text.index(BEGIN)] + bench_block(measured) + text[text.index(END) + len(END) :]
-
-
 def read_measured() -> dict[str, Any]:
-    """The figures that the README was made from."""
+    """The figures that `docs/benchmarks.md` was made from."""
     measured: dict[str, Any] = json.loads(MEASURED.read_text(encoding="utf-8"))
     return measured
 
@@ -155,11 +138,11 @@ def joined(kept: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def keep_measured(new: Mapping[str, Any]) -> dict[str, Any]:
-    """`measured.json` and the README's block, both or neither: what is there and what is new, see `joined`."""
+    """Writes `measured.json` and the block, both or neither: what is there and what is new, see `joined`."""
     measured = joined(read_measured(), new) if MEASURED.exists() else dict(new)
-    text = rewritten(README.read_text(encoding="utf-8"), measured)
+    text = rewritten_files({BENCH: bench_block(measured)})[BENCH.file]
     facts = {**measured, "rows": "ROWS"}
     rows = ",\n  ".join(json.dumps(row) for row in measured["rows"])
     MEASURED.write_text(json.dumps(facts, indent=1).replace('"ROWS"', f"[\n  {rows}\n ]") + "\n", encoding="utf-8")
-    README.write_text(text, encoding="utf-8")
+    BENCH.file.write_text(text, encoding="utf-8")
     return measured

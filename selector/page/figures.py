@@ -1,6 +1,6 @@
-"""The README's tables: a build's figures, kept in `figures.json` beside this file, and their Markdown.
+"""The tables of README and docs: a build's figures, kept in `figures.json` beside this file, and their Markdown.
 
-The README names the weights that were measured, so that nobody takes one voice's figures for another's.
+They name the weights that were measured, so that nobody takes one voice's figures for another's.
 """
 
 from __future__ import annotations
@@ -13,23 +13,28 @@ from pathlib import Path
 from typing import Any, Final
 
 from export_onnx import console
+from export_onnx.contract_table import STAGES_BLOCK, stages_table
 from export_onnx.contracts import BUCKETS
 from export_onnx.errors import ContractError
+from export_onnx.marked_blocks import DOCS, README, MarkedBlock, markdown_rows, rewritten_files
 from selector.page.facts import BuildFacts, TargetFacts
 from selector.page.flow import FLOW, flow_picture
-from selector.page.headline import markdown, quality_tables
+from selector.page.headline import headline_table, quality_tables
+from selector.page.worked_example import EXAMPLE, example_tables
 
 FIGURES: Final = Path(__file__).parent / "figures.json"
-README: Final = Path(__file__).parent.parent.parent / "README.md"
-BLOCKS: Final = ("quality", "coverage", "steps")
+HEADLINE: Final = MarkedBlock("headline", README)
+QUALITY: Final = MarkedBlock("quality", DOCS / "quality.md")
+COVERAGE: Final = MarkedBlock("coverage", DOCS / "coverage_levels.md")
+STEPS: Final = MarkedBlock("steps", DOCS / "benchmarks.md")
 
 
 def figures_of(facts: BuildFacts) -> dict[str, Any]:
-    """What the README shows of a build.
+    """What README and docs show of a build.
 
     Raises:
         ContractError: a target was not made, an NPU target's coverage not measured, or nothing compared with the
-            ordinary ways to 8 bits: a README has no gaps.
+            ordinary ways to 8 bits: the tables have no gaps.
     """
     for target in facts.targets:
         if target.name != "cpu" and not target.coverage:
@@ -66,17 +71,23 @@ def _target(target: TargetFacts) -> dict[str, Any]:
 
 
 def _incomplete(what: str, command: str) -> ContractError:
-    return ContractError("the README's tables", expected=what, got="nothing measured", todo=f"Run `{command}`.")
+    return ContractError("tables of README and docs", expected=what, got="nothing measured", todo=f"Run `{command}`.")
 
 
-def blocks(figures: Mapping[str, Any]) -> dict[str, str]:
-    """Name -> Markdown between its two marks."""
-    made = {"quality": quality_tables(figures), "coverage": coverage_table(figures), "steps": steps_table(figures)}
-    return {name: f"<!-- {name}: made by `make readme` -->\n{made[name]}\n<!-- end of {name} -->" for name in BLOCKS}
+def table_blocks(figures: Mapping[str, Any]) -> dict[MarkedBlock, str]:
+    """Every block that `make readme` writes, with its Markdown."""
+    return {
+        HEADLINE: headline_table(figures),
+        QUALITY: quality_tables(figures),
+        COVERAGE: coverage_table(figures),
+        STEPS: steps_table(figures),
+        STAGES_BLOCK: stages_table(),
+        EXAMPLE: example_tables(),
+    }
 
 
 def coverage_table(figures: Mapping[str, Any]) -> str:
-    """One row an NPU stage: the levels proven in each bucket."""
+    """One row per NPU stage: the levels proven in each bucket."""
     names = [bucket.name for bucket in BUCKETS]
     columns = ("target", "stage", *names, "share of the chain's multiply-adds on the NPU")
     rows, conditions = [columns, ("---",) * len(columns)], []
@@ -90,47 +101,42 @@ def coverage_table(figures: Mapping[str, Any]) -> str:
             levels = [", ".join(proven[b]) or "nothing" if b in proven else "not looked at" for b in names]
             rows.append((f"`{name}`", f"`{stage}`", *levels, f"{min(shares):.1f} to {max(shares):.1f} %"))
     weights = figures["weights"]["name"]
-    held = "".join(f" Holds where {condition}." for condition in conditions)
-    return markdown(rows) + f"\n\nWeights `{weights}`: another size has other shares.{held}"
+    held = "".join(f" The verdicts hold where {condition}." for condition in conditions)
+    return markdown_rows(rows) + f"\n\nWeights `{weights}`: another size has other shares.{held}"
 
 
 def steps_table(figures: Mapping[str, Any]) -> str:
-    """One row a step: what it took on the computer that made the figures."""
+    """One row per step: what it took on the computer that made the figures."""
     rows: list[tuple[str, ...]] = [("step", "seconds", "peak memory"), ("---", "---", "---")]
     rows += [(f"`{name}`", f"{seconds:.0f}", f"{memory} MB") for name, (seconds, memory) in figures["steps"].items()]
     where = f"On {figures['machine']}, with whatever else the computer did; memory is the process's peak so far."
-    return markdown(rows) + f"\n\n{where}"
-
-
-def rewritten(text: str, figures: Mapping[str, Any]) -> str:
-    """The README with its blocks made new.
-
-    Raises:
-        ContractError: a block's marks are missing.
-    """
-    for block in blocks(figures).values():
-        begin, end = block.split("\n", 1)[0], block.rsplit("\n", 1)[1]
-        if text.count(begin) != 1 or text.count(end) != 1:
-            raise ContractError("README.md", expected=f"{begin} … {end}", got="not both, once", todo="Put them back.")
-        text = text[: text.index(begin)] + block + text[text.index(end) + len(end) :]
-    return text
+    return markdown_rows(rows) + f"\n\n{where}"
 
 
 def read_figures() -> dict[str, Any]:
-    """The figures that the README was made from."""
+    """The figures that the tables were made from."""
     figures: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8"))
     return figures
 
 
-def rewrite_readme(facts: BuildFacts) -> None:
-    """Keeps a build's figures and makes the README's tables from them, and its picture from the contract.
+def write_tables(figures: Mapping[str, Any]) -> None:
+    """Writes the tables of README and docs, and the README's picture from the contract.
 
     Raises:
-        ContractError: see `figures_of` and `rewritten`; nothing is written then.
+        ContractError: a block's marks are missing; nothing is written then.
+    """
+    for file, text in rewritten_files(table_blocks(figures)).items():
+        file.write_text(text, encoding="utf-8")
+        console.say(f"{file.name} from {figures['weights']['name']}")
+    FLOW.write_text(flow_picture(), encoding="utf-8")
+
+
+def keep_figures(facts: BuildFacts) -> None:
+    """Keeps a build's figures and writes the tables from them.
+
+    Raises:
+        ContractError: see `figures_of` and `write_tables`; nothing is written or kept then.
     """
     figures = figures_of(facts)
-    text = rewritten(README.read_text(encoding="utf-8"), figures)
+    write_tables(figures)
     FIGURES.write_text(json.dumps(figures, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    README.write_text(text, encoding="utf-8")
-    FLOW.write_text(flow_picture(), encoding="utf-8")
-    console.say(f"{README.name}: {', '.join(BLOCKS)} from {figures['weights']['name']}")

@@ -1,6 +1,7 @@
-"""The README's first tables: how each target sounds beside the ordinary ways to 8 bits, voice by voice, and its price.
+"""The tables of quality: how each target sounds beside the ordinary ways to 8 bits, voice by voice, and its price.
 
-Cells with a slash are a mean over the sentences and the worst of them.
+The README has the headline alone, `docs/quality.md` has all. Cells with a slash are a mean over the sentences and the
+worst of them.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from export_onnx.marked_blocks import markdown_rows
 from quantize.recipes import WEIGHT_BITS, recipe
 from selector.page.goals import goal_of
 
@@ -18,9 +20,15 @@ GROUPS: Final = ("all", "heard", "unheard")  # of a report's quality; every othe
 CHECKPOINTS: Final = (".pth", ".safetensors", ".onnx")
 
 
+def headline_table(figures: Mapping[str, Any]) -> str:
+    """The README's block: every target beside dynamic INT8, and the weights that were measured."""
+    yardstick = {DYNAMIC: figures["comparison"][DYNAMIC]}
+    return f"{_table(_sound(figures, yardstick))}\n\n{measured_on(figures)}"
+
+
 def quality_tables(figures: Mapping[str, Any]) -> str:
-    """The block: sound, voices, size, and what they were measured on."""
-    parts = [_table(rows) for rows in (_sound(figures), _voices(figures), _size(figures))]
+    """The block of `docs/quality.md`: sound, voices, size, and what they were measured on."""
+    parts = [_table(rows) for rows in (_sound(figures, figures["comparison"]), _voices(figures), _size(figures))]
     return "\n\n".join([*parts, measured_on(figures), goals(figures)])
 
 
@@ -29,8 +37,8 @@ def voices_of(groups: Mapping[str, Any]) -> list[str]:
     return [name for name in groups if name not in GROUPS]
 
 
-def _sound(figures: Mapping[str, Any]) -> Iterable[Sequence[str]]:
-    """One row per target and per ordinary way to 8 bits."""
+def _sound(figures: Mapping[str, Any], comparison: Mapping[str, Any]) -> Iterable[Sequence[str]]:
+    """One row per target and per ordinary way to 8 bits in `comparison`."""
     yield (
         "vocoder",
         "activations / weights",
@@ -47,7 +55,7 @@ def _sound(figures: Mapping[str, Any]) -> Iterable[Sequence[str]]:
         kind = f"u{recipe(name).activation_bits} / s{WEIGHT_BITS}"
         goal = "reached" if target["quality"]["meets_goal"] else "missed"
         yield (f"`{name}`", kind, *_measures(groups["all"]), ", ".join(worst), goal)
-    for name, summary in figures["comparison"].items():
+    for name, summary in comparison.items():
         yield (name, ORDINARY.get(name, f"u8 / s{WEIGHT_BITS}"), *_measures(summary), "", "")
 
 
@@ -100,12 +108,7 @@ def _size(figures: Mapping[str, Any]) -> Iterable[Sequence[str]]:
 
 def _table(rows: Iterable[Sequence[str]]) -> str:
     head, *body = rows
-    return markdown([tuple(head), ("---",) * len(head), *map(tuple, body)])
-
-
-def markdown(rows: Iterable[Sequence[str]]) -> str:
-    """Rows with the head and its rule among them."""
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return markdown_rows([tuple(head), ("---",) * len(head), *map(tuple, body)])
 
 
 def measured_on(figures: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""The bench: turns, ratios and rows are right, a contender that dies is a row, the README's table is the figures'."""
+"""The bench: turns, ratios and rows are right, a contender that dies is a row, the committed table is the figures'."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -243,16 +244,6 @@ def test_a_bench_in_parts_replaces_whole_races_and_keeps_only_what_compares() ->
     assert len(tables.joined(kept | voice, new)["rows"]) == 7, "another checkpoint's rows stay"
 
 
-def test_the_block_is_rewritten_between_its_marks_only() -> None:
-    text = f"before\n{tables.BEGIN}\nold\n{tables.END}\nafter\n"
-    new = tables.rewritten(text, measured())
-    assert new.startswith("before\n<!-- bench")
-    assert new.endswith("<!-- end of bench -->\nafter\n")
-    assert "old" not in new
-    with pytest.raises(ContractError, match="Put them back"):
-        tables.rewritten("nothing", measured())
-
-
 def test_every_row_is_on_the_screen_and_a_dead_one_has_no_figures() -> None:
     head, cells = tables.screen_rows(measured()["rows"])
     assert head[:4] == ("weights", "text", "threads", "contender")
@@ -261,9 +252,24 @@ def test_every_row_is_on_the_screen_and_a_dead_one_has_no_figures() -> None:
     assert cells[2][7] == "4.0"
 
 
-def test_the_readme_s_table_is_what_the_committed_figures_give() -> None:
-    readme = tables.README.read_text(encoding="utf-8")
+def test_the_page_s_table_is_what_the_committed_figures_give() -> None:
     figures = tables.read_measured()
-    assert tables.rewritten(readme, figures) == readme, "run `python -m android_test bench --readme`"
+    page = tables.BENCH.file.read_text(encoding="utf-8")
+    assert tables.BENCH.marked(tables.bench_block(figures)) in page, "run `python -m android_test bench --readme`"
     figures["rows"][0]["ms"] += 1000
-    assert tables.rewritten(readme, figures) != readme
+    assert tables.bench_block(figures) not in page
+
+
+def test_figures_are_kept_with_their_table_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, page = tmp_path / "measured.json", tmp_path / "benchmarks.md"
+    block = replace(tables.BENCH, file=page)
+    monkeypatch.setattr(tables, "MEASURED", kept)
+    monkeypatch.setattr(tables, "BENCH", block)
+    page.write_text("no marks")
+    with pytest.raises(ContractError, match="Put them back"):
+        tables.keep_measured(measured())
+    assert not kept.exists()
+    page.write_text(f"before\n{block.marked('old')}\nafter\n")
+    tables.keep_measured(measured())
+    assert json.loads(kept.read_text()) == measured()
+    assert page.read_text() == f"before\n{block.marked(tables.bench_block(measured()))}\nafter\n"

@@ -1,4 +1,4 @@
-"""The lines that the README shows an Android engineer, compiled and run: they say every word, in chunks that fit."""
+"""The lines that the app guide shows an Android engineer, compiled and run: they say every word, in chunks that fit."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from selector.package.archive import classes_jar
 from selector.sdk.vectors import selector_vectors as vectors
 
 ROOT = Path(__file__).parent.parent.parent
+GUIDE = ROOT / "docs" / "app_guide.md"
 MANIFEST = ROOT / "tests" / "selector" / "vectors" / vectors.MANIFEST
 VOICE = "bm_slow"
 # The stubs: letters are their own phonemes, a token is three frames, the sound is the bucket's name.
@@ -61,12 +62,12 @@ TEXT = "This is the first sentence. " * 12 + "It ends here, " + "with many short
 
 
 def block(language: str) -> str:
-    """The README's code in a language."""
-    (code,) = re.findall(rf"```{language}\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
+    """The guide's code in a language."""
+    (code,) = re.findall(rf"```{language}\n(.*?)```", GUIDE.read_text(encoding="utf-8"), re.DOTALL)
     return code
 
 
-def test_the_readmes_cpp_compiles_and_says_every_word(tmp_path):
+def test_the_guides_cpp_compiles_and_says_every_word(tmp_path):
     compiler = shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
         pytest.skip("no C++ compiler")
@@ -77,7 +78,7 @@ def test_the_readmes_cpp_compiles_and_says_every_word(tmp_path):
     check(tmp_path / "app")
 
 
-def test_the_readmes_kotlin_compiles_and_says_every_word(tmp_path):
+def test_the_guides_kotlin_compiles_and_says_every_word(tmp_path):
     compilers = shutil.which("javac"), shutil.which("kotlinc")
     if None in compilers:
         pytest.skip("no JDK or no kotlinc")

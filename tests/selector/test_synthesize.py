@@ -283,7 +283,7 @@ def test_a_text_file_that_is_none_is_refused(tmp_path, content):
 
 
 def test_a_long_text_is_spoken_in_bounded_memory(dist, tmp_path):
-    """Twice the text, no more memory: the sound is written as it is made. Full-size figures are in the README."""
+    """Twice the text, no more memory: the sound is written as it is made. `make speak-long` is full size."""
     (tmp_path / "long.txt").write_text("This is a sentence of it. And this, it seems, is another one! " * 150)
     (tmp_path / "short.txt").write_text("This is a sentence of it. And this, it seems, is another one! " * 50)
 

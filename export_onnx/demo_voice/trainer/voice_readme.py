@@ -14,7 +14,7 @@ COLUMNS: Final = (
     ("voicing_error", "voicing error", "{:.1%}"),
     ("heard_f0_cents", "F0 in the audio, cents", "{:.0f}"),
     ("heard_voicing_error", "voicing in the audio", "{:.1%}"),
-    ("duration_frames", "duration error, frames a token", "{:.2f}"),
+    ("duration_frames", "duration error, frames per token", "{:.2f}"),
     ("energy_nepers", "energy error, nepers", "{:.2f}"),
 )
 
@@ -62,10 +62,10 @@ def write_readme(result: Mapping[str, Any], path: Path) -> None:
         f"""<!-- Written by `python -m export_onnx.demo_voice.trainer evaluate`; edit voice_readme.py instead. -->
 # The demo voice
 
-A small Kokoro, trained by this project: the original's architecture and checkpoint format at other widths
-({result["parameters"] / 1e6:.1f} M parameters, {result["bytes"] / 1e6:.1f} MB in float16), taught by espeak-ng.
-It is there so that export, quantization and packaging can be heard and measured without a download. It is no
-product: it sounds like its teacher, a formant synthesizer.
+The demo voice is a small Kokoro that this project trained: the original's architecture and checkpoint format at other
+widths ({result["parameters"] / 1e6:.1f} M parameters, {result["bytes"] / 1e6:.1f} MB in float16). Its teacher is
+[espeak-ng](https://github.com/espeak-ng/espeak-ng). With it, export, quantization and packaging can be heard and
+measured without a download. It is not meant as a product: it sounds like its teacher, a formant synthesizer.
 
 `WEIGHTS=demo` uses it. The voices, all American English at {RATE} words a minute:
 
@@ -84,9 +84,10 @@ averages of these very sentences, voice by voice.
 
 {quality_table(result["rows"])}
 
-An independent recognizer (pocketsphinx, its own English model, any order of {heard["vocabulary"]} words) listened
+An independent recognizer ([pocketsphinx](https://github.com/cmusphinx/pocketsphinx), its own English model, any order
+of {heard["vocabulary"]} words) listened
 to {heard["sentences"]} more held-out sentences (`sentences_small_vocabulary.txt`), the student end to end with its
-own durations. Word error rate; the recognizer was made for people, and already mishears the teacher:
+own durations. The table gives word error rates. The recognizer was made for people, and already mishears the teacher:
 
 {recognizer_table(heard["voices"])}
 
@@ -96,8 +97,8 @@ own durations. Word error rate; the recognizer was made for people, and already 
 
 ## Activations
 
-Maximum to RMS at the inputs of the decoder's convolutions on that sentence. Quantization ranges follow the maximum,
-so a large ratio is what makes INT8 hard.
+The table gives the ratio of maximum to RMS at the inputs of the decoder's convolutions on that sentence. Quantization
+ranges follow the maximum, so a large ratio makes INT8 hard.
 
 {activation_table(result["activations"])}
 
@@ -105,11 +106,12 @@ so a large ratio is what makes INT8 hard.
 
 espeak-ng speaks each sentence of `sentences_train.txt` in each trained voice: {data["utterances"]} utterances,
 {data["minutes"]} minutes, {data["symbols"]} symbols; {data["not_aligned"]} more whose phoneme events do not spell
-the model's symbols were left out. Its events give the durations, WORLD the F0, the mel spectrum the energy. Vocoder
-and prosody are trained together, the vocoder on short windows with a multi-resolution STFT and a mel loss, the
-prosody on whole sentences with absolute errors. A linear layer that only training has reads the mel from the
-generator's input, so that the text finds its way to the sound early. No adversary. What is saved is a running
-average of the weights.
+the model's symbols were left out. Its events give the durations,
+[WORLD](https://github.com/mmorise/World) gives the F0, and the mel spectrum gives the energy. Vocoder
+and prosody are trained together: the vocoder on short windows with a multi-resolution STFT loss and a mel loss, the
+prosody on whole sentences with absolute errors. A linear layer that exists only in training predicts the mel from the
+generator's input, so that the vocoder learns early to follow the text. There is no adversary. The checkpoint is a
+running average of the weights.
 
 {training["steps"]} steps in {training["minutes"]} minutes on two CPU cores that other work used at the same time
 ({result["machine"]}). {training.get("note", "")}
