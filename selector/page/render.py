@@ -48,7 +48,7 @@ def render(facts: BuildFacts, heard: Sequence[Heard], here: bool) -> str:
         stage_pictures=[Markup(svg) for svg in stage_pictures(facts)],
         heard=[_spoken(one) for one in heard],
         targets=[_target(target) for target in facts.targets],
-        bench_rows=bench_rows(facts.bench) if here else None,
+        bench=bench_rows(facts.bench) if here else None,
         difference_db=pictures.DIFFERENCE_DB,
         range_db=pictures.RANGE_DB,
     )
