@@ -21,7 +21,7 @@ from selector.choose.choose_bucket import choose_bucket, choose_sound, expected_
 from selector.choose.length import PAUSE_MARKS, length, mark_ids
 from selector.choose.voice_table import SPEEDS, Measured, fit_voice
 from selector.package.manifest import VoiceTable
-from selector.package.write import whole_file
+from selector.package.whole_files import whole_file
 from selector.sdk.vectors.split_vectors import split_questions
 
 MANIFEST: Final = "manifest.json"
