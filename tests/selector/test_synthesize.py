@@ -22,9 +22,9 @@ from export_onnx.run import text as front
 from selector.choose.choose_bucket import most_tokens
 from selector.package import make_packages
 from selector.package.opened import Package
-from selector.speak.join import CLICK_LIMIT_DB, DEAD_AIR_LIMIT
 from selector.speak.synthesize import Spoken, Synthesizer
 from selector.speak.to_wav import find_package, read_text, speak_to_wav
+from tests.selector.seam_limits import CLICK_LIMIT_DB, DEAD_AIR_LIMIT
 from tests.selector.selector_fakes import STRETCH, frames_of, make_build, sound_of
 
 CONSONANTS = "bdfhjklmnpstvwz"
