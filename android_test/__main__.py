@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from android_test.bench.command import add_bench_options, run_bench
-from android_test.coverage.check import LEVELS, CoverageSettings, check, find_variants
+from android_test.coverage.check import CoverageSettings, check, find_variants
 from android_test.coverage.coverage_report import inputs_of, report_of, show_coverage, still_holds, write_report
 from android_test.coverage.htp import compile_table
 from android_test.coverage.htp.htp_host import DEFAULT_SOCS, GIB, SOCS, CompileLimits
@@ -25,6 +25,7 @@ from android_test.device.receipt import holds
 from android_test.device.verify_device import VerifyPlan, verify
 from export_onnx import console
 from export_onnx.contracts import BUCKETS, NPU_STAGES
+from selector.package.coverage_schema import LEVELS, REPORT_FOLDER
 from selector.package.opened import Package
 from selector.package.providers import TARGETS
 from selector.speak.to_wav import find_package
@@ -61,8 +62,8 @@ def coverage(options: argparse.Namespace) -> int:
     variants = [
         variant for folder in options.folders for variant in find_variants(folder, settings.buckets, settings.stages)
     ]
-    folder, inputs = options.build / "android_test" / "coverage", inputs_of(variants, settings)
-    known = None if options.contexts else still_holds(folder, inputs, options.require)
+    folder, inputs = options.build / REPORT_FOLDER, inputs_of(variants, settings)
+    known = None if options.contexts else still_holds(options.build, inputs, options.require)
     if known:
         console.say(f"{folder} is up to date: every variant is covered at the level {known}")
         return 0
@@ -72,12 +73,12 @@ def coverage(options: argparse.Namespace) -> int:
         for variant in variants:
             advance(f"{variant.target} {variant.stage} {variant.bucket.name}")
             results.append(check(variant, settings, crops))
-    report = report_of(results, settings) | {"signature": inputs}
+    report = report_of(results, settings, inputs)
     show_coverage(report)
     path = write_report(report, folder)
-    verdict = "every variant is covered" if report["passed"] else "NOT covered"
+    verdict = "every variant is covered" if report.passed else "NOT covered"
     console.say(f"{verdict} at the level {options.require}; see {path}")
-    return 0 if report["passed"] else 1
+    return 0 if report.passed else 1
 
 
 def verify_package(options: argparse.Namespace) -> int:

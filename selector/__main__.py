@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Final
 
 from export_onnx import console
+from selector.package.make_packages import make_packages
 from selector.package.providers import TARGETS
-from selector.package.release import release
 from selector.sdk.vectors.selector_vectors import write_vectors
 from selector.speak.to_wav import read_text, speak_to_wav
 
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """One of the commands."""
     options = parse(arguments)
     if options.command == "package":
-        release(
+        make_packages(
             options.build,
             options.dist,
             options.targets,

@@ -15,7 +15,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Final, Literal
 
 import onnx
 
@@ -32,13 +31,10 @@ from export_onnx.contracts import BUCKETS, HALVES, NPU_STAGES, STAGES, Bucket
 from export_onnx.errors import ContractError, CoverageError
 from export_onnx.graph.multiply_adds import multiply_adds
 from export_onnx.graph.shared_weights import load
-from export_onnx.provenance import sha256
 from export_onnx.run.chain import Tensors
 from quantize.recipes import RECIPES
+from selector.package.coverage_schema import Level, proven_levels
 from selector.package.providers import NPU_TARGETS
-
-Level = Literal["rules", "compiled", "simulated"]
-LEVELS: Final[tuple[Level, ...]] = ("rules", "compiled", "simulated")
 
 
 @dataclass(frozen=True)
@@ -80,30 +76,8 @@ class Result:
     @property
     def proven(self) -> tuple[Level, ...]:
         """Levels, each with all below it."""
-        levels: list[Level] = []
-        if self.rules.covered:
-            levels.append("rules")
-            if self.compiled and all(one.covered for one in self.compiled):
-                levels.append("compiled")
-                if self.simulated is not None and self.simulated.agrees:
-                    levels.append("simulated")
-        return tuple(levels)
-
-    def as_dict(self) -> dict[str, Any]:
-        """For `report.json`."""
-        return {
-            "target": self.variant.target,
-            "stage": self.variant.stage,
-            "bucket": self.variant.bucket.name,
-            "file": self.variant.path.name,
-            "sha256": sha256(self.variant.path),
-            "multiply_adds": self.multiply_adds,
-            "proven": list(self.proven),
-            "rules": self.rules.as_dict(),
-            "lost_by_basic_optimizations": [str(refusal) for refusal in self.optimized],
-            "compiled": [one.as_dict() for one in self.compiled],
-            "simulated": self.simulated.as_dict() if self.simulated else None,
-        }
+        simulated = self.simulated is not None and self.simulated.agrees
+        return proven_levels(self.rules.covered, [one.covered for one in self.compiled], simulated)
 
 
 def find_variants(folder: Path, buckets: Iterable[Bucket], stages: Iterable[str] = NPU_STAGES) -> list[Variant]:

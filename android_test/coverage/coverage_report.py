@@ -1,129 +1,196 @@
-"""What coverage writes: a table for people, `report.json` for programs."""
+"""What coverage writes: a table for people, and `report.json` for programs (`selector/package/coverage_schema.py`)."""
 
 from __future__ import annotations
 
 import json
 import platform
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, get_args
 
 from rich.console import Console
 from rich.table import Table
 
-from android_test.coverage.check import LEVELS, CoverageSettings, Level, Result, Variant, share_on_npu, work_of_stages
-from export_onnx.provenance import code_digest, read_report, sha256, signature
+from android_test.coverage.check import CoverageSettings, Result, Variant, share_on_npu, work_of_stages
+from android_test.coverage.htp.htp_host import Compilation
+from android_test.coverage.htp.simulate import Agreement
+from android_test.coverage.verdict import Verdict
+from export_onnx.contracts import Bucket
+from export_onnx.errors import PackageError
+from export_onnx.provenance import REPORT, code_digest, sha256, signature
+from selector.package.coverage_schema import (
+    LEVELS,
+    ChipCompilation,
+    CoverageReport,
+    CoveredVariant,
+    Level,
+    RefusedNode,
+    RuleFindings,
+    SimulatedRun,
+    read_coverage_report,
+)
+from selector.package.providers import NpuTarget
 
 COLUMNS: Final = ("target", "stage", "bucket", "nodes", "on NPU", "partitions", "share", "proven")
 PACKAGES: Final = ("onnx", "onnxruntime", "onnxruntime-qnn")
 
 
-def report_of(results: Sequence[Result], settings: CoverageSettings) -> dict[str, Any]:
-    """Everything, as JSON values. `passed` holds where every variant proves the level asked for."""
-    shares: dict[str, dict[str, float]] = {}
-    work: dict[str, dict[str, dict[str, int]]] = {}
-    for target, bucket in dict.fromkeys((result.variant.target, result.variant.bucket) for result in results):
-        shares.setdefault(target, {})[bucket.name] = round(share_on_npu(results, settings, target, bucket), 4)
-        same = [r for r in results if (r.variant.target, r.variant.bucket) == (target, bucket)]
-        work.setdefault(target, {})[bucket.name] = work_of_stages(same, settings, bucket)
-    return {
-        "stages": list(settings.stages),
-        "required": settings.require,
-        "passed": bool(results) and all(settings.require in result.proven for result in results),
-        "levels": list(LEVELS),
-        "feature_level": settings.nnapi.feature_level,
-        "socs": list(settings.socs) if settings.require != "rules" else [],
-        "conditions": sorted({line for result in results for line in result.rules.conditions}),
-        "share_of_multiply_adds_on_npu": shares,
-        "multiply_adds": work,
-        "variants": [result.as_dict() for result in results],
-        "versions": {name: _version(name) for name in PACKAGES} | {"python": platform.python_version()},
-    }
+def report_of(results: Sequence[Result], settings: CoverageSettings, inputs: str) -> CoverageReport:
+    """The report of one run.
+
+    Args:
+        inputs: the digest that `inputs_of` gives.
+    """
+    shares: dict[NpuTarget, dict[str, float]] = {}
+    work: dict[NpuTarget, dict[str, dict[str, int]]] = {}
+    for target in get_args(NpuTarget):
+        for bucket in dict.fromkeys(result.variant.bucket for result in results if result.variant.target == target):
+            shares.setdefault(target, {})[bucket.name] = round(share_on_npu(results, settings, target, bucket), 4)
+            work.setdefault(target, {})[bucket.name] = work_of_stages(_same(results, target, bucket), settings, bucket)
+    return CoverageReport(
+        stages=settings.stages,
+        required=settings.require,
+        passed=bool(results) and all(settings.require in result.proven for result in results),
+        levels=LEVELS,
+        feature_level=settings.nnapi.feature_level,
+        socs=settings.socs if settings.require != "rules" else (),
+        conditions=tuple(sorted({line for result in results for line in result.rules.conditions})),
+        share_of_multiply_adds_on_npu=shares,
+        multiply_adds=work,
+        variants=tuple(covered_variant(result) for result in results),
+        versions={name: _version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        signature=inputs,
+    )
+
+
+def _same(results: Sequence[Result], target: str, bucket: Bucket) -> list[Result]:
+    return [one for one in results if (one.variant.target, one.variant.bucket) == (target, bucket)]
+
+
+def covered_variant(result: Result) -> CoveredVariant:
+    """One variant as the report says it."""
+    return CoveredVariant.model_validate(
+        {
+            "target": result.variant.target,
+            "stage": result.variant.stage,
+            "bucket": result.variant.bucket.name,
+            "file": result.variant.path.name,
+            "sha256": sha256(result.variant.path),
+            "multiply_adds": result.multiply_adds,
+            "proven": result.proven,
+            "rules": _rule_findings(result.rules),
+            "lost_by_basic_optimizations": tuple(str(refusal) for refusal in result.optimized),
+            "compiled": tuple(_chip_compilation(one) for one in result.compiled),
+            "simulated": _simulated_run(result.simulated) if result.simulated else None,
+        }
+    )
+
+
+def _rule_findings(verdict: Verdict) -> RuleFindings:
+    refusals = tuple(RefusedNode(**asdict(refusal)) for refusal in verdict.refusals)
+    return RuleFindings(covered=verdict.covered, taken=verdict.taken, **{**asdict(verdict), "refusals": refusals})
+
+
+def _chip_compilation(compilation: Compilation) -> ChipCompilation:
+    return ChipCompilation(covered=compilation.covered, **asdict(compilation))
+
+
+def _simulated_run(agreement: Agreement) -> SimulatedRun:
+    return SimulatedRun(
+        agrees=agreement.agrees,
+        compilation=_chip_compilation(agreement.compilation),
+        decibels=dict(agreement.decibels),
+        floor=agreement.floor,
+        blocks=dict(agreement.blocks),
+        sha256=agreement.sha256,
+    )
 
 
 def inputs_of(variants: Sequence[Variant], settings: CoverageSettings) -> str:
-    """One digest of all that a report depends on, but the level asked for."""
+    """One digest of everything that a report depends on, except for the level asked for."""
     files = {f"{v.target}/{v.path.name}": sha256(v.path) for v in variants}
     floats = {path.name: sha256(path) for path in sorted(settings.floats.glob("*.onnx"))}
     asked = {"stages": settings.stages, "buckets": settings.buckets, "socs": settings.socs, "nnapi": settings.nnapi}
     return signature(code=code_digest("android_test"), files=files, floats=floats, **asked)
 
 
-def still_holds(folder: Path, inputs: str, level: Level) -> Level | None:
-    """The level that the report in `folder` proves for every variant, if that is `level` or more of the same inputs."""
-    report = read_report(folder)
-    if report is None or report.get("signature") != inputs or not report["passed"]:
+def still_holds(build: Path, inputs: str, level: Level) -> Level | None:
+    """The level that the build's report proves for every variant, if that is `level` or more of the same inputs."""
+    try:
+        report = read_coverage_report(build)
+    except PackageError:  # this run replaces it
         return None
-    proven: Level = report["required"]
-    return proven if LEVELS.index(proven) >= LEVELS.index(level) else None
+    if report is None or report.signature != inputs or not report.passed:
+        return None
+    return report.required if LEVELS.index(report.required) >= LEVELS.index(level) else None
 
 
-def write_report(report: dict[str, Any], folder: Path) -> Path:
+def write_report(report: CoverageReport, folder: Path) -> Path:
     """`report.json` in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "report.json"
-    path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    path = folder / REPORT
+    path.write_text(json.dumps(report.model_dump(mode="json"), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return path
 
 
-def rows(report: dict[str, Any]) -> list[tuple[str, ...]]:
-    """One row a variant, in the order of `COLUMNS`."""
+def rows(report: CoverageReport) -> list[tuple[str, ...]]:
+    """One row per variant, in the order of `COLUMNS`."""
     table: list[tuple[str, ...]] = []
-    for one in report["variants"]:
-        rules = one["rules"]
-        share = report["share_of_multiply_adds_on_npu"][one["target"]][one["bucket"]]
+    for one in report.variants:
+        share = report.share_of_multiply_adds_on_npu[one.target][one.bucket]
         table.append(
             (
-                one["target"],
-                one["stage"],
-                one["bucket"],
-                str(rules["nodes"]),
-                str(rules["taken"]),
-                str(len(rules["partitions"])),
+                one.target,
+                one.stage,
+                one.bucket,
+                str(one.rules.nodes),
+                str(one.rules.taken),
+                str(len(one.rules.partitions)),
                 f"{100 * share:.1f} %",
-                ", ".join(one["proven"]) or "nothing",
+                ", ".join(one.proven) or "nothing",
             )
         )
     return table
 
 
-def show_coverage(report: dict[str, Any], console: Console | None = None) -> None:
+def show_coverage(report: CoverageReport, console: Console | None = None) -> None:
     """The table, then everything that stands against a full cover."""
     console = console or Console(soft_wrap=True, highlight=False)
     table = Table(*COLUMNS, title="NPU coverage")
     for row in rows(report):
         table.add_row(*row)
     console.print(table)
-    for one in report["variants"]:
+    for one in report.variants:
         for line in complaints(one):
-            console.print(f"{one['target']} {one['stage']} {one['bucket']}: {line}", markup=False)
-    for condition in report["conditions"]:
+            console.print(f"{one.target} {one.stage} {one.bucket}: {line}", markup=False)
+    for condition in report.conditions:
         console.print(f"Holds where {condition}.", markup=False)
 
 
-def complaints(variant: dict[str, Any]) -> list[str]:
-    """What keeps a variant from its next level, one line each."""
+def complaints(variant: CoveredVariant) -> list[str]:
+    """What keeps a variant from its next level, one line per obstacle."""
     found = []
-    kinds: dict[tuple[str, str], list[dict[str, str]]] = {}
-    for one in variant["rules"]["refusals"]:
-        kinds.setdefault((one["rule"], one["op"]), []).append(one)
+    kinds: dict[tuple[str, str], list[RefusedNode]] = {}
+    for refusal in variant.rules.refusals:
+        kinds.setdefault((refusal.rule, refusal.op), []).append(refusal)
     for (rule, op), ones in kinds.items():
         first, more = ones[0], f", and {len(ones) - 1} more like it" if len(ones) > 1 else ""
-        basis = "" if first["basis"] == "provider" else f" [{first['basis']}]"
-        found.append(f"{first['node']} ({op}): {rule}, got {first['value']}{basis}{more}. {first['hint']}")
-    if variant["rules"]["dropped"]:
-        found.append(f"handed back to the CPU, alone in a partition: {', '.join(variant['rules']['dropped'])}")
-    for one in variant["compiled"]:
-        if not one["covered"]:
-            nodes = f"{one['nodes_on_npu']} of {one['nodes']} nodes in {one['subgraphs']} subgraphs"
-            found.append(f"{one['soc']}: {one['outcome']}, {one['reason'] or nodes}")
-    simulated = variant["simulated"]
-    if simulated and not simulated["agrees"]:
-        reason = simulated["compilation"]["reason"] or simulated["decibels"]
-        low = {name: decibels for name, decibels in simulated["blocks"].items() if decibels < simulated["floor"]}
+        basis = "" if first.basis == "provider" else f" [{first.basis}]"
+        found.append(f"{first.node} ({op}): {rule}, got {first.value}{basis}{more}. {first.hint}")
+    if variant.rules.dropped:
+        found.append(f"handed back to the CPU, alone in a partition: {', '.join(variant.rules.dropped)}")
+    for one in variant.compiled:
+        if not one.covered:
+            nodes = f"{one.nodes_on_npu} of {one.nodes} nodes in {one.subgraphs} subgraphs"
+            found.append(f"{one.soc}: {one.outcome}, {one.reason or nodes}")
+    simulated = variant.simulated
+    if simulated and not simulated.agrees:
+        reason = simulated.compilation.reason or simulated.decibels
+        low = {name: decibels for name, decibels in simulated.blocks.items() if decibels < simulated.floor}
         where = f"; alone, {low}" if low else ""
-        found.append(f"simulation: {reason}, floor {simulated['floor']:g} dB{where}")
+        found.append(f"simulation: {reason}, floor {simulated.floor:g} dB{where}")
     return found
 
 

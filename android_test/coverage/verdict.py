@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
 
-# provider: the execution provider refuses the node, so it runs on the CPU.
-# nnapi:    the provider takes it, and NNAPI or the driver fails on it or computes something else.
-# inferred: concluded from source, not seen in a session of this release.
-Basis = Literal["provider", "nnapi", "inferred"]
+from selector.package.coverage_schema import Basis
 
 
 @dataclass(frozen=True)
@@ -60,7 +56,3 @@ class Verdict:
     def covered(self) -> bool:
         """Every node, in one partition, with nothing refused. An empty graph is not covered."""
         return self.nodes > 0 and not self.refusals and self.partitions == (self.nodes,)
-
-    def as_dict(self) -> dict[str, Any]:
-        """For `report.json`."""
-        return {"covered": self.covered, "taken": self.taken, **asdict(self)}

@@ -18,7 +18,7 @@ from export_onnx.errors import PackageError
 from export_onnx.geometry import frames_to_samples
 from export_onnx.proof.decibels import CEILING, snr, snr_polar
 from export_onnx.run import text
-from selector.package.manifest import BucketContract, Golden, PortContract, StageContract
+from selector.package.manifest import BucketContract, PortContract, StageContract
 from selector.package.opened import Package
 from selector.speak.synthesize import resize
 
@@ -44,18 +44,6 @@ class Goldens:
         return int(self.tensors["n_frames"][0]) * self.bucket.seconds / self.bucket.frames
 
 
-def golden_of(package: Package) -> Golden:
-    """The package's golden sentence.
-
-    Raises:
-        PackageError: it has none.
-    """
-    if package.manifest.golden is None:
-        name = package.folder.name
-        raise PackageError(name, expected="a golden sentence", got="none", todo="Make the package again.")
-    return package.manifest.golden
-
-
 def shape_of(port: PortContract, bucket: BucketContract) -> tuple[int, ...]:
     """In numbers."""
     return tuple(bucket.sizes[size] if isinstance(size, str) else size for size in port.shape)
@@ -65,7 +53,7 @@ def make_goldens(package: Package, bucket: BucketContract, cache: Path) -> Golde
     """The golden sentence through every stage at one bucket; kept in `cache`, a folder of this package alone.
 
     Raises:
-        PackageError: no golden sentence, or one that does not fit the bucket.
+        PackageError: the golden sentence does not fit the bucket.
     """
     ports = {p.name: p for stage in package.manifest.stages for p in (*stage.inputs, *stage.outputs)}
     folder = cache / bucket.name
@@ -88,7 +76,7 @@ def make_goldens(package: Package, bucket: BucketContract, cache: Path) -> Golde
 
 def first_inputs(package: Package, bucket: BucketContract) -> Tensors:
     """What no stage gives: ids, masks, styles, speed, noise."""
-    golden = golden_of(package)
+    golden = package.manifest.golden
     ids = text.encode(golden.phonemes, package.manifest.vocabulary).ids
     n = len(ids)
     if n > bucket.tokens:

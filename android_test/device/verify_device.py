@@ -17,7 +17,7 @@ from android_test.device.device_facts import HOME, DeviceFacts, battery, never, 
 from android_test.device.device_log import nnapi_devices
 from android_test.device.device_run import DeviceRun
 from android_test.device.device_session import libraries, provider_of, session_of
-from android_test.device.goldens import Goldens, golden_of, make_goldens
+from android_test.device.goldens import Goldens, make_goldens
 from android_test.device.probe import RunSettings, StageProbe, StageResult, judged, keep_result, kept, probe_stage
 from android_test.device.receipt import PAGE, device_of, receipt_of, write_receipt
 from android_test.device.receipt_page import chain_line, receipt_summary
@@ -55,7 +55,7 @@ def verify(phone: Phone, plan: VerifyPlan) -> Receipt:
 
     Raises:
         DeviceError: there is no runner, or the device is gone before anything is known of it.
-        PackageError: no golden sentence.
+        PackageError: the golden sentence does not fit a bucket.
     """
     parts = libraries(plan.runner)
     facts = read_device_facts(phone, plan.folder)
@@ -96,7 +96,7 @@ def verify(phone: Phone, plan: VerifyPlan) -> Receipt:
 def probes_of(plan: VerifyPlan, facts: DeviceFacts, names: frozenset[str]) -> list[StageProbe]:
     """Every stage at every bucket, with the sessions that the manifest asks for."""
     manifest = plan.package.manifest
-    golden = golden_of(plan.package)
+    golden = manifest.golden
     made_from = signature(
         models=models_digest(manifest), golden=golden.model_dump(), onnxruntime=version("onnxruntime")
     )
@@ -135,7 +135,7 @@ def key_of(plan: VerifyPlan, facts: DeviceFacts, parts: dict[str, Path]) -> str:
     """What an earlier run's findings must have been made with to count now."""
     return signature(
         models=models_digest(plan.package.manifest),
-        golden=golden_of(plan.package).model_dump(),
+        golden=plan.package.manifest.golden.model_dump(),
         providers=plan.package.manifest.model_dump(mode="json")["providers"],
         parts={name: sha256(file) for name, file in parts.items()},
         device=[facts.properties, facts.kernel, facts.machine],

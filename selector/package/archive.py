@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from export_onnx.errors import PackageError
-from selector.package.write import whole_file
+from selector.package.whole_files import whole_file
 
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest that zip knows
 NAMESPACE: Final = "io.github.kokoronpu"
@@ -75,7 +75,7 @@ def write_aar(folder: Path) -> tuple[Path | None, str]:
     javac = shutil.which("javac")
     final = folder.with_name(folder.name + ".aar")
     if javac is None:
-        final.unlink(missing_ok=True)  # an older one would hold other models
+        final.unlink(missing_ok=True)  # one of an earlier run would hold other models
         return None, "no javac on this computer; install a JDK of version 8 to 21"
     entries = _files(folder, ASSETS) | {
         "AndroidManifest.xml": ANDROID_MANIFEST.encode(),

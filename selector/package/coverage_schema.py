@@ -1,68 +1,263 @@
-"""What the coverage step proved for a target, as it stands in its report, and where each stage therefore runs."""
+"""What the coverage step proved (`android_test coverage` writes it), and where each stage therefore runs.
+
+`CoverageReport` is the only schema of `build/android_test/coverage/report.json`. `ProvenCoverage` is the part of it
+that speaks of one target's files; the manifest carries that part.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Final, Literal, get_args
+
+from pydantic import Field, ValidationError, model_validator
 
 from export_onnx.contracts import NPU_STAGES, Stage
 from export_onnx.errors import PackageError
-from export_onnx.provenance import read_report, sha256
+from export_onnx.provenance import REPORT, sha256, signature
 from quantize.recipes import recipe
+from selector.package.providers import NpuTarget
+from selector.package.strict_schema import Count, Positive, Sha256, Share, StrictSchema, first_problem
 
-REPORT_FOLDER = Path("android_test", "coverage")
+REPORT_FOLDER: Final = Path("android_test", "coverage")
+Level = Literal["rules", "compiled", "simulated"]
+LEVELS: Final[tuple[Level, ...]] = get_args(Level)
+
+# provider: the execution provider refuses the node, so it runs on the CPU.
+# nnapi:    the provider takes it, and NNAPI or the driver fails on it or computes something else.
+# inferred: concluded from source, not seen in a session of this release.
+Basis = Literal["provider", "nnapi", "inferred"]
+CompileOutcome = Literal["compiled", "refused", "crashed", "timeout", "memory", "skipped"]
 
 
-def read_coverage(build: Path, target: str, models: Path, buckets: Sequence[str] = ()) -> dict[str, Any] | None:
-    """Levels proven, by stage and bucket; None where nothing was measured for these very files.
+class RefusedNode(StrictSchema):
+    """One rule that one node breaks: `rule` says what the provider takes, `value` what the node has."""
+
+    node: str
+    op: str
+    rule: str
+    value: str
+    hint: str
+    basis: Basis
+
+
+class RuleFindings(StrictSchema):
+    """The static verdict on one graph.
+
+    `nodes` counts all nodes as the session sees them, `taken` those that the provider gets; `partitions` holds the node
+    count of each subgraph; `dropped` names the nodes of partitions too small to keep; `conditions` say what the runner
+    has to do for the verdict to hold.
+    """
+
+    covered: bool
+    taken: Count
+    nodes: Count
+    partitions: tuple[Count, ...]
+    refusals: tuple[RefusedNode, ...]
+    dropped: tuple[str, ...]
+    conditions: tuple[str, ...]
+
+
+class ChipCompilation(StrictSchema):
+    """The verdict of Qualcomm's compiler on one file and one chip.
+
+    Times are in seconds, sizes in bytes; `peak` is the process's resident maximum, `context` the size of the context
+    binary (0 where none was asked for).
+    """
+
+    covered: bool
+    model: str
+    soc: str
+    outcome: CompileOutcome
+    reason: str
+    seconds: float
+    cpu_seconds: float
+    peak: Count
+    nodes: Count
+    nodes_on_npu: Count
+    subgraphs: Count
+    context: Count
+    run_seconds: float
+
+
+class SimulatedRun(StrictSchema):
+    """How close Qualcomm's simulation comes to the CPU: dB per output, and per residual block where blocks were run.
+
+    `sha256` is that of the crop that ran, empty where the whole graph did.
+    """
+
+    agrees: bool
+    compilation: ChipCompilation
+    decibels: dict[str, float]
+    floor: float
+    blocks: dict[str, float]
+    sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")]
+
+
+class CoveredVariant(StrictSchema):
+    """One file, an NPU stage at one bucket for one target, and what was proven about it."""
+
+    target: NpuTarget
+    stage: str
+    bucket: str
+    file: str
+    sha256: Sha256
+    multiply_adds: Count
+    proven: tuple[Level, ...]
+    rules: RuleFindings
+    lost_by_basic_optimizations: tuple[str, ...]
+    compiled: tuple[ChipCompilation, ...]
+    simulated: SimulatedRun | None
+
+    @model_validator(mode="after")
+    def _nothing_more_than_proven(self) -> CoveredVariant:
+        simulated = self.simulated is not None and self.simulated.agrees
+        follows = proven_levels(self.rules.covered, [one.covered for one in self.compiled], simulated)
+        if self.proven != follows:
+            raise ValueError(f"the verdicts prove {list(follows)}, not {list(self.proven)}")
+        return self
+
+
+class CoverageReport(StrictSchema):
+    """One run of the coverage step.
+
+    `stages` are those that were asked for; `required` is the level that was asked for, and `passed` says whether every
+    variant reached it. Shares and multiply-adds are by target and bucket, the latter also by stage of the whole chain.
+    `signature` is one digest of everything that the report depends on, except for the level.
+    """
+
+    stages: Annotated[tuple[str, ...], Field(min_length=1)]
+    required: Level
+    passed: bool
+    levels: tuple[Level, ...]
+    feature_level: Positive
+    socs: tuple[str, ...]
+    conditions: tuple[str, ...]
+    share_of_multiply_adds_on_npu: dict[NpuTarget, dict[str, Share]]
+    multiply_adds: dict[NpuTarget, dict[str, dict[str, Count]]]
+    variants: tuple[CoveredVariant, ...]
+    versions: dict[str, str]
+    signature: Sha256
+
+    @model_validator(mode="after")
+    def _consistent(self) -> CoverageReport:
+        names = [(one.target, one.stage, one.bucket) for one in self.variants]
+        if len(set(names)) < len(names):
+            raise ValueError("a variant stands there twice")
+        if strange := {stage for _, stage, _ in names} - set(self.stages):
+            raise ValueError(f"variants of stages that nobody asked for: {sorted(strange)}")
+        if self.passed != (bool(names) and all(self.required in one.proven for one in self.variants)):
+            raise ValueError("`passed` does not follow from the variants")
+        chains = {(target, bucket) for target, _, bucket in names}
+        for counted in (self.share_of_multiply_adds_on_npu, self.multiply_adds):
+            if chains != {(target, bucket) for target, buckets in counted.items() for bucket in buckets}:
+                raise ValueError("multiply-adds and their shares must be given for the variants' targets and buckets")
+        return self
+
+
+class ProvenCoverage(StrictSchema):
+    """What was proven about the files of one target: `proven` by stage and bucket, the shares by bucket."""
+
+    proven: dict[str, dict[str, tuple[Level, ...]]]
+    share_of_multiply_adds_on_npu: dict[str, Share]
+    required: Level
+    feature_level: Positive
+    socs: tuple[str, ...]
+    conditions: tuple[str, ...]
+    versions: dict[str, str]
+
+
+def proven_levels(rules: bool, compiled: Sequence[bool], simulated: bool) -> tuple[Level, ...]:
+    """The levels that verdicts prove: each one counts only together with all levels below it.
+
+    Args:
+        rules: whether the provider's rules take the whole graph.
+        compiled: the same of the compiler, per chip; empty where nothing was compiled.
+        simulated: whether the simulation agrees with the CPU.
+    """
+    verdicts = (rules, bool(compiled) and all(compiled), simulated)
+    return LEVELS[: next((number for number, holds in enumerate(verdicts) if not holds), len(LEVELS))]
+
+
+def read_coverage_report(build: Path) -> CoverageReport | None:
+    """The report of the last run of the coverage step; None where the step has not run.
 
     Args:
         build: holds `android_test/coverage/report.json`.
-        models: the folder of the target's models; a report of other bytes speaks of others.
-        buckets: names that a report must speak of, if it speaks at all.
 
     Raises:
-        PackageError: the step looked at some of the NPU stages or buckets only.
+        PackageError: the file cannot be read, or breaks the schema.
     """
-    folder = build / REPORT_FOLDER
-    report = read_report(folder)
-    variants = [v for v in (report or {}).get("variants", []) if v.get("target") == target]
+    file = build / REPORT_FOLDER / REPORT
+    if not file.is_file():
+        return None
+    try:
+        return CoverageReport.model_validate_json(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        place, got = first_problem(error) if isinstance(error, ValidationError) else ("the whole", str(error)[:120])
+        raise PackageError(
+            f"{file}, {place}",
+            expected="a coverage report as this release writes it",
+            got=got,
+            todo="Run `python -m android_test coverage` again.",
+        ) from error
+
+
+def read_coverage(build: Path, target: str, models: Path, buckets: Sequence[str] = ()) -> ProvenCoverage | None:
+    """What was proven about a target's files; None where nothing was measured for these very files.
+
+    Args:
+        build: as in `read_coverage_report`.
+        models: the folder of the target's models; a report about files of other bytes does not count.
+        buckets: names that the report must cover if it covers the target at all.
+
+    Raises:
+        PackageError: the report breaks its schema, or the step looked at only some of the NPU stages or buckets.
+    """
+    report = read_coverage_report(build)
+    variants = [variant for variant in report.variants if variant.target == target] if report else []
     if report is None or not variants:
         return None
-    looked_at = dict.fromkeys(v["bucket"] for v in variants)
-    for kind, wanted, there in (
-        ("stages", NPU_STAGES, report.get("stages", NPU_STAGES)),
-        ("buckets", buckets, looked_at),
-    ):
-        if missing := [name for name in wanted if name not in there]:
-            raise PackageError(
-                str(folder),
-                expected=f"{kind} {', '.join(missing)}",
-                got=f"a run restricted to {', '.join(there)}",
-                todo=f"Run `python -m android_test coverage` with more --{kind}.",
-            )
-    if any(not (models / v["file"]).is_file() or sha256(models / v["file"]) != v.get("sha256") for v in variants):
+    looked_at = list(dict.fromkeys(variant.bucket for variant in variants))
+    _check_unrestricted(build, "stages", NPU_STAGES, report.stages)
+    _check_unrestricted(build, "buckets", buckets, looked_at)
+    if any(not (models / one.file).is_file() or sha256(models / one.file) != one.sha256 for one in variants):
         return None
-    proven: dict[str, dict[str, list[str]]] = {}
+    proven: dict[str, dict[str, tuple[Level, ...]]] = {}
     for variant in variants:
-        proven.setdefault(variant["stage"], {})[variant["bucket"]] = variant["proven"]
-    kept = ("required", "feature_level", "socs", "conditions", "versions")
-    share = report.get("share_of_multiply_adds_on_npu", {}).get(target, {})
-    return {
-        "proven": proven,
-        "share_of_multiply_adds_on_npu": share,
-        **{key: report[key] for key in kept if key in report},
-    }
+        proven.setdefault(variant.stage, {})[variant.bucket] = variant.proven
+    return ProvenCoverage(
+        proven=proven,
+        share_of_multiply_adds_on_npu=report.share_of_multiply_adds_on_npu[variants[0].target],
+        required=report.required,
+        feature_level=report.feature_level,
+        socs=report.socs,
+        conditions=report.conditions,
+        versions=report.versions,
+    )
 
 
-def processor(stage: Stage, target: str, coverage: dict[str, Any] | None) -> Literal["npu", "cpu"]:
+def _check_unrestricted(build: Path, kind: str, wanted: Sequence[str], there: Sequence[str]) -> None:
+    if missing := [name for name in wanted if name not in there]:
+        raise PackageError(
+            str(build / REPORT_FOLDER),
+            expected=f"{kind} {', '.join(missing)}",
+            got=f"a run restricted to {', '.join(there)}",
+            todo=f"Run `python -m android_test coverage` with more --{kind}.",
+        )
+
+
+def coverage_signature(coverage: ProvenCoverage | None) -> str:
+    """One digest of what was proven about a target's files."""
+    return signature(coverage=coverage.model_dump(mode="json") if coverage else None)
+
+
+def processor(stage: Stage, target: str, coverage: ProvenCoverage | None) -> Literal["npu", "cpu"]:
     """Where a stage runs: as its contract says, but on the CPU where the target's recipe has it there, or where its
     coverage was tried and not proven.
     """
     if target == "cpu" or stage.runs_on == "cpu" or stage.name in recipe(target).compact:
         return "cpu"
-    if coverage is None or stage.name not in coverage["proven"]:
+    if coverage is None or stage.name not in coverage.proven:
         return stage.runs_on
-    buckets = coverage["proven"][stage.name].values()
-    return "npu" if all(coverage.get("required", "rules") in levels for levels in buckets) else "cpu"
+    return "npu" if all(coverage.required in levels for levels in coverage.proven[stage.name].values()) else "cpu"

@@ -1,6 +1,6 @@
-"""The sentence by which a device is compared with this computer, and how close each stage has to come.
+"""The sentence by which a device or a simulation is compared with the CPU, and how close each stage has to come.
 
-The package holds no tensors for it: whoever verifies makes them from the package's own files, on the CPU.
+A package holds no tensors for it: whoever verifies makes them from the package's own files, on the CPU.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from onnx import TensorProto
 PHONEMES: Final = "həlˈO wˈɜɹld, hˌW ɑɹ jˈu?"
 SPEED: Final = 1.0
 SEED: Final = 0
-# dB. Half precision gave 52 dB on this vocoder; units of 8 bits agree within their rounding steps.
+# dB against the CPU. Half precision gave 52 dB on this vocoder; units of 8 bits agree within their rounding steps.
 FLOOR_FINE: Final = 40.0  # activations float or 16-bit
 FLOOR_COARSE: Final = 30.0  # any 8-bit activation
 EIGHT_BITS: Final = (TensorProto.UINT8, TensorProto.INT8)
@@ -37,6 +37,7 @@ def floor_for(content: bytes) -> float:
     """30 dB where a QuantizeLinear of the graph gives 8 bits, else 40."""
     graph = onnx.load_from_string(content).graph
     types = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    types |= {node.output[0]: node.attribute[0].t.data_type for node in graph.node if node.op_type == "Constant"}
     coarse = any(_written(node, types) in EIGHT_BITS for node in graph.node if node.op_type == "QuantizeLinear")
     return FLOOR_COARSE if coarse else FLOOR_FINE
 
@@ -46,4 +47,6 @@ def _written(node: onnx.NodeProto, types: Mapping[str, int]) -> int:
     said = [attribute.i for attribute in node.attribute if attribute.name == "output_dtype"]
     if said and said[0]:
         return said[0]
-    return types[node.input[2]] if len(node.input) > 2 and node.input[2] else TensorProto.UINT8
+    if len(node.input) > 2 and node.input[2]:
+        return types.get(node.input[2], TensorProto.UNDEFINED)
+    return TensorProto.UINT8

@@ -1,19 +1,22 @@
 """`manifest.json`: everything that a program must know to run a package, and to trust it. The only schema.
 
 Unknown keys, wrong types and paths that leave the folder are refused. `json_schema` exports it for other languages.
-Numbers of coverage and quality are copied from the reports of the steps that measured them; absent means not measured.
+Numbers of coverage and quality are copied from the reports of the steps that measured them. `coverage` is null where
+the coverage step did not look at the package's very files.
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import PurePosixPath
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from export_onnx.errors import PackageError
+from selector.package.coverage_schema import ProvenCoverage
 from selector.package.providers import NpuTarget, Target
+from selector.package.quality_schema import TargetQuality
+from selector.package.strict_schema import Count, Positive, Sha256, Share, StrictSchema, dumps, first_problem
 
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
@@ -29,22 +32,16 @@ def _inside(path: str) -> str:
 
 
 RelativePath = Annotated[str, AfterValidator(_inside)]
-Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-Positive = Annotated[int, Field(gt=0)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class File(_Strict):
+class File(StrictSchema):
     """One file of the package."""
 
     size: Annotated[int, Field(ge=0, description="bytes")]
     sha256: Sha256
 
 
-class WeightsIdentity(_Strict):
+class WeightsIdentity(StrictSchema):
     """Which checkpoint the package was made from."""
 
     source: str
@@ -53,7 +50,7 @@ class WeightsIdentity(_Strict):
     sha256: dict[str, Sha256]
 
 
-class Geometry(_Strict):
+class Geometry(StrictSchema):
     """Time."""
 
     sample_rate: Positive
@@ -61,7 +58,7 @@ class Geometry(_Strict):
     max_phonemes: Positive
 
 
-class PortContract(_Strict):
+class PortContract(StrictSchema):
     """One tensor. Names in shapes get their sizes from the bucket."""
 
     name: str
@@ -70,7 +67,7 @@ class PortContract(_Strict):
     meaning: str
 
 
-class StageContract(_Strict):
+class StageContract(StrictSchema):
     """One graph: where it runs, what it takes and gives, in order."""
 
     name: str
@@ -79,7 +76,7 @@ class StageContract(_Strict):
     outputs: list[PortContract]
 
 
-class BucketContract(_Strict):
+class BucketContract(StrictSchema):
     """One fixed size, and its model files by stage."""
 
     name: str
@@ -90,7 +87,7 @@ class BucketContract(_Strict):
     models: dict[str, RelativePath]
 
 
-class ProviderOptions(_Strict):
+class ProviderOptions(StrictSchema):
     """See `providers.Provider`."""
 
     name: str
@@ -99,7 +96,7 @@ class ProviderOptions(_Strict):
     optimization: Literal["disable_all", "all"]
 
 
-class VoiceTable(_Strict):
+class VoiceTable(StrictSchema):
     """See `choose_bucket.Table`."""
 
     tokens: list[Positive]
@@ -117,24 +114,23 @@ class VoiceTable(_Strict):
         return self
 
 
-class Selector(_Strict):
+class Selector(StrictSchema):
     """The table of `choose_bucket`, with its worth: the share of held-out texts that it covers, and its median excess.
 
-    Its tokens are `length.length`: each run of `pause_marks` is worth `pause_tokens` more. A package from before that
-    has neither, and counts tokens alone.
+    Its tokens are `length.length`: each run of `pause_marks` is worth `pause_tokens` more.
     """
 
     quantile: Annotated[float, Field(gt=0, lt=1)]
-    pause_marks: str = ""
-    pause_tokens: Annotated[int, Field(ge=0)] = 0
+    pause_marks: str
+    pause_tokens: Count
     voices: dict[str, VoiceTable]
-    coverage: dict[str, Annotated[float, Field(ge=0, le=1)]]
-    excess: dict[str, float] = {}
+    coverage: dict[str, Share]
+    excess: dict[str, float]
     texts: Positive
     held_out_texts: Positive
 
 
-class Voices(_Strict):
+class Voices(StrictSchema):
     """The voice files. `layout` says it in words."""
 
     rows: Positive
@@ -145,7 +141,7 @@ class Voices(_Strict):
     files: dict[str, RelativePath]
 
 
-class Tokenizer(_Strict):
+class Tokenizer(StrictSchema):
     """The in-graph tokenizer, for runtimes with onnxruntime-extensions."""
 
     model: RelativePath
@@ -153,7 +149,7 @@ class Tokenizer(_Strict):
     output: str
 
 
-class Golden(_Strict):
+class Golden(StrictSchema):
     """The sentence that `android_test verify` compares on a device; floors in dB by stage. See `golden`."""
 
     phonemes: str
@@ -163,21 +159,21 @@ class Golden(_Strict):
     floors: dict[str, Annotated[float, Field(gt=0)]]
 
 
-class Soc(_Strict):
+class Soc(StrictSchema):
     """The targets whose receipts from this chip verify every NPU stage, and the fastest: `cpu` where none does."""
 
     verified: list[NpuTarget]
     use: Target
 
 
-class Devices(_Strict):
+class Devices(StrictSchema):
     """What receipts say, by `ro.soc.model`; on every other device the CPU is to be used."""
 
     socs: dict[str, Soc]
     elsewhere: Literal["cpu"]
 
 
-class Manifest(_Strict):
+class Manifest(StrictSchema):
     """One package."""
 
     schema_version: Literal[1]
@@ -195,10 +191,10 @@ class Manifest(_Strict):
     vocabulary: Annotated[dict[str, Positive], Field(min_length=1)]
     selector: Selector
     voices: Voices
-    coverage: dict[str, JsonValue] | None
-    quality: dict[str, JsonValue] | None
-    golden: Golden | None = None  # packages made before there was one
-    devices: Devices | None = None  # no receipts
+    coverage: ProvenCoverage | None
+    quality: TargetQuality
+    golden: Golden
+    devices: Devices | None  # null without receipts
     files: dict[RelativePath, File]
 
     @model_validator(mode="after")
@@ -218,11 +214,6 @@ class Manifest(_Strict):
         return self
 
 
-def dumps(value: Any) -> str:
-    """JSON as this project writes it: same value, same bytes."""
-    return json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False) + "\n"
-
-
 def json_schema() -> str:
     """The schema as JSON Schema, for other languages."""
     return dumps(Manifest.model_json_schema())
@@ -237,11 +228,10 @@ def parse(text: str, where: str) -> Manifest:
     try:
         return Manifest.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the whole"
+        place, got = first_problem(error)
         raise PackageError(
             f"{where}, {place}",
             expected=f"a manifest of schema version {SCHEMA_VERSION}",
-            got=f"{first['msg']} ({error.error_count()} in all)",
+            got=got,
             todo="Get the package again, or a newer kokoro-npu for a newer package.",
         ) from error

@@ -10,21 +10,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from export_onnx.errors import PackageError
-from selector.package.manifest import Manifest, Sha256
+from selector.package.manifest import Manifest
 from selector.package.providers import Target
+from selector.package.strict_schema import Sha256, StrictSchema
 
 RECEIPT_VERSION: Final = 1
 Verdict = Literal["verified", "not verified", "not an NPU", "failed"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
-
-
-class Device(_Strict):
+class Device(StrictSchema):
     """What was on the cable. `never` says why nothing on it can count as an NPU; empty for a phone."""
 
     model: str
@@ -39,7 +36,7 @@ class Device(_Strict):
     never: str
 
 
-class StageRun(_Strict):
+class StageRun(StrictSchema):
     """One stage at one bucket. Times in ms, memory in MB; None: not measured."""
 
     stage: str
@@ -62,7 +59,7 @@ class StageRun(_Strict):
     temperature: str
 
 
-class ChainRun(_Strict):
+class ChainRun(StrictSchema):
     """The whole chain once, stage after stage on the device, as processes of their own."""
 
     bucket: str
@@ -73,7 +70,7 @@ class ChainRun(_Strict):
     wav: str
 
 
-class Receipt(_Strict):
+class Receipt(StrictSchema):
     """One package on one device."""
 
     receipt_version: Literal[1]

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from export_onnx.contracts import BUCKETS, QUANTIZED, STAGES, Bucket
+from export_onnx.contracts import QUANTIZED, STAGES, Bucket
+from export_onnx.errors import PackageError
 from export_onnx.provenance import completed, read_report
 from quantize.recipes import recipe
-from selector.package.coverage_schema import REPORT_FOLDER, processor, read_coverage
+from selector.package.build_inputs import exported_buckets
+from selector.package.coverage_schema import ProvenCoverage, processor, read_coverage, read_coverage_report
+from selector.package.quality_schema import read_quality
 
 BLOCKLIST: Final = "blocklist.json"
 RANGES: Final = "ranges.json"
@@ -29,7 +32,7 @@ class TargetFacts:
         ranges: value -> range and share used, before and after equalization.
         coverage: as `read_coverage` gives it; None where nothing was measured for these files.
         runs_on: stage -> "npu" or "cpu", as the package says.
-        work: bucket -> stage -> multiply-adds; empty where coverage did not count them.
+        work: bucket -> stage -> multiply-adds; empty where nothing was measured for these files.
         sizes: file -> bytes.
     """
 
@@ -37,7 +40,7 @@ class TargetFacts:
     report: Mapping[str, Any]
     blocklist: Mapping[str, Any]
     ranges: Mapping[str, Mapping[str, Any]]
-    coverage: Mapping[str, Any] | None
+    coverage: ProvenCoverage | None
     runs_on: Mapping[str, str]
     work: Mapping[str, Mapping[str, int]]
     sizes: Mapping[str, int]
@@ -79,11 +82,10 @@ def read_build_facts(build: Path, targets: Sequence[str]) -> BuildFacts:
 
     Raises:
         ContractError: the export or the calibration has not completed, or a step was restricted to some stages.
-        PackageError: coverage was.
+        PackageError: coverage was restricted, or a target lacks a file or a figure that quantization writes.
     """
     exported = completed(build / "export_onnx", "export_onnx", STAGE_NAMES)
-    made = exported.get("buckets") or sorted({name.rpartition("_")[2] for name in exported["nodes"]})
-    buckets = tuple(bucket for bucket in BUCKETS if bucket.name in made)
+    buckets = exported_buckets(exported, str(build / "export_onnx"))
     calibrated = completed(build / "calibrate", "calibrate", QUANTIZED)
     here = [name for name in targets if read_report(build / "quantize" / name) is not None]
     return BuildFacts(
@@ -99,8 +101,10 @@ def read_build_facts(build: Path, targets: Sequence[str]) -> BuildFacts:
 def _target(build: Path, name: str, buckets: list[str]) -> TargetFacts:
     folder = build / "quantize" / name
     report = completed(folder, "quantize", QUANTIZED, buckets)
+    read_quality(report, str(folder))  # refuses figures that the page would misread
     coverage = read_coverage(build, name, folder)
-    counted = (read_report(build / REPORT_FOLDER) or {}).get("multiply_adds", {}) if coverage else {}
+    covered = read_coverage_report(build) if coverage else None
+    work = next((work for target, work in covered.multiply_adds.items() if target == name), {}) if covered else {}
     return TargetFacts(
         name,
         report,
@@ -108,14 +112,16 @@ def _target(build: Path, name: str, buckets: list[str]) -> TargetFacts:
         _json(folder / RANGES),
         coverage,
         {stage.name: processor(stage, name, coverage) for stage in STAGES},
-        counted.get(name, {}),
+        work,
         {file: (folder / file).stat().st_size for file in report["files"] if file.endswith((".onnx", ".bin"))},
     )
 
 
 def _json(file: Path) -> dict[str, Any]:
-    """The file, or nothing where an older build has none."""
-    if not file.is_file():
-        return {}
-    content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    try:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise PackageError(
+            str(file), expected="a JSON file", got=str(error)[:120], todo="Run `python -m quantize` again."
+        ) from error
     return content

@@ -66,7 +66,7 @@ def _target(target: TargetFacts) -> dict[str, Any]:
         "channels_in_float": sum(parted),
         "bytes": sum(target.sizes.values()),
         "size_goal": target.report["size_goal"],
-        "coverage": target.coverage and {k: v for k, v in target.coverage.items() if k != "versions"},
+        "coverage": target.coverage.model_dump(mode="json", exclude={"versions"}) if target.coverage else None,
     }
 
 

@@ -19,6 +19,7 @@ from export_onnx.provenance import (
     start,
     versions,
 )
+from selector.package.coverage_schema import coverage_signature
 from selector.page.facts import BuildFacts, read_build_facts
 from selector.page.listen import listen_to_targets
 from selector.page.packaged import FOLDER, PAGE
@@ -51,8 +52,8 @@ def make_page(build: Path, targets: Sequence[str], out: Path | None = None) -> P
     (folder / PAGE).write_text(render(facts, heard, here=False), encoding="utf-8")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(render(facts, heard, here=True), encoding="utf-8")
-    made_from = {name: report.get("signature") for name, report in facts.steps.items()}
-    made_from |= {f"coverage/{target.name}": signature(coverage=target.coverage) for target in facts.targets}
+    made_from = {name: report["signature"] for name, report in facts.steps.items()}
+    made_from |= {f"coverage/{target.name}": coverage_signature(target.coverage) for target in facts.targets}
     written.write({"made_from": made_from, "sentences": len(heard), "page_sha256": sha256(out)})
     console.say(f"{out}: {out.stat().st_size / 1e6:.1f} MB, {len(heard)} sentences")
     return out
@@ -62,7 +63,7 @@ def page_signature(facts: BuildFacts) -> str:
     """One digest of everything that the page follows from."""
     return signature(
         steps=facts.steps,
-        coverage={target.name: [target.coverage, target.work] for target in facts.targets},
+        coverage={target.name: [coverage_signature(target.coverage), target.work] for target in facts.targets},
         missing=facts.missing,
         bench=facts.bench,
         code=code_digest("export_onnx", "calibrate", "quantize", "selector"),

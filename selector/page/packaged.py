@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from export_onnx.errors import PackageError
-from export_onnx.provenance import completed, read_report, signature
-from selector.package.coverage_schema import read_coverage
+from export_onnx.provenance import completed, read_report
+from selector.package.coverage_schema import coverage_signature, read_coverage
 
 PAGE: Final = "report.html"
 FOLDER: Final = Path("selector", "page")  # in the build; holds the packages' copy
@@ -26,8 +26,8 @@ def packaged_page(build: Path, target: str) -> Path | None:
         return None
     made_from: Mapping[str, Any] = report["made_from"]
     steps = ("export_onnx", "calibrate", f"quantize/{target}")
-    now = {step: completed(build / step, step.partition("/")[0]).get("signature") for step in steps}
-    now[f"coverage/{target}"] = signature(coverage=read_coverage(build, target, build / "quantize" / target))
+    now = {step: completed(build / step, step.partition("/")[0])["signature"] for step in steps}
+    now[f"coverage/{target}"] = coverage_signature(read_coverage(build, target, build / "quantize" / target))
     stale = [name for name, made in now.items() if made_from.get(name, "nothing") != made]
     if stale or not (folder / PAGE).is_file():
         raise PackageError(

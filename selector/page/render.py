@@ -103,9 +103,9 @@ def _spoken(one: Heard) -> dict[str, Any]:
 
 
 def _target(target: TargetFacts) -> dict[str, Any]:
-    convolutions = target.blocklist.get("convolutions", {})
+    convolutions = target.blocklist["convolutions"]
     shown = heard_most(convolutions)
-    quality = target.report.get("quality", {})
+    quality = target.report["quality"]
     wide = {name: row for name, row in target.ranges.items() if row["channels"] > 1}
     return {
         "name": target.name,
@@ -115,7 +115,7 @@ def _target(target: TargetFacts) -> dict[str, Any]:
         "groups": _groups(quality),
         "goal": goal_of(target.name),
         "missed": missed(quality),
-        "size": size_in_words(size) if (size := target.report.get("size_goal")) else "",
+        "size": size_in_words(size) if (size := target.report["size_goal"]) else "",
         "convolutions": convolutions,
         "heard_most": shown,
         "longest_bar": longest_bar(shown),
@@ -127,7 +127,7 @@ def _target(target: TargetFacts) -> dict[str, Any]:
 
 def _groups(quality: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """What a reader calls each group of sentences -> its summary."""
-    groups, unheard = quality.get("groups", {}), quality.get("unheard", ())
+    groups, unheard = quality["groups"], quality["unheard"]
     names = {"all": "all sentences", "heard": "heard voices", "unheard": "unheard voices"}
     names |= {voice: f"{voice}{', unheard' if voice in unheard else ''}" for voice in voices_of(groups)}
     return {names[name]: summary for name, summary in groups.items()}

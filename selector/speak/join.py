@@ -37,9 +37,6 @@ CONTEXT: Final = SAMPLE_RATE // 10  # 100 ms of sound on both sides of a measure
 BELOW_PEAK: Final = 10 ** (-45 / 20)  # of the loudest window: silence
 FLOOR: Final = 10 ** (-70 / 20)  # full scale: silence in any case
 
-CLICK_LIMIT_DB: Final = 6.0
-DEAD_AIR_LIMIT: Final = 0.05  # seconds beyond the wanted pause
-
 
 @dataclass(frozen=True)
 class Seam:

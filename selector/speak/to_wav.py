@@ -17,7 +17,7 @@ from export_onnx.errors import PackageError, TextError
 from export_onnx.geometry import FRAMES_PER_SECOND, SAMPLE_RATE
 from selector.package.manifest import MANIFEST
 from selector.package.opened import Package
-from selector.package.write import TEMPORARY, whole_file
+from selector.package.whole_files import TEMPORARY, whole_file
 
 
 def find_package(dist: Path, target: str, weights: str = "") -> Path:

@@ -19,6 +19,8 @@ from android_test.coverage.verdict import Verdict
 from export_onnx.contracts import BUCKETS, STAGES, Bucket
 from export_onnx.errors import ContractError, CoverageError
 from export_onnx.graph.multiply_adds import multiply_adds
+from selector.package.coverage_schema import LEVELS, CoverageReport, CoveredVariant
+from tests.selector.coverage_fakes import fake_verdicts
 
 F = np.float32
 FIVE = Bucket(5, 128)
@@ -149,6 +151,9 @@ def run(folders: Path, *targets: str, extra: tuple[str, ...] = ()) -> tuple[int,
     return status, json.loads((folders / "android_test" / "coverage" / "report.json").read_text())
 
 
+FURTHER = {key: fake_verdicts(LEVELS)[key] for key in ("compiled", "simulated")}
+
+
 def test_a_legal_chain_passes(folders: Path) -> None:
     status, report = run(folders, "nnapi", "qnn")
     assert status == 0
@@ -156,17 +161,20 @@ def test_a_legal_chain_passes(folders: Path) -> None:
     assert [one["proven"] for one in report["variants"]] == [["rules"]] * 4
     # Two of eight equal stages: `bert` runs on the CPU.
     assert report["share_of_multiply_adds_on_npu"]["nnapi"]["5s"] == pytest.approx(2 / 8, abs=1e-4)
-    assert "100" not in str(rows(report))
+    assert "100" not in str(rows(CoverageReport.model_validate_json(json.dumps(report))))
 
 
 def test_what_is_proven_is_not_proven_again_and_not_lost(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _, report = run(folders, "nnapi")
     file = folders / "android_test" / "coverage" / "report.json"
-    file.write_text(json.dumps({**report, "required": "simulated"}))
+    higher = {**report, "required": "simulated"}
+    higher["variants"] = [one | {"proven": list(LEVELS)} | FURTHER for one in report["variants"]]
+    file.write_text(json.dumps(higher))
     with monkeypatch.context() as patch:
         patch.setattr("android_test.__main__.check", lambda *given: pytest.fail("proven before"))
-        assert run(folders, "nnapi") == (0, {**report, "required": "simulated"}), "a higher level stays"
-    file.write_text(json.dumps(report))
+        assert run(folders, "nnapi") == (0, higher), "a higher level stays"
+    file.write_text(json.dumps(report | {"of another release": 1}))
+    assert run(folders, "nnapi") == (0, report), "what breaks the schema is made again"
     for changed in (folders / "nnapi" / "generator_5s.onnx", folders / "floats" / "tail_5s.onnx"):
         model = onnx.load(changed)
         model.graph.name = "another"
@@ -186,7 +194,7 @@ def test_planted_defects_are_caught(folders: Path, name: str, capsys: pytest.Cap
     assert not report["passed"]
     generator = next(one for one in report["variants"] if one["stage"] == "generator")
     assert generator["proven"] == []
-    assert words in " ".join(complaints(generator))
+    assert words in " ".join(complaints(CoveredVariant.model_validate_json(json.dumps(generator))))
     assert "NOT covered" in capsys.readouterr().out
 
 

@@ -30,7 +30,7 @@ from android_test.device.linux_runner import build_runner, qnn_libraries
 from android_test.device.probe import RunSettings
 from android_test.device.verify_device import VerifyPlan, verify
 from export_onnx.errors import DeviceError
-from selector.package import release
+from selector.package import make_packages
 from selector.package.manifest import BucketContract, PortContract, ProviderOptions, StageContract
 from selector.package.opened import Package
 from selector.package.providers import NPU
@@ -71,7 +71,7 @@ def device(runner: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     work = tmp_path_factory.mktemp("packages")
     build = make_build(work / "build", ("cpu", "nnapi"))
-    release.release(build, work / "dist", ["cpu", "nnapi"], "0.1.0", "python -m selector package")
+    make_packages.make_packages(build, work / "dist", ["cpu", "nnapi"], "0.1.0", "python -m selector package")
     return work / "dist"
 
 

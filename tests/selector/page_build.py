@@ -16,10 +16,10 @@ from PIL import Image
 from calibrate.capture import speak_all
 from calibrate.corpus import Utterance
 from calibrate.speech import Sample, write_sample
-from export_onnx.contracts import BUCKETS, STAGES
+from export_onnx.contracts import BUCKETS
 from export_onnx.graph.shared_weights import ModelFolder
-from export_onnx.provenance import sha256
 from quantize.listen.quality import Quality, Summary, rounded
+from tests.selector.coverage_fakes import fake_coverage
 from tests.selector.selector_fakes import WEIGHTS, graphs, make_build
 
 HELD_OUT = [
@@ -49,7 +49,16 @@ QUALITY = {
     "bucket": "5s",
     "meets_goal": True,
     "missed": [],
-    "durations": {"sentences": 16, "unchanged": 14, "tokens": 777, "tokens_changed": 2},
+    "durations": {
+        "sentences": 16,
+        "unchanged": 14,
+        "tokens": 777,
+        "tokens_changed": 2,
+        "token_frames": 1,
+        "length_frames": 1,
+        "worst_sentence_tokens": 1,
+        "share_by_voice": {HELD_OUT[0]["voice"]: 0.0, UNHEARD: 0.005},
+    },
 }
 COMPARISON = {
     "dynamic INT8": summary(2.83, 4.6, 12.6, 16),
@@ -102,7 +111,7 @@ def page_build(build: Path, targets: tuple[str, ...] = ("nnapi", "cpu"), gain: f
     """Every step completed; the targets' sound is `gain` times the float sound."""
     make_build(build, targets)
     exported = json.loads((build / "export_onnx" / "report.json").read_text())
-    write(build / "export_onnx" / "report.json", {**STEP, "nodes": exported["nodes"]})
+    write(build / "export_onnx" / "report.json", {**STEP, "buckets": exported["buckets"], "nodes": exported["nodes"]})
     split = {"corpus": "ours", "held_out": HELD_OUT, "held_out_voices": [UNHEARD]}
     write(build / "calibrate" / "report.json", {**STEP, "samples": 3, "method": "mse", "split": split})
     said = [Utterance(**one) for one in HELD_OUT]
@@ -120,6 +129,7 @@ def page_build(build: Path, targets: tuple[str, ...] = ("nnapi", "cpu"), gain: f
                     models.save(model, f"{name}_{bucket.name}")
         files = {file.name: "" for file in folder.iterdir() if file.name != "report.json"}
         facts = {"quality": QUALITY, "convolution_share": 0.954, "comparison": COMPARISON, "size_goal": SIZE_GOAL}
+        facts["text_stages"] = {}
         write(folder / "report.json", {**STEP, **facts, "files": files})
         write(folder / "blocklist.json", BLOCKLIST)
         write(folder / "ranges.json", RANGES)
@@ -128,20 +138,8 @@ def page_build(build: Path, targets: tuple[str, ...] = ("nnapi", "cpu"), gain: f
 
 def cover(build: Path, proven: dict[str, list[str]], required: str = "rules") -> Path:
     """A coverage report for nnapi: the levels of the vocoder's halves by bucket; `bert` is always at the rules."""
-    models = build / "quantize" / "nnapi"
-    variants = [
-        {"target": "nnapi", "stage": stage, "bucket": bucket, "file": file, "sha256": sha256(models / file)}
-        | {"proven": levels}
-        for bucket, of_vocoder in proven.items()
-        for stage, levels in (("bert", ["rules"]), ("decoder", of_vocoder), ("generator", of_vocoder))
-        for file in [f"{stage}_{bucket}.onnx"]
-    ]
-    work = {stage.name: 10 * (1 + i) for i, stage in enumerate(STAGES)}
-    file = build / "android_test" / "coverage" / "report.json"
-    report = {"required": required, "variants": variants, "conditions": ["it rains"]}
-    report |= {"multiply_adds": {"nnapi": dict.fromkeys(proven, work)}}
-    write(file, {**report, "share_of_multiply_adds_on_npu": {"nnapi": dict.fromkeys(proven, 0.899)}})
-    return file
+    bert = {bucket: ["rules"] for bucket in proven}
+    return fake_coverage(build, {"bert": bert, "decoder": proven, "generator": proven}, required)
 
 
 def _times(constant: Any, gain: float) -> Any:

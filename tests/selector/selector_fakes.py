@@ -20,6 +20,34 @@ from export_onnx.graph.shared_weights import ModelFolder
 
 CONFIG = {**load_architecture("small"), "hidden_dim": 4}
 WEIGHTS = {"source": "random", "name": "fake", "revision": "none", "sha256": {"fake.pth": "0" * 64}}
+SOUND = {
+    "pesq": 4.5,
+    "stoi": 0.99,
+    "mel_db": 0.9,
+    "snr_db": 31.5,
+    "quiet_db": 0.1,
+    "gain_db": 0.1,
+    "dc": 0.0,
+    "railed": 0.0,
+    "finite": True,
+}
+QUALITY = {
+    "groups": {"all": {"mean": SOUND, "worst": SOUND, "sentences": 3}},
+    "unheard": [],
+    "bucket": "5s",
+    "meets_goal": True,
+    "missed": [],
+    "durations": {
+        "sentences": 3,
+        "unchanged": 3,
+        "tokens": 60,
+        "tokens_changed": 0,
+        "token_frames": 0,
+        "length_frames": 0,
+        "worst_sentence_tokens": 0,
+        "share_by_voice": {"af_short": 0.0},
+    },
+}
 STRETCH = {"af_short": 0.0, "bf_long": 0.5}
 GAIN = np.float32(1 / 256)
 
@@ -198,6 +226,7 @@ def _model(name: str, nodes: list, constants: dict, sizes: dict[str, int]) -> on
 def make_build(build: Path, targets: tuple[str, ...] = ("cpu",)) -> Path:
     """`build/export_onnx` and `build/quantize/<target>`, as the steps before leave them."""
     nodes: dict[str, int] = {}
+    buckets = [bucket.name for bucket in contracts.BUCKETS]
     for folder in (build / "export_onnx", *(build / "quantize" / target for target in targets)):
         with ModelFolder(folder) as models:
             for bucket in contracts.BUCKETS:
@@ -205,7 +234,7 @@ def make_build(build: Path, targets: tuple[str, ...] = ("cpu",)) -> Path:
                     models.save(model, f"{name}_{bucket.name}")
                     nodes[f"{name}_{bucket.name}"] = len(model.graph.node)
         (folder / "report.json").write_text(
-            json.dumps({"weights": WEIGHTS, "quality": {"snr_db": 31.5}, "nodes": nodes})
+            json.dumps({"signature": "s", "weights": WEIGHTS, "quality": QUALITY, "buckets": buckets, "nodes": nodes})
         )
     exported = build / "export_onnx"
     (exported / "config.json").write_text(json.dumps(CONFIG), encoding="utf-8")

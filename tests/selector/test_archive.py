@@ -12,7 +12,7 @@ import pytest
 
 from export_onnx.errors import PackageError
 from selector.choose import measured_texts as corpus
-from selector.package import archive, release
+from selector.package import archive, make_packages
 from selector.package.opened import Package
 from tests.selector.selector_fakes import make_build
 
@@ -36,7 +36,7 @@ def build(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def dist(build, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
-    release.release(build, folder, ["cpu"], "0.1.0", COMMAND)
+    make_packages.make_packages(build, folder, ["cpu"], "0.1.0", COMMAND)
     return folder
 
 
@@ -91,15 +91,15 @@ def test_the_aar_is_what_gradle_takes(dist, tmp_path):
 
 def test_without_a_jdk_the_rest_is_made_and_the_report_says_so(build, tmp_path, monkeypatch):
     monkeypatch.setattr(archive.shutil, "which", lambda name: None)
-    report = release.release(build, tmp_path, ["cpu"], "0.1.0", COMMAND)
+    report = make_packages.make_packages(build, tmp_path, ["cpu"], "0.1.0", COMMAND)
     assert "JDK" in report["targets"]["cpu"]["aar"]
     assert (tmp_path / f"{NAME}.zip").exists()
     assert not (tmp_path / f"{NAME}.aar").exists()
 
 
 def test_a_package_beyond_the_limit_is_said_to_be(build, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(release, "write_aar", lambda folder: (None, "left out"))
-    monkeypatch.setattr(release, "MOST_BYTES", 1000)
-    report = release.release(build, tmp_path, ["cpu"], "0.1.0", COMMAND)
+    monkeypatch.setattr(make_packages, "write_aar", lambda folder: (None, "left out"))
+    monkeypatch.setattr(make_packages, "MOST_BYTES", 1000)
+    report = make_packages.make_packages(build, tmp_path, ["cpu"], "0.1.0", COMMAND)
     assert report["targets"]["cpu"]["within_limit"] is False
     assert "over the limit" in capsys.readouterr().out

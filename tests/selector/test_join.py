@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from export_onnx.geometry import SAMPLE_RATE
-from selector.speak.join import CLICK_LIMIT_DB, DEAD_AIR_LIMIT, FADE, GUARD, PAUSE, Joiner, gap, pause, speech
+from selector.speak.join import FADE, GUARD, PAUSE, Joiner, gap, pause, speech
 from selector.text.bounds import Bound
+from tests.selector.seam_limits import CLICK_LIMIT_DB, DEAD_AIR_LIMIT
 
 
 def voice(seconds: float, lead: float = 0.0, trail: float = 0.0, seed: int = 0, noise: float = 1e-4) -> np.ndarray:

@@ -14,9 +14,9 @@ from export_onnx.contracts import BUCKETS
 from export_onnx.errors import PackageError
 from export_onnx.provenance import sha256
 from selector.choose import measured_texts as corpus
-from selector.package import manifest, release
+from selector.package import make_packages, manifest
 from selector.package.opened import Package
-from tests.selector.selector_fakes import CONFIG, STRETCH, make_build
+from tests.selector.selector_fakes import CONFIG, QUALITY, STRETCH, make_build
 
 NAME = "kokoro-npu-fake-0.1.0-cpu"
 COMMAND = "python -m selector package"
@@ -38,7 +38,7 @@ def build(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def dist(build, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
-    release.release(build, folder, ["cpu"], "0.1.0", COMMAND)
+    make_packages.make_packages(build, folder, ["cpu"], "0.1.0", COMMAND)
     return folder
 
 
@@ -53,7 +53,7 @@ def test_a_moved_package_opens_and_knows_itself(copy):
     assert package.manifest.package == NAME
     assert package.manifest.weights.name == "fake"
     assert [b.name for b in package.manifest.buckets] == [b.name for b in BUCKETS]
-    assert package.manifest.quality == {"snr_db": 31.5}
+    assert package.manifest.quality.model_dump(mode="json") == QUALITY
     assert package.manifest.coverage is None
     assert package.manifest.vocabulary == CONFIG["vocab"]
     assert sum(name.endswith("weights.bin") for name in package.manifest.files) == 1
@@ -71,26 +71,26 @@ def test_voices_are_what_the_export_wrote(copy):
 
 
 def test_the_same_inputs_give_the_same_bytes(build, dist, tmp_path):
-    release.release(build, tmp_path, ["cpu"], "0.1.0", COMMAND)
+    make_packages.make_packages(build, tmp_path, ["cpu"], "0.1.0", COMMAND)
     files = sorted(p.relative_to(dist) for p in dist.rglob("*") if p.is_file())
     assert files == sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file())
     assert [f for f in files if sha256(dist / f) != sha256(tmp_path / f)] == []
 
 
 def test_a_second_run_does_nothing_and_a_changed_input_is_seen(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(release, "write_aar", lambda folder: (None, "left out"))
+    monkeypatch.setattr(make_packages, "write_aar", lambda folder: (None, "left out"))
     build = make_build(tmp_path / "build")
-    release.release(build, tmp_path / "dist", ["cpu"], "0.1.0", COMMAND)
+    make_packages.make_packages(build, tmp_path / "dist", ["cpu"], "0.1.0", COMMAND)
     capsys.readouterr()
-    release.release(build, tmp_path / "dist", ["cpu"], "0.1.0", COMMAND)
+    make_packages.make_packages(build, tmp_path / "dist", ["cpu"], "0.1.0", COMMAND)
     assert "up to date" in capsys.readouterr().out
     (tmp_path / "dist" / f"{NAME}.zip").unlink()
-    release.release(build, tmp_path / "dist", ["cpu"], "0.1.0", COMMAND)
+    make_packages.make_packages(build, tmp_path / "dist", ["cpu"], "0.1.0", COMMAND)
     assert "up to date" not in capsys.readouterr().out
     report = build / "quantize" / "cpu" / "report.json"
-    report.write_text(json.dumps(json.loads(report.read_text()) | {"quality": {"snr_db": 12.5}}))
-    release.release(build, tmp_path / "dist", ["cpu"], "0.1.0", COMMAND)
-    assert Package.open(tmp_path / "dist" / NAME).manifest.quality == {"snr_db": 12.5}
+    report.write_text(json.dumps(json.loads(report.read_text()) | {"quality": {**QUALITY, "bucket": "10s"}}))
+    make_packages.make_packages(build, tmp_path / "dist", ["cpu"], "0.1.0", COMMAND)
+    assert Package.open(tmp_path / "dist" / NAME).manifest.quality.bucket == "10s"
 
 
 def test_nothing_of_this_computer_is_in_the_manifest(dist, build):

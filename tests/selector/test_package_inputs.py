@@ -14,8 +14,12 @@ from export_onnx.contracts import BUCKETS
 from export_onnx.errors import PackageError, WeightsError
 from export_onnx.provenance import sha256
 from selector.choose import measured_texts as corpus
-from selector.package import release
-from selector.package.assemble import read_inputs, read_model
+from selector.package.build_inputs import BuildInputs, read_build_inputs, read_target_inputs
+from selector.package.compose_manifest import PackagePlan
+from selector.package.fit_tables import fit_tables
+from selector.package.packaged_models import read_model
+from selector.package.write_package import write_package
+from tests.selector.coverage_fakes import fake_coverage
 from tests.selector.selector_fakes import make_build
 
 NAME = "kokoro-npu-fake-0.1.0-cpu"
@@ -35,60 +39,56 @@ def build(tmp_path_factory) -> Path:
     return make_build(tmp_path_factory.mktemp("fake") / "build")
 
 
+def plan_of(inputs: BuildInputs) -> PackagePlan:
+    return PackagePlan(inputs, fit_tables(inputs), "0.1.0", COMMAND)
+
+
 def test_bad_inputs_are_refused_before_anything_is_written(tmp_path):
     with pytest.raises(PackageError, match="export_onnx"):
-        read_inputs(tmp_path)
+        read_build_inputs(tmp_path)
     build = make_build(tmp_path / "build")
-    inputs = read_inputs(build)
-    fits = release.fit_tables(inputs)
+    inputs = read_build_inputs(build)
     with pytest.raises(PackageError, match="quantize"):
-        release.make_package(inputs, fits, "qnn", tmp_path / "dist", "0.1.0", COMMAND)
+        read_target_inputs(inputs, "qnn")
     report = build / "quantize" / "cpu" / "report.json"
     whole = report.read_text()
     report.write_text(json.dumps(json.loads(whole) | {"weights": {"name": "another"}}))
     with pytest.raises(PackageError, match="models of another"):
-        release.make_package(inputs, fits, "cpu", tmp_path / "dist", "0.1.0", COMMAND)
+        read_target_inputs(inputs, "cpu")
+    report.write_text(json.dumps(json.loads(whole) | {"quality": {"snr_db": 31.5}}))
+    with pytest.raises(PackageError, match=r"quality, .*python -m quantize"):
+        read_target_inputs(inputs, "cpu")
     report.write_text(whole)
+    exported = build / "export_onnx" / "report.json"
+    before = exported.read_text()
+    exported.write_text(json.dumps({k: v for k, v in json.loads(before).items() if k != "buckets"}))
+    with pytest.raises(PackageError, match=r"exported buckets.*python -m export_onnx"):
+        read_build_inputs(build)
+    exported.write_text(before)
     generator = build / "quantize" / "cpu" / "generator_5s.onnx"
     generator.write_bytes(generator.read_bytes()[:-200])
     with pytest.raises(PackageError, match="whole ONNX model"):
-        release.make_package(inputs, fits, "cpu", tmp_path / "dist", "0.1.0", COMMAND)
+        write_package(plan_of(inputs), read_target_inputs(inputs, "cpu"), tmp_path / "dist")
     assert not (tmp_path / "dist").exists()
     np.save(build / "export_onnx" / "voices" / "af_short.npy", np.zeros((511, 256), np.float32))
     with pytest.raises(WeightsError, match="510"):
-        read_inputs(build)
-
-
-def coverage_report(build: Path, levels: dict[str, list[str]], target: str = "nnapi") -> Path:
-    variants = [
-        {
-            "target": target,
-            "stage": stage,
-            "bucket": bucket,
-            "file": f"{stage}_{bucket}.onnx",
-            "sha256": sha256(build / "quantize" / target / f"{stage}_{bucket}.onnx"),
-            "proven": proven,
-        }
-        for stage, proven in levels.items()
-        for bucket in (b.name for b in BUCKETS)
-    ]
-    file = build / "android_test" / "coverage" / "report.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps({"required": "rules", "variants": variants, "conditions": ["it rains"]}))
-    return file
+        read_build_inputs(build)
 
 
 def test_coverage_is_copied_and_an_unproven_stage_runs_on_the_cpu(tmp_path):
     build = make_build(tmp_path / "build", ("nnapi",))
-    report = coverage_report(build, {"generator": ["rules"], "decoder": [], "bert": []})
-    inputs = read_inputs(build)
-    fits = release.fit_tables(inputs)
-    made = release.make_package(inputs, fits, "nnapi", tmp_path / "dist", "0.1.0", COMMAND).manifest
-    assert made.coverage["proven"]["generator"]["15s"] == ["rules"]
-    assert made.coverage["conditions"] == ["it rains"]
+    levels = {"generator": ["rules"], "decoder": [], "bert": []}
+    proven = {stage: {bucket.name: found for bucket in BUCKETS} for stage, found in levels.items()}
+    report = fake_coverage(build, proven)
+    plan = plan_of(read_build_inputs(build))
+    made = write_package(plan, read_target_inputs(plan.inputs, "nnapi"), tmp_path / "dist").manifest
+    assert made.coverage is not None
+    assert made.coverage.proven["generator"]["15s"] == ("rules",)
+    assert made.coverage.conditions == ("it rains",)
     assert {s.name for s in made.stages if s.runs_on == "npu"} == {"generator"}
-    report.write_text(report.read_text().replace('"sha256": "', '"sha256": "0'))  # it speaks of other files
-    stale = release.make_package(inputs, fits, "nnapi", tmp_path / "dist", "0.1.0", COMMAND).manifest
+    digest = sha256(build / "quantize" / "nnapi" / "generator_5s.onnx")
+    report.write_text(report.read_text().replace(digest, "0" * 64))  # it speaks of other files
+    stale = write_package(plan, read_target_inputs(plan.inputs, "nnapi"), tmp_path / "dist").manifest
     assert stale.coverage is None
     assert {s.name for s in stale.stages if s.runs_on == "npu"} == {"decoder", "generator"}  # bert: by nnapi's recipe
 

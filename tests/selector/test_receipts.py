@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export_onnx.contracts import NPU_STAGES
 from export_onnx.errors import PackageError
-from selector.package import golden, release
+from selector.package import golden, make_packages
 from selector.package.opened import Package
 from selector.package.receipts import Receipt, devices_section, models_digest, read_receipts, verified_time
 from tests.selector.selector_fakes import make_build
@@ -110,7 +110,7 @@ def test_a_receipt_of_other_models_is_refused() -> None:
 def test_packaging_with_receipts_and_without(tmp_path: Path) -> None:
     """The digest that a receipt names is that of the finished package, and stays when the receipt is taken in."""
     build = make_build(tmp_path / "build", ("nnapi",))
-    release.release(build, tmp_path / "dist", ["nnapi"], "0.1.0", COMMAND)
+    make_packages.make_packages(build, tmp_path / "dist", ["nnapi"], "0.1.0", COMMAND)
     folder = tmp_path / "dist" / "kokoro-npu-fake-0.1.0-nnapi"
     manifest = Package.open(folder).manifest
     assert manifest.devices is None
@@ -118,12 +118,12 @@ def test_packaging_with_receipts_and_without(tmp_path: Path) -> None:
     stages = [stage(name, bucket) for name in NPU_STAGES for bucket in buckets]
     file = tmp_path / "receipt.json"
     file.write_text(receipt(digest=models_digest(manifest), stages=stages).model_dump_json(), encoding="utf-8")
-    release.release(build, tmp_path / "dist", ["nnapi"], "0.1.0", COMMAND, [file])
+    make_packages.make_packages(build, tmp_path / "dist", ["nnapi"], "0.1.0", COMMAND, [file])
     again = Package.open(folder).manifest
     assert again.devices is not None
     assert again.devices.socs["SM8550"].use == "nnapi"
     assert models_digest(again) == models_digest(manifest)
-    release.release(build, tmp_path / "dist", ["nnapi"], "0.1.0", COMMAND)
+    make_packages.make_packages(build, tmp_path / "dist", ["nnapi"], "0.1.0", COMMAND)
     assert Package.open(folder).manifest.devices is None
 
 

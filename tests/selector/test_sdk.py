@@ -105,7 +105,7 @@ def test_an_altered_vector_is_noticed(programs, language):
         ('"buckets"', '"pails"'),
         ('"frames": [', '"frames": [[1],'),
         ('"tokens": [', '"tokens": {"a": ['),
-        ('"quality"', '"\\u12"'),
+        ('"unread"', '"\\u12"'),
         ('"no": false', '"no": nope'),
     ],
 )

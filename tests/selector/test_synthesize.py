@@ -20,11 +20,11 @@ from export_onnx.errors import ContractError, PackageError, PipelineError, TextE
 from export_onnx.geometry import SAMPLE_RATE
 from export_onnx.run import text as front
 from selector.choose.choose_bucket import most_tokens
-from selector.package import release
+from selector.package import make_packages
 from selector.package.opened import Package
-from selector.speak.join import CLICK_LIMIT_DB, DEAD_AIR_LIMIT
 from selector.speak.synthesize import Spoken, Synthesizer
 from selector.speak.to_wav import find_package, read_text, speak_to_wav
+from tests.selector.seam_limits import CLICK_LIMIT_DB, DEAD_AIR_LIMIT
 from tests.selector.selector_fakes import STRETCH, frames_of, make_build, sound_of
 
 CONSONANTS = "bdfhjklmnpstvwz"
@@ -33,7 +33,9 @@ CONSONANTS = "bdfhjklmnpstvwz"
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory) -> Path:
     work = tmp_path_factory.mktemp("speaking")
-    release.release(make_build(work / "build"), work / "dist", ["cpu"], "0.1.0", "python -m selector package")
+    make_packages.make_packages(
+        make_build(work / "build"), work / "dist", ["cpu"], "0.1.0", "python -m selector package"
+    )
     return work / "dist"
 
 

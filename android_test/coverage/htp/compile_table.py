@@ -1,10 +1,9 @@
 """`python -m android_test compile-table`: what Qualcomm's compiler needs for the full-size vocoder, as a table.
 
-By bucket, chip and kind of activation: the vocoder in one graph, time axes as they are, in the compiler's default mode
-("before"), and its two halves as they ship (`quantize/sound/fold_time.py`, `export_onnx/graph/cut.py`, the options of
-`selector/package/providers.py`). What a compilation costs does not depend on weights or ranges, so weights are random
-and ranges stand-ins. Every measurement is written at once: a run measures what the table lacks, and can be taken in
-parts.
+By bucket, chip and kind of activation: the vocoder's two halves as they ship (`quantize/sound/fold_time.py`,
+`export_onnx/graph/cut.py`, the options of `selector/package/providers.py`). The cost of a compilation does not depend
+on weights or ranges, so weights are random and ranges stand-ins. The command writes every measurement at once: a run
+measures only what the table lacks, so the work can be done in parts.
 """
 
 from __future__ import annotations
@@ -42,11 +41,10 @@ from quantize.qdq import QdqPlan, quantize_convolutions
 from quantize.sound.fold_time import fold_time
 from quantize.sound.vocoder_plan import quantized_values
 
-Graphs = Literal["before", "decoder", "generator"]
+Graphs = Literal["decoder", "generator"]
 Activations = Literal["fp16", "u16"]
-GRAPHS: Final[tuple[Graphs, ...]] = ("before", "decoder", "generator")
+GRAPHS: Final[tuple[Graphs, ...]] = ("decoder", "generator")
 ACTIVATIONS: Final[tuple[Activations, ...]] = ("fp16", "u16")
-BEFORE: Final = {"htp_graph_finalization_optimization_mode": "0"}  # the compiler's default
 STAND_IN: Final = Range(-8.0, 8.0)
 COLUMNS: Final = ("graph", "activations", "bucket", "chip", "CPU", "wall", "memory", "binary")
 TABLE: Final = Path("android_test/coverage/htp/compile_table.json")
@@ -78,15 +76,15 @@ def entries(
     ]
 
 
-def full_size_vocoder(weights: Weights, bucket: Bucket, activations: Activations, graph: Graphs) -> onnx.ModelProto:
-    """The vocoder or a half at the size of Kokoro-82M; u16 has every convolution but `conv_post` in integers."""
+def full_size_half(weights: Weights, bucket: Bucket, activations: Activations, graph: Graphs) -> onnx.ModelProto:
+    """Half of the vocoder at the size of Kokoro-82M; u16 has every convolution but `conv_post` in integers."""
     model = export_stage(VOCODER.name, weights.model, weights.config, bucket)
     if activations == "u16":
         names = tuple(n.name for n in model.graph.node if n.op_type == "Conv" and "conv_post" not in n.name)
         model = quantize_convolutions(
             model, QdqPlan(names, dict.fromkeys(quantized_values(model, names), STAND_IN), 16, {})
         )
-    return model if graph == "before" else cut(fold_time(model, bucket.frames))[graph]
+    return cut(fold_time(model, bucket.frames))[graph]
 
 
 def measure_compilation(wanted: Sequence[Entry], table: Path, limits: CompileLimits) -> dict[str, Any]:
@@ -138,21 +136,19 @@ def write_compile_table(table: Mapping[str, Any], path: Path) -> None:
 
 
 def compile_markdown(table: Mapping[str, Any]) -> str:
-    """All combinations of what was measured anywhere; `-` where an entry was not."""
+    """One row per measurement, in the order of `entries`."""
     found = table["measured"]
     buckets = [f"{bucket.seconds:g}" for bucket in BUCKETS]
     socs = [soc for soc in SOCS if any(one["soc"] == soc for one in found)]
     lines = [
-        "The full-size vocoder in Qualcomm's compiler; made by `python -m android_test compile-table`. Before:",
-        "one graph, time axes as they are, the default mode. Decoder and generator: the halves as they ship,",
-        "folded, mode 1. A row ended by a limit says which.",
+        "The full-size vocoder in Qualcomm's compiler; made by `python -m android_test compile-table`. Decoder and",
+        "generator are the halves as they ship: folded, mode 1. A row that a limit ended names the limit.",
         "",
         "| " + " | ".join(COLUMNS) + " |",
         "| --- " * len(COLUMNS) + "|",
     ]
     for entry in entries(GRAPHS, ACTIVATIONS, buckets, socs):
-        row = next((one for one in found if _is(one, entry)), None)
-        lines.append("| " + " | ".join(cells(row) if row else (*asdict(entry).values(), *"----")) + " |")
+        lines += ["| " + " | ".join(cells(row)) + " |" for row in found if _is(row, entry)]
     machines = {
         f"{one['machine']['cores']} cores of {one['machine']['processor']}, onnxruntime-qnn {one['onnxruntime-qnn']}"
         for one in found
@@ -186,11 +182,11 @@ def add_compile_options(step: console.Parser) -> None:
 
 
 def compile_table(options: argparse.Namespace) -> int:
-    """0 where every row asked for was covered, except those of the graph before."""
+    """0 where every row asked for was covered."""
     wanted = entries(options.graphs, options.activations, options.buckets, options.socs)
     limits = CompileLimits(options.time_limit, int(options.memory_limit * GIB))
     found = measure_compilation(wanted, options.table, limits)["measured"]
-    asked = [one for one in found if one["graph"] != "before" and any(_is(one, entry) for entry in wanted)]
+    asked = [one for one in found if any(_is(one, entry) for entry in wanted)]
     return 0 if all(one["covered"] for one in asked) else 1
 
 
@@ -198,9 +194,9 @@ def _compile(entry: Entry, weights: Weights, folder: Path, limits: CompileLimits
     bucket = next(bucket for bucket in BUCKETS if bucket.name == entry.bucket)
     path = folder / f"{entry.graph}_{entry.activations}_{entry.bucket}.onnx"
     if not path.exists():
-        onnx.save(full_size_vocoder(weights, bucket, entry.activations, entry.graph), path)
-    options = BEFORE if entry.graph == "before" else {}
-    return compile_for(path, CompileJob((entry.soc,), folder / "context" / "vocoder.onnx", options, limits))[0]
+        onnx.save(full_size_half(weights, bucket, entry.activations, entry.graph), path)
+    job = CompileJob((entry.soc,), folder / "context" / "vocoder.onnx", limits=limits)
+    return compile_for(path, job)[0]
 
 
 def _is(row: Mapping[str, Any], entry: Entry) -> bool:

@@ -19,15 +19,15 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 
 from android_test.coverage.graph_view import Array
 from export_onnx.errors import CoverageError
+from selector.package.coverage_schema import CompileOutcome
 from selector.package.providers import HTP
 
-CompileOutcome = Literal["compiled", "refused", "crashed", "timeout", "memory", "skipped"]
 GIB: Final = 1024**3
 
 
@@ -86,10 +86,6 @@ class Compilation:
         """Compiled, with every node on the NPU in one subgraph."""
         return self.outcome == "compiled" and 0 < self.nodes == self.nodes_on_npu and self.subgraphs == 1
 
-    def as_dict(self) -> dict[str, Any]:
-        """For `report.json`."""
-        return {"covered": self.covered, **asdict(self)}
-
 
 @dataclass(frozen=True)
 class CompileRequest:
@@ -107,7 +103,6 @@ class CompileJob:
 
     socs: tuple[str, ...] = ("SM8550",)
     context: Path | None = None
-    options: Mapping[str, str] = field(default_factory=dict)
     limits: CompileLimits = field(default_factory=CompileLimits)
 
 
@@ -159,7 +154,7 @@ def provider_options(job: CompileJob) -> dict[str, str]:
     socs = [SOCS[name] for name in job.socs]
     options = {"soc_model": ",".join(str(soc.model) for soc in socs), **HTP}
     options |= {"is_multi_soc_ep_context": "1"} if len(socs) > 1 else {"htp_arch": str(socs[0].arch)}
-    return options | dict(job.options)
+    return options
 
 
 def _existing(path: Path) -> Path:

@@ -8,24 +8,19 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
 
 import numpy as np
 import onnx
 import onnxruntime
-from onnx import TensorProto
 
-from android_test.coverage.graph_view import Array, GraphView
+from android_test.coverage.graph_view import Array
 from android_test.coverage.htp.blocks import blocks_of, open_at
 from android_test.coverage.htp.htp_host import Compilation, CompileJob, compile_for
 from export_onnx.graph.shared_weights import cpu_session
 from export_onnx.proof.decibels import snr
-
-# dB, simulation against CPU. Half precision gave 52 dB on this vocoder, uint8 units agree within rounding steps.
-FLOOR_FINE: Final = 40.0  # activations float or 16-bit
-FLOOR_COARSE: Final = 30.0  # any 8-bit activation
+from selector.package.golden import floor_for
 
 
 @dataclass(frozen=True)
@@ -49,10 +44,6 @@ class Agreement:
         enough = all(decibels >= self.floor for decibels in (*self.decibels.values(), *self.blocks.values()))
         return self.compilation.covered and bool(self.decibels) and enough
 
-    def as_dict(self) -> dict[str, Any]:
-        """For `report.json`."""
-        return {"agrees": self.agrees, **asdict(self), "compilation": self.compilation.as_dict()}
-
 
 def simulate(model: onnx.ModelProto | Path, feed: Mapping[str, Array], job: CompileJob | None = None) -> Agreement:
     """Run `model` on both and compare.
@@ -71,7 +62,7 @@ def simulate(model: onnx.ModelProto | Path, feed: Mapping[str, Array], job: Comp
             path = Path(folder) / "model.onnx"
             onnx.save(model, path)
             return simulate(path, feed, job)
-    floor = floor_for(GraphView.load(model))
+    floor = floor_for(model.read_bytes())
     verdict, ours = compile_for(model, job, feed)
     if not ours:
         return Agreement(verdict, {}, floor)
@@ -109,10 +100,3 @@ def on_cpu(path: Path, feed: Mapping[str, Array], fetch: tuple[str, ...] = ()) -
     names = list(fetch) or [port.name for port in session.get_outputs()]
     inputs = {port.name: feed[port.name] for port in session.get_inputs()}
     return {name: np.asarray(value) for name, value in zip(names, session.run(names, inputs), strict=True)}
-
-
-def floor_for(view: GraphView) -> float:
-    """30 dB where any activation is 8-bit, else 40."""
-    coarse = (TensorProto.UINT8, TensorProto.INT8)
-    quantized = [node.output[0] for node in view.nodes if node.op_type == "QuantizeLinear"]
-    return FLOOR_COARSE if any(view.value(name).dtype in coarse for name in quantized) else FLOOR_FINE

@@ -30,8 +30,9 @@ from android_test.coverage.nnapi.nnapi_tables import (
 from android_test.coverage.nnapi.partition import partition
 from android_test.coverage.nnapi.quantized_units import lone_rule, unit_rule
 from android_test.coverage.node_units import NodeUnit, node_units
-from android_test.coverage.verdict import Basis, Limit, Refusal, Verdict
+from android_test.coverage.verdict import Limit, Refusal, Verdict
 from export_onnx.errors import CoverageError
+from selector.package.coverage_schema import Basis
 
 WEIGHTS_FROM_MEMORY: Final = (
     "the runner hands the external weights to the session from memory "

@@ -21,7 +21,7 @@ from selector.choose.choose_bucket import choose_bucket, choose_sound, expected_
 from selector.choose.length import PAUSE_MARKS, length, mark_ids
 from selector.choose.voice_table import SPEEDS, Measured, fit_voice
 from selector.package.manifest import VoiceTable
-from selector.package.write import whole_file
+from selector.package.whole_files import whole_file
 from selector.sdk.vectors.split_vectors import split_questions
 
 MANIFEST: Final = "manifest.json"
@@ -37,7 +37,6 @@ def write_vectors(folder: Path) -> None:
     """`manifest.json`, as much of one as the languages read, `selector.tsv` and `split.tsv`."""
     architecture = files("export_onnx.checkpoint").joinpath("architectures", "kokoro-82m.json")
     manifest = example(json.loads(architecture.read_text(encoding="utf-8"))["vocab"])
-    # Escapes and a key that only a later version would know: readers must take both.
     written = {
         MANIFEST: json.dumps(manifest, indent=1),
         QUESTIONS: "\n".join(questions(manifest)) + "\n",
@@ -63,13 +62,14 @@ def example(vocabulary: dict[str, int]) -> dict[str, Any]:
         {"name": b.name, "tokens": b.tokens, "frames": b.frames, "models": {"tail": f"models/tail_{b.name}.onnx"}}
         for b in reversed(BUCKETS)
     ]
-    empty: dict[str, Any] = {"nothing": None, "no": False, "yes": True, "small": -1.5e-3, "list": [], "map": {}}
+    # The C++ and Java readers must pass over keys that they do not use, whatever their values are.
+    unread: dict[str, Any] = {"nothing": None, "no": False, "yes": True, "small": -1.5e-3, "list": [], "map": {}}
     return {
         "schema_version": 1,
         "buckets": buckets,
         "selector": {"pause_marks": PAUSE_MARKS, "pause_tokens": PAUSE_TOKENS, "voices": tables},
         "vocabulary": vocabulary,
-        "quality": empty,
+        "unread": unread,
     }
 
 

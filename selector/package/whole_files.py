@@ -1,4 +1,4 @@
-"""Files into a package folder: whole or not at all, same inputs same bytes."""
+"""Atomic writing: a file or a folder appears whole or not at all, and the same inputs give the same bytes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from export_onnx.errors import PackageError
-from export_onnx.provenance import sha256
-from selector.package.manifest import MANIFEST, File, Manifest, dumps
 
 TEMPORARY: Final = ".unfinished-"
 
@@ -39,7 +37,7 @@ def refusing_disk_errors(where: Path) -> Iterator[None]:
 def whole_folder(final: Path) -> Iterator[Path]:
     """A temporary folder beside `final` that becomes `final` when the block ends well, and vanishes when it does not.
 
-    An older `final` stays until the new one is complete. What a killed run left behind is removed first.
+    An earlier `final` stays until the new one is complete. Leftovers of a killed run are removed first.
 
     Raises:
         PackageError: the disk is full, or not writable.
@@ -94,17 +92,6 @@ def _flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def listed(folder: Path) -> dict[str, File]:
-    """Every file of a folder with size and hash, by path; the manifest itself left out."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
-    return {p.relative_to(folder).as_posix(): File(size=p.stat().st_size, sha256=sha256(p)) for p in files}
-
-
-def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """The manifest, after all that it lists."""
-    (folder / MANIFEST).write_text(dumps(manifest.model_dump(mode="json")), encoding="utf-8")
 
 
 def copy_all(pairs: Mapping[str, Path], folder: Path) -> None:

@@ -11,8 +11,11 @@ import pytest
 
 from export_onnx.errors import PackageError
 from selector.choose import measured_texts as corpus
-from selector.package import release, write
-from selector.package.assemble import read_inputs
+from selector.package import whole_files
+from selector.package.build_inputs import read_build_inputs, read_target_inputs
+from selector.package.compose_manifest import PackagePlan
+from selector.package.fit_tables import fit_tables
+from selector.package.write_package import write_package
 from tests.selector.selector_fakes import make_build
 
 NAME = "kokoro-npu-fake-0.1.0-cpu"
@@ -33,7 +36,7 @@ def build(tmp_path_factory) -> Path:
 
 
 def leftovers(folder: Path) -> list[str]:
-    return [p.name for p in folder.iterdir() if p.name.startswith(write.TEMPORARY)]
+    return [p.name for p in folder.iterdir() if p.name.startswith(whole_files.TEMPORARY)]
 
 
 INTERRUPTIONS = (
@@ -48,7 +51,7 @@ def test_an_interrupted_write_leaves_what_was_there(tmp_path, error):
     final = tmp_path / "package"
 
     def write_one(name: str, problem: BaseException | None = None) -> None:
-        with write.whole_folder(final) as folder:
+        with whole_files.whole_folder(final) as folder:
             (folder / name).write_text("x")
             if problem:
                 raise problem
@@ -64,7 +67,8 @@ def test_a_full_disk_says_so_and_leaves_nothing_half_written(build, tmp_path):
     """A real limit: the process may not write files beyond 64 KiB."""
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
-        "from pathlib import Path; from export_onnx.errors import PackageError; from selector.package.write import *\n"
+        "from pathlib import Path; from export_onnx.errors import PackageError;"
+        "from selector.package.whole_files import *\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
         "try:\n"
         "    with whole_folder(Path(sys.argv[1])) as folder: (folder / 'big').write_bytes(bytes(1 << 20))\n"
@@ -79,7 +83,7 @@ def test_a_full_disk_says_so_and_leaves_nothing_half_written(build, tmp_path):
 def test_what_a_killed_run_left_is_not_a_package_and_goes_with_the_next(tmp_path):
     final = tmp_path / "package"
     code = (
-        "import os, signal, sys; from pathlib import Path; from selector.package.write import whole_folder\n"
+        "import os, signal, sys; from pathlib import Path; from selector.package.whole_files import whole_folder\n"
         "with whole_folder(Path(sys.argv[1])) as folder:\n"
         "    (folder / 'half').write_text('x'); os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -87,15 +91,15 @@ def test_what_a_killed_run_left_is_not_a_package_and_goes_with_the_next(tmp_path
     assert done.returncode == -9
     assert not final.exists()
     assert leftovers(tmp_path)
-    with write.whole_folder(final) as folder:
+    with whole_files.whole_folder(final) as folder:
         (folder / "whole").write_text("x")
     assert [p.name for p in tmp_path.iterdir()] == ["package"]
 
 
 def test_a_replaced_package_never_mixes_with_the_old(build, tmp_path):
-    inputs = read_inputs(build)
-    fits = release.fit_tables(inputs)
-    final = release.make_package(inputs, fits, "cpu", tmp_path, "0.1.0", COMMAND).folder
+    inputs = read_build_inputs(build)
+    plan, target = PackagePlan(inputs, fit_tables(inputs), "0.1.0", COMMAND), read_target_inputs(inputs, "cpu")
+    final = write_package(plan, target, tmp_path).folder
     (final / "stale").write_text("x")
-    assert release.make_package(inputs, fits, "cpu", tmp_path, "0.1.0", COMMAND).folder == final
+    assert write_package(plan, target, tmp_path).folder == final
     assert not (final / "stale").exists()

@@ -1,0 +1,153 @@
+"""What the steps before made, read and checked: packages are built from nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from export_onnx import contracts, geometry
+from export_onnx.errors import ContractError, PackageError, WeightsError
+from export_onnx.provenance import completed
+from selector.package.coverage_schema import ProvenCoverage, read_coverage
+from selector.package.manifest import BucketContract
+from selector.package.quality_schema import TargetQuality, read_quality
+from selector.page.packaged import packaged_page
+
+VOICE_SHAPE: Final = (geometry.MAX_PHONEMES, 256)
+
+
+@dataclass(frozen=True)
+class BuildInputs:
+    """What all targets share: the result of the export.
+
+    Attributes:
+        build: the folder in which steps write.
+        config: the checkpoint's.
+        voices: name -> [510, 256].
+        weights: the identity of the checkpoint, from the export's report.
+        buckets: those of the last export, smallest first; its folder may hold graphs of earlier exports.
+    """
+
+    build: Path
+    config: dict[str, Any]
+    voices: dict[str, NDArray[np.float32]]
+    weights: dict[str, Any]
+    buckets: tuple[contracts.Bucket, ...]
+
+
+@dataclass(frozen=True)
+class TargetInputs:
+    """What the steps before made for one target.
+
+    Attributes:
+        models: the folder of the quantized models and their `weights.bin`.
+        quality: as `quantize` measured it.
+        coverage: None where the coverage step did not look at these very files.
+        page: the report that goes into the package; None where nobody made one.
+    """
+
+    target: str
+    models: Path
+    quality: TargetQuality
+    coverage: ProvenCoverage | None
+    page: Path | None
+
+
+def read_build_inputs(build: Path) -> BuildInputs:
+    """What the export wrote.
+
+    Raises:
+        PackageError: the export has not completed.
+        WeightsError: a voice has the wrong size, or is not finite.
+    """
+    exported = build / "export_onnx"
+    report = completed_step(exported, "export_onnx", [stage.name for stage in contracts.STAGES])
+    config = json.loads((exported / "config.json").read_text(encoding="utf-8"))
+    voices = {file.stem: _voice(file) for file in sorted((exported / "voices").glob("*.npy"))}
+    if not voices:
+        raise WeightsError(str(exported / "voices"), expected="at least one voice", got="none", todo="Export again.")
+    return BuildInputs(build, config, voices, report["weights"], exported_buckets(report, str(exported)))
+
+
+def read_target_inputs(inputs: BuildInputs, target: str) -> TargetInputs:
+    """What quantization, coverage and the page left for a target.
+
+    Raises:
+        PackageError: quantization has not completed, or used other weights than the export; coverage was restricted;
+            the page is about other models.
+    """
+    folder = inputs.build / "quantize" / target
+    buckets = [bucket.name for bucket in inputs.buckets]
+    report = completed_step(folder, "quantize", contracts.QUANTIZED, buckets)
+    if report["weights"] != inputs.weights:
+        raise PackageError(
+            str(folder),
+            expected=f"models of {inputs.weights['name']}, as exported",
+            got=f"models of {report['weights']['name']}",
+            todo="Run `python -m quantize` again.",
+        )
+    return TargetInputs(
+        target,
+        folder,
+        read_quality(report, str(folder)),
+        read_coverage(inputs.build, target, folder, buckets),
+        packaged_page(inputs.build, target),
+    )
+
+
+def completed_step(folder: Path, step: str, stages: Sequence[str], buckets: Sequence[str] = ()) -> dict[str, Any]:
+    """The report of a step that was not restricted.
+
+    Raises:
+        PackageError: the step has not completed, or its report lacks a stage or a bucket.
+    """
+    try:
+        return completed(folder, step, stages, buckets)
+    except ContractError as error:
+        raise PackageError(error.where, expected=error.expected, got=error.got, todo=error.todo) from error
+
+
+def exported_buckets(report: Mapping[str, Any], where: str) -> tuple[contracts.Bucket, ...]:
+    """The buckets that the export's report lists, smallest first.
+
+    Raises:
+        PackageError: it lists none.
+    """
+    made = tuple(bucket for bucket in contracts.BUCKETS if bucket.name in report.get("buckets", ()))
+    if not made:
+        raise PackageError(where, expected="exported buckets", got="none", todo="Run `python -m export_onnx`.")
+    return made
+
+
+def _voice(file: Path) -> NDArray[np.float32]:
+    try:
+        voice = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise WeightsError(str(file), expected="a voice", got=str(error)[:80], todo="Export again.") from error
+    if voice.shape != VOICE_SHAPE or not np.isfinite(voice).all():
+        raise WeightsError(
+            str(file), expected=f"{list(VOICE_SHAPE)} finite numbers", got=str(list(voice.shape)), todo="Export again."
+        )
+    return np.ascontiguousarray(voice, np.float32)
+
+
+def bucket_contracts(inputs: BuildInputs, folder: str) -> list[BucketContract]:
+    """The buckets with the paths of their model files below `folder`."""
+    return [
+        BucketContract(
+            name=bucket.name,
+            seconds=float(bucket.seconds),
+            tokens=bucket.tokens,
+            frames=bucket.frames,
+            sizes=contracts.sizes(inputs.config, bucket),
+            models={s.name: os.path.join(folder, f"{s.name}_{bucket.name}.onnx") for s in contracts.STAGES},
+        )
+        for bucket in inputs.buckets
+    ]

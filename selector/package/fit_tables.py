@@ -1,0 +1,31 @@
+"""The selector's tables for the packages of one build, kept for the next run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from export_onnx import console
+from export_onnx.provenance import code_digest, read_report, signature
+from selector.choose.measured_texts import fit, texts_per_voice
+from selector.choose.voice_table import Fit, read_tables
+from selector.package.build_inputs import BuildInputs, bucket_contracts
+from selector.package.strict_schema import dumps
+from selector.package.whole_files import whole_file
+from selector.speak.synthesize import Stages
+
+
+def fit_tables(inputs: BuildInputs) -> dict[str, Fit]:
+    """Voice -> its table, measured through the float text stages; `build/selector/tables.json` keeps them."""
+    number = texts_per_voice(len(inputs.voices))
+    exported = read_report(inputs.build / "export_onnx")
+    made_from = signature(export=exported, code=code_digest("export_onnx", "selector"), texts=number)
+    stored = inputs.build / "selector" / "tables.json"
+    if fits := read_tables(stored, made_from):
+        return fits
+    with console.progress("selector table", sum(number)) as advance:
+        stages = Stages(inputs.build / "export_onnx", threads=1)
+        buckets = bucket_contracts(inputs, "")
+        fits = fit(stages, buckets, inputs.voices, inputs.config["vocab"], advance)
+    with whole_file(stored) as work:
+        work.write_text(dumps({"made_from": made_from, "fits": {n: asdict(f) for n, f in fits.items()}}), "utf-8")
+    return fits

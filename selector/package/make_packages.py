@@ -1,0 +1,144 @@
+"""`python -m selector package`: what the steps before made -> per target a folder, a zip and an AAR under `dist/`.
+
+read_build_inputs, read_target_inputs   build_inputs.py      what the export, quantize, coverage and the page made
+devices_of                              receipts.py          what phones proved about the very same models
+fit_tables                              fit_tables.py        text length -> bucket, measured and held to its floor
+write_package                           write_package.py     models, voices, tokenizer, and the manifest last
+write_zip, write_aar                    archive.py           the folder as one file
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from export_onnx import console
+from export_onnx.provenance import Report, code_digest, read_report, sha256, signature, start, versions
+from selector.choose.voice_table import Fit
+from selector.choose.worth import check_worth, summarize_fits
+from selector.package.archive import write_aar, write_zip
+from selector.package.build_inputs import (
+    BuildInputs,
+    TargetInputs,
+    bucket_contracts,
+    read_build_inputs,
+    read_target_inputs,
+)
+from selector.package.compose_manifest import PackagePlan
+from selector.package.coverage_schema import coverage_signature
+from selector.package.fit_tables import fit_tables
+from selector.package.manifest import MANIFEST
+from selector.package.packaged_models import MODELS, digest_of_models
+from selector.package.receipts import devices_section, read_receipts
+from selector.package.write_package import LICENSE, write_package
+
+MOST_BYTES: Final = 110_000_000  # of a target's package at full size
+
+
+def make_packages(
+    build: Path, dist: Path, targets: Sequence[str], version: str, command: str, receipts: Sequence[Path] = ()
+) -> dict[str, Any]:
+    """Every target's package; returns the report that is also in `build/selector/report.json`.
+
+    Does nothing where the same inputs were packaged before and everything that was written is still there.
+
+    Args:
+        receipts: JSON files of `android_test verify`, for the manifests.
+
+    Raises:
+        PackageError: the result of an earlier step is missing or damaged, a receipt is of other models, or `dist`
+            cannot be written.
+        ParityError: the selector's table does not hold on texts that it was not fitted on.
+    """
+    inputs = read_build_inputs(build)
+    chosen = [read_target_inputs(inputs, target) for target in targets]
+    devices = devices_of(inputs, chosen, receipts)
+    wanted = packages_signature(inputs, chosen, version, devices)
+    made_before = read_report(build / "selector")
+    if made_before and made_before["signature"] == wanted and is_there(dist, made_before):
+        console.say(f"{dist} is up to date")
+        return made_before
+    start(build / "selector")
+    report = Report(build / "selector", wanted)
+    fits = fit_tables(inputs)
+    check_worth(fits)
+    say_worth(fits)
+    plan = PackagePlan(inputs, fits, version, command, devices)
+    made = {}
+    with console.progress("package", len(chosen)) as advance:
+        for target in chosen:
+            advance(target.target)
+            made[target.target] = package_target(plan, target, dist)
+    return report.write({"weights": inputs.weights, "selector": summarize_fits(fits), "targets": made})
+
+
+def package_target(plan: PackagePlan, target: TargetInputs, dist: Path) -> dict[str, Any]:
+    """One target's folder, zip and AAR; returns the report's section about them."""
+    package = write_package(plan, target, dist)
+    size = sum(file.size for file in package.manifest.files.values())
+    zipped = write_zip(package.folder)
+    aar, why_not = write_aar(package.folder)
+    over = "" if size <= MOST_BYTES else f", over the limit of {MOST_BYTES / 1e6:.0f} MB"
+    console.say(f"{package.folder}: {size / 1e6:.1f} MB{over}; zip{', aar' if aar else f'; no aar: {why_not}'}")
+    return {
+        "package": package.folder.name,
+        "manifest_sha256": sha256(package.folder / MANIFEST),
+        "bytes": size,
+        "within_limit": size <= MOST_BYTES,
+        "archives": {file.name: sha256(file) for file in (zipped, aar) if file},
+        "aar": aar.name if aar else why_not,
+    }
+
+
+def devices_of(inputs: BuildInputs, targets: Sequence[TargetInputs], receipts: Sequence[Path]) -> dict[str, Any] | None:
+    """The manifests' `devices`, from receipts of the very models that are packaged now; None without receipts.
+
+    Raises:
+        PackageError: as `read_receipts` and `devices_section`.
+    """
+    if not receipts:
+        return None
+    buckets = bucket_contracts(inputs, MODELS)
+    made = {target.target: digest_of_models(buckets, target.models) for target in targets}
+    return devices_section(read_receipts(receipts), made, [bucket.name for bucket in buckets])
+
+
+def packages_signature(
+    inputs: BuildInputs, targets: Sequence[TargetInputs], version: str, devices: dict[str, Any] | None
+) -> str:
+    """One digest of everything that the packages are made from."""
+    names = [target.target for target in targets]
+    steps = {step: read_report(inputs.build / step) for step in ("export_onnx", *(f"quantize/{t}" for t in names))}
+    return signature(
+        steps=steps,
+        devices=devices,
+        pages={target.target: sha256(target.page) for target in targets if target.page},
+        coverage={target.target: coverage_signature(target.coverage) for target in targets},
+        code=code_digest("export_onnx", "selector"),
+        java=[sha256(file) for file in sorted((Path(__file__).parent.parent / "sdk").rglob("*.java"))],
+        licence=sha256(LICENSE),
+        buckets=[asdict(bucket) for bucket in inputs.buckets],
+        targets=names,
+        version=version,
+        versions=versions(),
+    )
+
+
+def is_there(dist: Path, report: dict[str, Any]) -> bool:
+    """Whether everything that a report says was written is still there and unchanged."""
+    for target in report["targets"].values():
+        files = {f"{target['package']}/{MANIFEST}": target["manifest_sha256"], **target["archives"]}
+        if any(not (dist / name).is_file() or sha256(dist / name) != digest for name, digest in files.items()):
+            return False
+    return True
+
+
+def say_worth(fits: dict[str, Fit]) -> None:
+    """One line about the selector's table on held-out texts."""
+    worth = summarize_fits(fits)
+    console.say(
+        f"selector table: covers {worth['mean']:.2%} of held-out texts, worst voice {worth['worst']:.2%}; "
+        f"median excess {worth['excess']:.1%}"
+    )

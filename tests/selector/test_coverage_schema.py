@@ -1,0 +1,119 @@
+"""Coverage and quality cross between steps as schemas, which refuse what says too much, too little or is unknown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from export_onnx.contracts import BUCKETS
+from export_onnx.errors import PackageError
+from selector.package.coverage_schema import (
+    LEVELS,
+    ProvenCoverage,
+    coverage_signature,
+    proven_levels,
+    read_coverage,
+    read_coverage_report,
+)
+from selector.package.manifest import Manifest
+from selector.package.quality_schema import TargetQuality, read_quality
+from tests.selector.coverage_fakes import fake_coverage
+from tests.selector.selector_fakes import QUALITY, make_build
+
+STAGES = ("bert", "decoder", "generator")
+
+
+@pytest.fixture(scope="module")
+def build(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = make_build(tmp_path_factory.mktemp("coverage") / "build", ("nnapi",))
+    fake_coverage(folder, {stage: {bucket.name: ["rules"] for bucket in BUCKETS} for stage in STAGES})
+    return folder
+
+
+def without(key: str) -> Callable[[dict[str, Any]], object]:
+    return lambda report: report.pop(key)
+
+
+def drop_a_share(report: dict[str, Any]) -> None:
+    del report["share_of_multiply_adds_on_npu"]["nnapi"]["5s"]
+
+
+DEFECTS: dict[str, Callable[[dict[str, Any]], object]] = {
+    "an unknown key": lambda report: report.update(verified=True),
+    "no stages": without("stages"),
+    "no signature": without("signature"),
+    "a level that nothing proves": lambda report: report["variants"][0].update(proven=list(LEVELS)),
+    "a proof that is not told": lambda report: report["variants"][0].update(proven=[]),
+    "passed by nobody's proof": lambda report: report.update(required="simulated"),
+    "a variant twice": lambda report: report["variants"].append(report["variants"][0]),
+    "a stage that nobody asked for": lambda report: report.update(stages=["bert"]),
+    "a bucket without its share": drop_a_share,
+    "a refusal without its rule": lambda report: report["variants"][0]["rules"].update(refusals=[{"node": "Conv_1"}]),
+}
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+def test_a_report_that_breaks_the_schema_is_refused(build: Path, tmp_path: Path, name: str) -> None:
+    report = json.loads((build / "android_test" / "coverage" / "report.json").read_text(encoding="utf-8"))
+    DEFECTS[name](report)
+    file = tmp_path / "android_test" / "coverage" / "report.json"
+    file.parent.mkdir(parents=True)
+    file.write_text(json.dumps(report), encoding="utf-8")
+    with pytest.raises(PackageError, match=r"report\.json.*expected.*got.*python -m android_test coverage"):
+        read_coverage_report(tmp_path)
+
+
+def test_no_report_is_none_and_half_a_file_is_refused(tmp_path: Path) -> None:
+    assert read_coverage_report(tmp_path) is None
+    file = tmp_path / "android_test" / "coverage" / "report.json"
+    file.parent.mkdir(parents=True)
+    file.write_text('{"stages": [', encoding="utf-8")
+    with pytest.raises(PackageError, match="coverage report"):
+        read_coverage_report(tmp_path)
+
+
+def test_a_level_counts_with_all_below_it() -> None:
+    assert proven_levels(True, [True, True], True) == LEVELS
+    assert proven_levels(True, [True, False], True) == ("rules",)
+    assert proven_levels(True, [], True) == ("rules",), "nothing compiled is not compiled"
+    assert proven_levels(False, [True], True) == ()
+
+
+def test_a_target_gets_its_own_part(build: Path) -> None:
+    coverage = read_coverage(build, "nnapi", build / "quantize" / "nnapi", ["5s"])
+    assert coverage is not None
+    assert coverage.proven["decoder"]["5s"] == ("rules",)
+    assert read_coverage(build, "qnn", build / "quantize" / "nnapi") is None
+    again = ProvenCoverage.model_validate_json(coverage.model_dump_json())
+    assert coverage_signature(again) == coverage_signature(coverage) != coverage_signature(None)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"snr_db": 31.5},
+        {"groups": {}},
+        {"meets_goal": False},
+        {"durations": {"tokens": 3}},
+        {"missed": "none"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_quality_that_breaks_the_schema_is_refused(change: dict[str, Any]) -> None:
+    assert read_quality({"quality": QUALITY}, "build").model_dump(mode="json") == QUALITY
+    with pytest.raises(PackageError, match=r"build, quality.*python -m quantize"):
+        read_quality({"quality": {**QUALITY, **change}}, "build")
+    with pytest.raises(PackageError, match="quality"):
+        read_quality({}, "build")
+
+
+def test_the_json_schema_says_that_unknown_keys_are_refused() -> None:
+    schema = Manifest.model_json_schema()
+    for name in (ProvenCoverage.__name__, TargetQuality.__name__):
+        assert name in schema["$defs"]
+    assert all(one["additionalProperties"] is False for one in schema["$defs"].values() if one["type"] == "object")
+    assert {"coverage", "quality", "golden", "devices"} <= set(schema["required"])
