@@ -119,7 +119,7 @@ class Trainer:
         self.worker = dist.get_rank() if dist.is_initialized() else 0
         self.workers = dist.get_world_size() if dist.is_initialized() else 1
         self.generator = torch.Generator().manual_seed(recipe.seed + self.worker)
-        self.sampler = Sampler(teacher.load(data), self.generator, self.device)
+        self.sampler = Sampler(teacher.load_taught(data), self.generator, self.device)
         self.step, self.seconds = 0, 0.0
         self.sums: dict[str, tuple[float, int]] = {}
         if state.exists():
