@@ -18,7 +18,7 @@ from export_onnx import errors
 from export_onnx.contract_table import BEGIN, END, stages_table
 from export_onnx.contracts import BUCKETS, STAGES, Bucket
 from export_onnx.errors import ContractError
-from export_onnx.run.chain import text_inputs
+from export_onnx.run.padding import text_inputs
 from quantize.gates import Limits
 from selector.page.facts import read_build_facts
 from selector.page.figures import blocks, coverage_table, figures_of, read_figures, rewritten

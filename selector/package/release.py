@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +27,7 @@ from selector.package.manifest import MANIFEST, dumps
 from selector.package.receipts import devices_section, read_receipts
 from selector.package.write import whole_file
 from selector.page.packaged import packaged_page
-from selector.speak.synthesize import Stages
+from selector.speak.synthesize import CPU_SESSION, package_chain
 
 MOST_BYTES: Final = 110_000_000  # of a target's package at full size
 
@@ -148,9 +148,9 @@ def fit_tables(inputs: BuildInputs) -> dict[str, Fit]:
     if fits := read_tables(stored, made_from):
         return fits
     with console.progress("selector table", sum(number)) as advance:
-        stages = Stages(inputs.build / "export_onnx", threads=1)
-        buckets = bucket_contracts(inputs, "")
-        fits = fit(stages, buckets, inputs.voices, inputs.config["vocab"], advance)
+        one_thread, folder = replace(CPU_SESSION, threads=1), inputs.build / "export_onnx"
+        chains = [package_chain(folder, bucket, one_thread) for bucket in bucket_contracts(inputs, "")]
+        fits = fit(chains, inputs.voices, inputs.config["vocab"], advance)
     with whole_file(stored) as work:
         work.write_text(dumps({"made_from": made_from, "fits": {n: asdict(f) for n, f in fits.items()}}), "utf-8")
     return fits
