@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from android_test.coverage.graph_view import GraphView
-from android_test.coverage.htp.simulate import agreement_floor, on_cpu
+from android_test.coverage.htp.simulate import floor_for, on_cpu
 from android_test.coverage.htp.time_crop import CROP_FRAMES, crop_model, crop_values
 from export_onnx import contracts
 from export_onnx.checkpoint.architecture import load_architecture
@@ -48,7 +48,7 @@ def test_equals_the_export_at_that_length(graphs: dict[str, onnx.ModelProto], tm
 def test_shapes_are_all_known(graphs: dict[str, onnx.ModelProto]) -> None:
     view = GraphView.of(crop_model(graphs[ONE.name], "vocoder", ONE.frames))
     assert all(view.value(name).fixed for node in view.nodes for name in node.output)
-    assert agreement_floor(view) == 40
+    assert floor_for(view) == 40
 
 
 def test_values_are_cut_at_the_frame() -> None:

@@ -70,7 +70,7 @@ def simulate(model: onnx.ModelProto | Path, feed: Mapping[str, Array], job: Comp
             path = Path(folder) / "model.onnx"
             onnx.save(model, path)
             return simulate(path, feed, job)
-    floor = agreement_floor(GraphView.load(model))
+    floor = floor_for(GraphView.load(model))
     verdict, ours = compile_for(model, job, feed)
     if not ours:
         return Agreement(verdict, {}, floor)
@@ -104,7 +104,7 @@ def on_cpu(path: Path, feed: Mapping[str, Array], fetch: tuple[str, ...] = ()) -
     return run_session(cpu_session(path, SessionSettings(optimizations="none")), feed, fetch, str(path))
 
 
-def agreement_floor(view: GraphView) -> float:
+def floor_for(view: GraphView) -> float:
     """30 dB where any activation is 8-bit, else 40."""
     coarse = (TensorProto.UINT8, TensorProto.INT8)
     quantized = [node.output[0] for node in view.nodes if node.op_type == "QuantizeLinear"]
