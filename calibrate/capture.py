@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,12 +19,16 @@ from calibrate.voices import read_voice
 from export_onnx.contracts import HALVES, Bucket
 from export_onnx.errors import ContractError, TextError
 from export_onnx.geometry import STAGE1_PER_FRAME, spectral_columns
+from export_onnx.graph.open_values import with_outputs
 from export_onnx.graph.shared_weights import load
 from export_onnx.run import text
-from export_onnx.run.chain import Chain, noise, text_inputs, waveform
+from export_onnx.run.chain import BEFORE_SOURCE, Chain
+from export_onnx.run.padding import Tensors, noise, text_inputs, waveform
+from export_onnx.run.sessions import SessionSettings, cpu_session, run_session
 
-BEFORE_SOUND: Final = ("bert", "duration", "prosody", "source", "style")
+BEFORE_SOUND: Final = (*BEFORE_SOURCE, "source", "style")
 SPEAKING: Final = "en-us"
+OPENED: Final = SessionSettings(arena=False)  # many values are outputs, the peak of the step: their memory goes back
 
 
 @dataclass(frozen=True)
@@ -49,26 +53,35 @@ def speak_all(
     vocab = json.loads((folder / "config.json").read_text(encoding="utf-8"))["vocab"]
     for utterance in utterances:
         try:
-            encoded = text.encode(text.phonemize(utterance.text, SPEAKING), vocab)
-            style = read_voice(folder / "voices", utterance.voice)[len(encoded.phonemes) - 1][None]
-            values = text_inputs(encoded.ids, style, utterance.speed, bucket)
+            inputs = utterance_inputs(folder, vocab, utterance, bucket)
         except (TextError, ContractError) as error:
             yield Skipped(utterance, str(error))
             continue
-        for stage in BEFORE_SOUND:
-            if stage == "source":
-                values["noise"] = noise(bucket, utterance.seed)
-            values.update(chain.run(stage, values))
+        values = chain.run_stages(BEFORE_SOURCE, inputs)
         frames = int(values["n_frames"][0])
         if frames > bucket.frames:
             yield Skipped(utterance, f"{frames} frames; bucket {bucket.name} holds {bucket.frames}")
             continue
+        values = chain.run_stages(("source", "style"), {**values, "noise": noise(bucket, utterance.seed)})
         if sound:
-            made = dict(values)
-            for stage in (*HALVES, "tail"):
-                made.update(chain.run(stage, made))
-            values["waveform"] = waveform(made)
-        yield Sample(utterance, values, frames, len(encoded.ids))
+            values["waveform"] = waveform(chain.run_stages((*HALVES, "tail"), values))
+        yield Sample(utterance, values, frames, int(values["n_tokens"][0]))
+
+
+def utterance_inputs(folder: Path, vocab: Mapping[str, int], utterance: Utterance, bucket: Bucket) -> Tensors:
+    """What the text stages take for one utterance, padded to the bucket.
+
+    Args:
+        folder: what the export step wrote; its voices are read.
+
+    Raises:
+        TextError: the text cannot become ids.
+        ContractError: it does not fit the bucket.
+        WeightsError: the voice is not there.
+    """
+    encoded = text.encode(text.phonemize(utterance.text, SPEAKING), vocab)
+    style = read_voice(folder / "voices", utterance.voice)[len(encoded.phonemes) - 1][None]
+    return text_inputs(encoded.ids, style, utterance.speed, bucket)
 
 
 @dataclass(frozen=True)
@@ -86,9 +99,8 @@ class ConvProbe:
 
     def run(self, sample: Sample) -> Iterator[tuple[str, NDArray[np.float32]]]:
         """Each value of one sample, real steps only: [C, L]."""
-        feeds = {port.name: sample.values[port.name] for port in self.session.get_inputs()}
-        outputs = self.session.run(list(self.tensors), feeds)
-        for name, array in zip(self.tensors, outputs, strict=True):
+        outputs = run_session(self.session, sample.values, self.tensors, f"stage {self.stage}, opened")
+        for name, array in outputs.items():
             yield name, real_steps(array, self.stage, self.bucket, sample)
 
 
@@ -96,15 +108,7 @@ def make_probe(folder: Path, stage: str, bucket: Bucket) -> ConvProbe:
     """Loads a stage's float graph and opens it at its convolutions."""
     model = load(folder / f"{stage}_{bucket.name}.onnx")
     names = conv_values(model)
-    given = {value.name for value in (*model.graph.output, *model.graph.input)}
-    known = {value.name: value for value in model.graph.value_info}
-    model.graph.output.extend(known[name] for name in names if name not in given)
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    # Memory goes back after each run: the probe's outputs are the peak of the step.
-    options.enable_cpu_mem_arena = False
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return ConvProbe(stage, bucket, session, names)
+    return ConvProbe(stage, bucket, cpu_session(with_outputs(model, names), OPENED), names)
 
 
 def conv_values(model: onnx.ModelProto) -> tuple[str, ...]:

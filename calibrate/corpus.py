@@ -13,11 +13,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
 from calibrate.voices import FURTHER, make_up, split_voices
+from export_onnx.demo_voice.sentences import read_sentences, sentence_lines
 from export_onnx.errors import TextError
 
 DEFAULT: Final = "the repository's sentences"
@@ -70,7 +70,7 @@ def make_split(corpus: str | None, voices: Sequence[str], calibration: int, sear
     Raises:
         TextError: the corpus cannot be read, or holds too little.
     """
-    train, test = _default_sentences() if corpus is None else _split_sentences(read_sentences(corpus))
+    train, test = _default_sentences() if corpus is None else _split_sentences(read_corpus(corpus))
     known = _evenly(train, calibration)
     others = [sentence for sentence in train if sentence not in set(known)] or known
     heard, unheard = split_voices(voices)
@@ -97,16 +97,8 @@ def _evenly(sentences: list[str], wanted: int) -> list[str]:
 
 
 def _default_sentences() -> tuple[list[str], list[str]]:
-    folder = files("export_onnx").joinpath("demo_voice")
-    train, test = (
-        _lines(folder.joinpath(f"sentences_{part}.txt").read_text(encoding="utf-8")) for part in ("train", "held_out")
-    )
+    train, test = read_sentences("train"), read_sentences("held_out")
     return train, [sentence for sentence in test if sentence not in set(train)]
-
-
-def _lines(text: str) -> list[str]:
-    lines = (line.strip() for line in text.splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
 
 
 def _split_sentences(sentences: list[str]) -> tuple[list[str], list[str]]:
@@ -124,7 +116,7 @@ def _split_sentences(sentences: list[str]) -> tuple[list[str], list[str]]:
     return kept, held
 
 
-def read_sentences(corpus: str) -> list[str]:
+def read_corpus(corpus: str) -> list[str]:
     """The sentences of a local file or of a data set on the hub.
 
     Raises:
@@ -132,7 +124,7 @@ def read_sentences(corpus: str) -> list[str]:
     """
     path = Path(corpus)
     if path.suffix == ".txt" and path.is_file():
-        return _lines(path.read_text(encoding="utf-8"))
+        return sentence_lines(path.read_text(encoding="utf-8"))
     from datasets import load_dataset  # type: ignore[import-not-found,import-untyped]  # slow to import
 
     try:

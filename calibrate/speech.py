@@ -8,7 +8,7 @@ any larger bucket as soon as it is padded.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from calibrate.corpus import Utterance
 from export_onnx.contracts import STAGES, Bucket, sizes
 from export_onnx.errors import ContractError
-from export_onnx.run.chain import Tensors
+from export_onnx.run.padding import Tensors, resize
 
 SPEECH: Final = "speech"
 _PORTS: Final = {port.name: port for stage in STAGES for port in (*stage.inputs, *stage.outputs)}
@@ -78,14 +78,21 @@ def _read(file: Path) -> Sample:
 
 
 def in_bucket(sample: Sample, config: Mapping[str, Any], bucket: Bucket) -> Sample:
-    """The same sample padded to a larger bucket; `waveform` keeps its natural length."""
+    """The same sample at another bucket's length; `waveform` keeps its natural length.
+
+    Raises:
+        ContractError: the bucket does not hold it.
+    """
+    if sample.tokens > bucket.tokens or sample.frames > bucket.frames:
+        raise ContractError(
+            f"sentence {sample.utterance.text[:40]!r}",
+            expected=f"at most {bucket.tokens} tokens and {bucket.frames} frames",
+            got=f"{sample.tokens} tokens and {sample.frames} frames",
+            todo="Take a larger bucket.",
+        )
     numbers = sizes(config, bucket)
-    padded = {
-        name: value if name == "waveform" else _padded(name, value, numbers) for name, value in sample.values.items()
+    resized = {
+        name: value if name == "waveform" else resize(value, _PORTS[name].resolve(numbers)[-1])
+        for name, value in sample.values.items()
     }
-    return replace(sample, values=padded)
-
-
-def _padded(name: str, value: NDArray[np.generic], numbers: Mapping[str, int]) -> NDArray[np.generic]:
-    wanted: Sequence[int] = _PORTS[name].resolve(numbers)
-    return np.pad(value, [(0, size - had) for size, had in zip(wanted, value.shape, strict=True)])
+    return replace(sample, values=resized)

@@ -24,7 +24,7 @@ from calibrate.speech import Sample
 from export_onnx.contracts import Bucket
 from export_onnx.errors import ParityError
 from export_onnx.proof.decibels import snr
-from export_onnx.run.chain import Chain
+from export_onnx.run.chain import DURATIONS, Chain
 from quantize.blocklists import NEVER
 from quantize.listen.judge import Judge
 from quantize.listen.quality import Quality, Summary, summarize
@@ -172,9 +172,7 @@ def changed_durations(chain: Chain, samples: Sequence[Sample]) -> Durations:
     expected: list[NDArray[np.integer]] = []
     got: list[NDArray[np.integer]] = []
     for sample in samples:
-        values = dict(sample.values)
-        for stage in ("bert", "duration"):
-            values.update(chain.run(stage, values))
+        values = chain.run_stages(DURATIONS, sample.values)
         for frames, said in ((expected, sample.values), (got, values)):
             frames.append(said["frames_per_token"].ravel()[: sample.tokens].astype(np.int64))
     return compare_durations(expected, got, [sample.utterance.voice for sample in samples])

@@ -19,7 +19,7 @@ from export_onnx.contract_table import STAGES_BLOCK, stages_table
 from export_onnx.contracts import STAGES, Bucket
 from export_onnx.errors import ContractError
 from export_onnx.marked_blocks import DOCS, rewritten_files
-from export_onnx.run.chain import text_inputs
+from export_onnx.run.padding import text_inputs
 from selector.page.figures import read_figures, table_blocks
 from selector.page.flow import FLOW, flow_picture
 from tests.test_layout import STEPS

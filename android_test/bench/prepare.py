@@ -17,7 +17,8 @@ from android_test.bench.runners import BenchRequest
 from export_onnx import provenance
 from export_onnx.contracts import BUCKETS, STAGES, Bucket
 from export_onnx.errors import ContractError
-from export_onnx.run import chain
+from export_onnx.run.chain import DURATIONS, Chain
+from export_onnx.run.padding import text_inputs
 from export_onnx.run.text import encode, phonemize
 from selector.choose.length import PADS
 from selector.package.opened import Package
@@ -135,14 +136,12 @@ class Build:
         ids = encode(phonemes, self.package.manifest.vocabulary).ids
         if len(ids) > bucket.tokens:
             return sys.maxsize
-        values = chain.text_inputs(ids, self.style(phonemes)[None], 1.0, bucket)
-        for stage in ("bert", "duration"):
-            values.update(self._durations.run(stage, values))
-        return int(values["frames_per_token"].sum())
+        values = text_inputs(ids, self.style(phonemes)[None], 1.0, bucket)
+        return int(self._durations.run_stages(DURATIONS, values)["frames_per_token"].sum())
 
     @cached_property
-    def _durations(self) -> chain.Chain:
-        return chain.Chain(self.folder / "export_onnx", BUCKETS[-1])
+    def _durations(self) -> Chain:
+        return Chain(self.folder / "export_onnx", BUCKETS[-1])
 
     def full_bucket(self, bucket: Bucket, text: str) -> Passage:
         """The longest beginning of `text` that fits the bucket, tokens and frames."""

@@ -14,14 +14,16 @@ from typing import Any, Protocol
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
-from export_onnx.contracts import BUCKETS, STAGES
+from export_onnx.contracts import STAGES
 from export_onnx.errors import ContractError
 from export_onnx.geometry import SAMPLE_RATE
-from export_onnx.run import chain
-from selector.package.manifest import BucketContract
+from export_onnx.run.chain import Chain
+from export_onnx.run.padding import Tensors, waveform
+from export_onnx.run.sessions import SessionSettings, cpu_session, run_session
 from selector.package.opened import Package
-from selector.speak.synthesize import Stages, Synthesizer, Tensors
+from selector.speak.synthesize import CPU_SESSION, Synthesizer
 
 
 @dataclass(frozen=True)
@@ -111,12 +113,9 @@ class OriginalOnnx:
     late_load_seconds = 0.0
 
     def __init__(self, request: BenchRequest) -> None:
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        options.intra_op_num_threads = request.threads
         self.disk_bytes = Path(request.model).stat().st_size
-        self.session = onnxruntime.InferenceSession(request.model, options, providers=["CPUExecutionProvider"])
-        self.feeds = {
+        self.session = cpu_session(Path(request.model), SessionSettings(request.threads))
+        self.feeds: Tensors = {
             "input_ids": np.array([request.ids], np.int64),
             "style": np.array([request.style], np.float32),
             "speed": np.ones(1, np.float32),
@@ -125,30 +124,37 @@ class OriginalOnnx:
     def run(self) -> TimedRun:
         """The whole text in one piece."""
         begun = time.perf_counter()
-        waveform = self.session.run(["waveform"], self.feeds)[0]
-        return TimedRun(sound_seconds(waveform, "the original in ONNX"), time.perf_counter() - begun, {})
+        sound = run_session(self.session, self.feeds, ["waveform"])["waveform"]
+        return TimedRun(sound_seconds(sound, "the original in ONNX"), time.perf_counter() - begun, {})
 
 
 @dataclass
-class TimedStages(Stages):
-    """The selector's stages, with a clock."""
+class StageClock:
+    """Milliseconds per stage, over all buckets, and seconds of loading."""
 
     ms: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     load_seconds: float = 0.0
 
-    def session(self, file: str) -> onnxruntime.InferenceSession:
-        """As `Stages.session`."""
+
+@dataclass
+class TimedChain(Chain):
+    """A bucket's stages, with a clock that all buckets share."""
+
+    clock: StageClock = field(default_factory=StageClock)
+
+    def session(self, stage: str) -> onnxruntime.InferenceSession:
+        """As `Chain.session`."""
         begun = time.perf_counter()
-        session = super().session(file)
-        self.load_seconds += time.perf_counter() - begun
+        session = super().session(stage)
+        self.clock.load_seconds += time.perf_counter() - begun
         return session
 
-    def run(self, stage: str, bucket: BucketContract, tensors: Tensors) -> Tensors:
-        """As `Stages.run`."""
-        self.session(bucket.models[stage])  # loading is not running
+    def run(self, stage: str, values: Mapping[str, NDArray[Any]]) -> Tensors:
+        """As `Chain.run`."""
+        self.session(stage)  # loading is not running
         begun = time.perf_counter()
-        result = super().run(stage, bucket, tensors)
-        self.ms[stage] += 1000 * (time.perf_counter() - begun)
+        result = super().run(stage, values)
+        self.clock.ms[stage] += 1000 * (time.perf_counter() - begun)
         return result
 
 
@@ -158,33 +164,32 @@ class OwnStages:
     def __init__(self, request: BenchRequest) -> None:
         self.request = request
         package = Package.open(request.model)
-        manifest, folder = package.manifest, package.folder
-        if request.floats:
-            folder = Path(request.floats)
-            files = {b.name: {s.name: f"{s.name}_{b.name}.onnx" for s in STAGES} for b in manifest.buckets}
-            buckets = [b.model_copy(update={"models": files[b.name]}) for b in manifest.buckets]
-            manifest = manifest.model_copy(update={"buckets": buckets})
-        self.manifest = manifest
-        self.stages = TimedStages(folder, request.threads)
+        folder = Path(request.floats or package.folder)
+        settings = replace(CPU_SESSION, threads=request.threads)
+        self.clock = StageClock()
+        self.chains = {
+            name: TimedChain(folder, chain.bucket, {} if request.floats else chain.files, settings, clock=self.clock)
+            for name, chain in package.chains.items()
+        }
         rows = package.voice(request.voice)
-        self.synthesizer = Synthesizer(self.stages, manifest, request.voice, rows, 1.0)
+        self.synthesizer = Synthesizer(self.chains, package.manifest, request.voice, rows, 1.0)
 
     @property
     def disk_bytes(self) -> int:
         """Of the files of every bucket, and the weights that they share."""
-        files = [self.stages.folder / file for b in self.manifest.buckets for file in b.models.values()]
+        files = [chain.file(stage.name) for chain in self.chains.values() for stage in STAGES]
         return sum(f.stat().st_size for f in {*files, *(f.parent / "weights.bin" for f in files)} if f.is_file())
 
     @property
     def late_load_seconds(self) -> float:
         """Sessions are made when a bucket is first needed."""
-        return self.stages.load_seconds
+        return self.clock.load_seconds
 
     def run(self) -> TimedRun:
         """Chunk by chunk through the selector, or one full bucket."""
-        self.stages.ms.clear()
+        self.clock.ms.clear()
         audio, first = self._bucket() if self.request.bucket else self._text()
-        return TimedRun(audio, first, dict(self.stages.ms))
+        return TimedRun(audio, first, dict(self.clock.ms))
 
     def _text(self) -> tuple[float, float]:
         begun, audio, first = time.perf_counter(), 0.0, 0.0
@@ -198,14 +203,8 @@ class OwnStages:
 
     def _bucket(self) -> tuple[float, float]:
         begun = time.perf_counter()
-        bucket = next(b for b in BUCKETS if b.name == self.request.bucket)
-        contract = next(b for b in self.manifest.buckets if b.name == self.request.bucket)
-        style = np.array([self.request.style], np.float32)
-        values: Tensors = dict(chain.text_inputs(self.request.ids, style, 1.0, bucket))
-        values["noise"] = chain.noise(bucket, 0)
-        for stage in STAGES:
-            values = self.stages.run(stage.name, contract, values)
-        audio = sound_seconds(chain.waveform(values), f"bucket {bucket.name}")
+        name, style = self.request.bucket, np.array([self.request.style], np.float32)
+        audio = sound_seconds(waveform(self.chains[name].speak(self.request.ids, style)), f"bucket {name}")
         return audio, time.perf_counter() - begun
 
 

@@ -31,7 +31,7 @@ from export_onnx.contracts import BUCKETS, HALVES, NPU_STAGES, STAGES, Bucket
 from export_onnx.errors import ContractError, CoverageError
 from export_onnx.graph.multiply_adds import multiply_adds
 from export_onnx.graph.shared_weights import load
-from export_onnx.run.chain import Tensors
+from export_onnx.run.padding import Tensors
 from quantize.recipes import RECIPES
 from selector.package.coverage_schema import Level, proven_levels
 from selector.package.providers import NPU_TARGETS

@@ -12,7 +12,8 @@ from android_test.coverage.htp.time_crop import CROP_FRAMES
 from export_onnx.contracts import Bucket
 from export_onnx.errors import CoverageError
 from export_onnx.geometry import frames_to_samples
-from export_onnx.run.chain import Chain, Tensors
+from export_onnx.run.chain import Chain
+from export_onnx.run.padding import Tensors
 from export_onnx.run.text import PAD
 from selector.package.golden import PHONEMES
 

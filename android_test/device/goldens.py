@@ -8,21 +8,22 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from android_test.coverage.htp.simulate import on_cpu
 from export_onnx.errors import PackageError
-from export_onnx.geometry import frames_to_samples
 from export_onnx.proof.decibels import CEILING, snr, snr_polar
 from export_onnx.run import text
+from export_onnx.run.chain import DURATIONS, FROM_SOURCE
+from export_onnx.run.padding import Tensors, noise, text_inputs
+from export_onnx.run.sessions import SessionSettings
+from selector.choose.length import PADS
 from selector.package.manifest import BucketContract, PortContract, StageContract
 from selector.package.opened import Package
-from selector.speak.synthesize import resize
+from selector.speak.synthesize import package_chain
 
-Tensors = dict[str, NDArray[Any]]
+AS_WRITTEN: Final = SessionSettings(optimizations="none")
 DTYPES: Final = {"float32": np.dtype("<f4"), "int32": np.dtype("<i4")}
 
 
@@ -61,12 +62,10 @@ def make_goldens(package: Package, bucket: BucketContract, cache: Path) -> Golde
         half = folder.with_name(f".{folder.name}")
         shutil.rmtree(half, ignore_errors=True)
         half.mkdir(parents=True)
-        tensors = first_inputs(package, bucket)
-        for stage in package.manifest.stages:
-            names = tuple(port.name for port in stage.outputs)
-            tensors |= on_cpu(package.folder / bucket.models[stage.name], tensors, names)
-            if stage.name == "duration":
-                fits(package, bucket, int(tensors["frames_per_token"].sum()))
+        chain = package_chain(package.folder, bucket, AS_WRITTEN)
+        tensors = chain.run_stages(DURATIONS, first_inputs(package, bucket))
+        fits(package, bucket, int(tensors["frames_per_token"].sum()))
+        tensors = chain.run_stages(("prosody", *FROM_SOURCE), tensors)
         for name, port in ports.items():
             (half / f"{name}.bin").write_bytes(tensors[name].astype(DTYPES[port.dtype]).tobytes())
         half.rename(folder)
@@ -81,19 +80,8 @@ def first_inputs(package: Package, bucket: BucketContract) -> Tensors:
     n = len(ids)
     if n > bucket.tokens:
         raise _misfit(package, bucket, f"{n} tokens")
-    timbre, prosody = np.split(
-        package.voice(golden.voice)[n - 3 : n - 2], 2, axis=1
-    )  # a row per phoneme count, no pads
-    draws = np.random.default_rng(golden.seed)
-    return {
-        "ids": resize(np.array([ids], np.int32), bucket.tokens),
-        "token_mask": resize(np.ones((1, n), np.float32), bucket.tokens),
-        "n_tokens": np.array([n], np.int32),
-        "prosody_style": prosody,
-        "timbre_style": timbre,
-        "speed": np.array([golden.speed], np.float32),
-        "noise": draws.standard_normal((1, frames_to_samples(bucket.frames)), np.float32),
-    }
+    style = package.voice(golden.voice)[n - PADS - 1 : n - PADS]  # a row per phoneme count, without pads
+    return {**text_inputs(ids, style, golden.speed, bucket), "noise": noise(bucket, golden.seed)}
 
 
 def fits(package: Package, bucket: BucketContract, frames: int) -> None:

@@ -17,8 +17,9 @@ from android_test.device.device_facts import temperature
 from android_test.device.device_run import DeviceRun, RunJob, run_on_device
 from android_test.device.device_session import Session
 from android_test.device.device_verdict import Evidence, Judgement, judge
-from android_test.device.goldens import DTYPES, Goldens, Tensors, compare_goldens
+from android_test.device.goldens import DTYPES, Goldens, compare_goldens
 from export_onnx.errors import DeviceError
+from export_onnx.run.padding import Tensors
 from selector.package.manifest import StageContract
 from selector.package.receipts import StageRun
 

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Final
 
 import onnx
-import onnxruntime as ort
 from onnx.external_data_helper import ExternalDataInfo, set_external_data, uses_external_data
 
 from export_onnx.errors import ContractError
@@ -124,15 +123,3 @@ def load_outside(tensor: onnx.TensorProto, folder: Path) -> None:
     tensor.raw_data = raw
     tensor.ClearField("external_data")
     tensor.data_location = onnx.TensorProto.DEFAULT
-
-
-def cpu_session(path: Path, options: ort.SessionOptions) -> ort.InferenceSession:
-    """The file on ONNX Runtime's CPU provider; its weights may be a link to another folder.
-
-    The runtime refuses weights outside the model's real folder: those are handed over from memory.
-    """
-    weights = path.parent / WEIGHTS_FILE
-    if weights.is_symlink() and weights.resolve().parent != path.resolve().parent:
-        content = weights.read_bytes()
-        options.add_external_initializers_from_files_in_memory([WEIGHTS_FILE], [content], [len(content)])
-    return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import torch
 from kokoro.model import KModel
-from numpy.typing import NDArray
 from torch import Tensor
 
 from export_onnx import geometry
@@ -24,6 +23,7 @@ from export_onnx.contracts import HALVES, Bucket
 from export_onnx.proof import reference
 from export_onnx.proof.decibels import require, snr, snr_polar
 from export_onnx.run.chain import Chain
+from export_onnx.run.padding import Tensors, text_inputs
 from export_onnx.surgery.style import norms_of
 
 # Floors in dB for ONNX on the CPU. `source` is compared as complex numbers, on the original's own F0.
@@ -173,12 +173,8 @@ def text_parity(
     n, frames = len(ids), spoken.asr.shape[2]
     chain = Chain(folder, bucket)
     tokens, steps = bucket.tokens, bucket.frames * geometry.F0_PER_FRAME
-    values: dict[str, NDArray[Any]] = {
-        "ids": pad_to(torch.tensor([ids], dtype=torch.int32), tokens).numpy(),
-        "token_mask": (np.arange(tokens) < n).astype(np.float32)[None],
-        "n_tokens": np.array([n], np.int32),
-        "speed": np.array([speed], np.float32),
-        "prosody_style": style[:, STYLE_HALF:].numpy(),
+    values: Tensors = {
+        **text_inputs(ids, style.numpy(), speed, bucket),
         "d_en": pad_to(spoken.d_en, tokens).numpy(),
         "d": pad_to(spoken.d, tokens).numpy(),
         "t_en": pad_to(spoken.t_en, tokens).numpy(),

@@ -1,62 +1,76 @@
-"""The stages of one folder and bucket, joined by ONNX Runtime: ids in, waveform out, every hand-over visible."""
+"""The stages of one bucket, joined by ONNX Runtime: ids in, waveform out, every hand-over visible."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Final
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from export_onnx import geometry
-from export_onnx.checkpoint.architecture import STYLE_HALF
-from export_onnx.contracts import STAGES, Bucket
+from export_onnx.contracts import HALVES
 from export_onnx.errors import ContractError
-from export_onnx.graph.shared_weights import cpu_session
+from export_onnx.run.padding import BucketSize, Tensors, noise, text_inputs
+from export_onnx.run.sessions import DEFAULT, SessionSettings, cpu_session, run_session
 
-Tensors = dict[str, NDArray[np.generic]]  # by contract name
-
-
-def session(path: Path, threads: int = 0) -> ort.InferenceSession:
-    """The file on ONNX Runtime's CPU provider, quiet.
-
-    Raises:
-        ContractError: the file is missing or not an ONNX model.
-    """
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    options.intra_op_num_threads = threads
-    try:
-        return cpu_session(path, options)
-    except Exception as error:  # ONNX Runtime raises its own kinds, none of them exported
-        raise ContractError(
-            str(path),
-            expected="a model that ONNX Runtime loads",
-            got=str(error)[:200],
-            todo="Export it again.",
-        ) from error
+# The stages in the order of the data. Durations are known behind the first two; the number of frames, which says
+# whether the sound fits the bucket, behind the third; `source` is the first that takes noise.
+DURATIONS: Final = ("bert", "duration")
+BEFORE_SOURCE: Final = (*DURATIONS, "prosody")
+FROM_SOURCE: Final = ("source", "style", *HALVES, "tail")
 
 
 @dataclass
 class Chain:
-    """The stages at one bucket. Sessions are made at first use."""
+    """The stages at one bucket. Each session is made at first use and kept.
+
+    Attributes:
+        folder: of the stages' files, `<stage>_<bucket>.onnx`.
+        files: those of stages that lie elsewhere: quantized ones, or a package's.
+        settings: of every session.
+    """
 
     folder: Path
-    bucket: Bucket
-    replaced: Mapping[str, Path] = field(default_factory=dict)  # stage -> another file, such as a quantized one
+    bucket: BucketSize
+    files: Mapping[str, Path] = field(default_factory=dict)
+    settings: SessionSettings = DEFAULT
     _sessions: dict[str, ort.InferenceSession] = field(default_factory=dict)
 
-    def run(self, stage: str, values: Mapping[str, NDArray[np.generic]]) -> Tensors:
-        """One stage; takes its inputs from `values` by name, gives its outputs by name."""
+    def file(self, stage: str) -> Path:
+        """The stage's file."""
+        return self.files.get(stage, self.folder / f"{stage}_{self.bucket.name}.onnx")
+
+    def session(self, stage: str) -> ort.InferenceSession:
+        """The stage's session.
+
+        Raises:
+            ContractError: its file is missing, or ONNX Runtime does not load it.
+        """
         if stage not in self._sessions:
-            path = self.replaced.get(stage, self.folder / f"{stage}_{self.bucket.name}.onnx")
-            self._sessions[stage] = session(path)
-        runner = self._sessions[stage]
-        feeds = {port.name: values[port.name] for port in runner.get_inputs()}
-        names = [port.name for port in runner.get_outputs()]
-        return dict(zip(names, runner.run(names, feeds), strict=True))
+            self._sessions[stage] = cpu_session(self.file(stage), self.settings)
+        return self._sessions[stage]
+
+    def run(self, stage: str, values: Mapping[str, NDArray[Any]]) -> Tensors:
+        """One stage; takes its inputs from `values` by name, gives its outputs by name.
+
+        Raises:
+            ContractError: the stage cannot be loaded, or refuses the values.
+        """
+        return run_session(self.session(stage), values, where=f"stage {stage}, bucket {self.bucket.name}")
+
+    def run_stages(self, stages: Iterable[str], values: Mapping[str, NDArray[Any]]) -> Tensors:
+        """`values` with the outputs of `stages` added, one stage after the other; `values` itself stays.
+
+        Raises:
+            ContractError: as `run`.
+        """
+        known = dict(values)
+        for stage in stages:
+            known.update(self.run(stage, known))
+        return known
 
     def speak(
         self,
@@ -81,54 +95,14 @@ class Chain:
         Raises:
             ContractError: the text or its sound does not fit the bucket.
         """
-        values = text_inputs(ids, style, speed, self.bucket)
-        for stage in STAGES:
-            if stage.name == "source":
-                frames = int(values["n_frames"][0])
-                if frames > self.bucket.frames:
-                    raise ContractError(
-                        f"bucket {self.bucket.name}",
-                        expected=f"at most {self.bucket.frames} frames",
-                        got=str(frames),
-                        todo="Take a larger bucket, or split the text.",
-                    )
-                values["noise"] = noise(self.bucket, seed) if noise_values is None else noise_values
-            values.update(self.run(stage.name, values))
-        return values
-
-
-def text_inputs(ids: tuple[int, ...], style: NDArray[np.float32], speed: float, bucket: Bucket) -> Tensors:
-    """What the text stages take, padded to the bucket.
-
-    Raises:
-        ContractError: more ids than the bucket has tokens.
-    """
-    n = len(ids)
-    if n > bucket.tokens:
-        raise ContractError(
-            f"bucket {bucket.name}",
-            expected=f"at most {bucket.tokens} tokens",
-            got=str(n),
-            todo="Take a larger bucket, or split the text.",
-        )
-    padded = np.zeros((1, bucket.tokens), np.int32)
-    padded[0, :n] = ids
-    return {
-        "ids": padded,
-        "token_mask": (np.arange(bucket.tokens) < n).astype(np.float32)[None],
-        "n_tokens": np.array([n], np.int32),
-        "timbre_style": style[:, :STYLE_HALF].astype(np.float32),
-        "prosody_style": style[:, STYLE_HALF:].astype(np.float32),
-        "speed": np.array([speed], np.float32),
-    }
-
-
-def noise(bucket: Bucket, seed: int) -> NDArray[np.float32]:
-    """The source's Gaussians, [1, samples]. The first samples do not depend on the bucket."""
-    samples = geometry.frames_to_samples(bucket.frames)
-    return np.random.default_rng(seed).standard_normal((1, samples), dtype=np.float32)
-
-
-def waveform(values: Tensors) -> NDArray[np.float32]:
-    """The real samples of a chain's result, [600 * n_frames]."""
-    return values["waveform"][0, : geometry.frames_to_samples(int(values["n_frames"][0]))].astype(np.float32)
+        values = self.run_stages(BEFORE_SOURCE, text_inputs(ids, style, speed, self.bucket))
+        frames = int(values["n_frames"][0])
+        if frames > self.bucket.frames:
+            raise ContractError(
+                f"bucket {self.bucket.name}",
+                expected=f"at most {self.bucket.frames} frames",
+                got=str(frames),
+                todo="Take a larger bucket, or split the text.",
+            )
+        values["noise"] = noise(self.bucket, seed) if noise_values is None else noise_values
+        return self.run_stages(FROM_SOURCE, values)

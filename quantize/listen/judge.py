@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from calibrate.speech import Sample
 from export_onnx import console
 from export_onnx.contracts import HALVES, VOCODER, Bucket
-from export_onnx.run.chain import Chain, waveform
+from export_onnx.run.chain import Chain
+from export_onnx.run.padding import waveform
 from quantize.listen.quality import Quality, Summary, compare_sounds, summarize
 
 
@@ -75,7 +76,4 @@ def _watched(
 
 def sound(chain: Chain, sample: Sample, stages: Sequence[str] = HALVES) -> NDArray[np.float32]:
     """`stages` (both halves of the vocoder, or it whole) and the tail on one sample's inputs: [600 * frames]."""
-    values = dict(sample.values)
-    for stage in (*stages, "tail"):
-        values.update(chain.run(stage, values))
-    return waveform(values)
+    return waveform(chain.run_stages((*stages, "tail"), sample.values))

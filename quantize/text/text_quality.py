@@ -17,22 +17,21 @@ from typing import Final
 import numpy as np
 import onnx
 from numpy.typing import NDArray
-from onnx import TensorProto, helper
 
-from calibrate.capture import SPEAKING
+from calibrate.capture import utterance_inputs
 from calibrate.corpus import Utterance
-from calibrate.voices import read_voice
 from export_onnx.contracts import FRAMES_PER_TOKEN, Bucket
 from export_onnx.errors import ContractError, ParityError, TextError
 from export_onnx.geometry import F0_PER_FRAME
+from export_onnx.graph.open_values import with_outputs
 from export_onnx.graph.shared_weights import load
 from export_onnx.proof.decibels import snr
-from export_onnx.run import text
-from export_onnx.run.chain import Chain, Tensors, text_inputs
+from export_onnx.run.chain import Chain
+from export_onnx.run.padding import Tensors
 from quantize.text.duration_rule import Durations, compare_durations
 
 TEXT_STAGES: Final = ("bert", "duration", "prosody", "style")
-UNROUNDED: Final = "unrounded"  # what `frames_per_token` is rounded from, as an output of `duration`
+UNROUNDED: Final = "unrounded"  # what `duration` rounds to `frames_per_token`, [1, tokens]
 
 # What the best vocoder's integers are meant to reach is 40 dB; 45 dB before it lower that by 1.2 dB where errors add.
 FEATURES_DB: Final = 45.0
@@ -97,7 +96,7 @@ class TextReader:
         stages = TEXT_STAGES[min(places) : TEXT_STAGES.index(last) + 1]
         spoken = [dict(values) for values in self.spoken]
         counts = [values[FRAMES_PER_TOKEN.name] for values in self.spoken]
-        for _ in run_stages(self.folder, self.bucket, stages, spoken, graphs, counts):
+        for _ in run_text_stages(self.folder, self.bucket, stages, spoken, graphs, counts):
             pass
         return measure_text(self.spoken, spoken, self.voices)
 
@@ -114,13 +113,11 @@ def make_text_reader(
     inputs, voices = [], []
     for utterance in utterances:
         try:
-            encoded = text.encode(text.phonemize(utterance.text, SPEAKING), vocab)
-            style = read_voice(folder / "voices", utterance.voice)[len(encoded.phonemes) - 1][None]
-            inputs.append(text_inputs(encoded.ids, style, utterance.speed, bucket))
+            inputs.append(utterance_inputs(folder, vocab, utterance, bucket))
             voices.append(utterance.voice)
         except (TextError, ContractError):
             continue  # too long for the bucket
-    run = zip(run_stages(folder, bucket, TEXT_STAGES, inputs, {}), voices, strict=True)  # as far as it is asked
+    run = zip(run_text_stages(folder, bucket, TEXT_STAGES, inputs, {}), voices, strict=True)  # as far as it is asked
     fitting = ((values, voice) for values, voice in run if int(values["n_frames"][0]) <= bucket.frames)
     spoken = list(islice(fitting, most))
     if not spoken:
@@ -128,7 +125,7 @@ def make_text_reader(
     return TextReader(folder, bucket, *zip(*spoken, strict=True))
 
 
-def run_stages(
+def run_text_stages(
     folder: Path,
     bucket: Bucket,
     stages: Sequence[str],
@@ -136,19 +133,22 @@ def run_stages(
     graphs: Mapping[str, onnx.ModelProto],
     counts: Sequence[NDArray[np.generic]] | None = None,
 ) -> Iterator[Tensors]:
-    """Each of `inputs` with what the stages put out added to it.
+    """Each of `inputs` with what the stages put out added to it, and durations before they are rounded.
 
     Args:
         graphs: stand in for the folder's files.
         counts: the frames of each utterance's tokens that `prosody` goes by, where not by those before it.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        paths = {}
+        paths, rounded = {}, ""
         for stage in stages:
             if stage in graphs or stage == "duration":
                 graph = graphs[stage] if stage in graphs else load(folder / f"{stage}_{bucket.name}.onnx")
+                if stage == "duration":
+                    rounded = next(node.input[0] for node in graph.graph.node if node.op_type == "Round")
+                    graph = with_outputs(graph, [rounded])
                 paths[stage] = Path(scratch) / f"{stage}.onnx"
-                onnx.save(opened(graph) if stage == "duration" else graph, paths[stage])
+                onnx.save(graph, paths[stage])
         chain = Chain(folder, bucket, paths)
         read: dict[bytes, Tensors] = {}  # `bert` knows no voice: several that say the same share its run
         for i, values in enumerate(inputs):
@@ -160,18 +160,9 @@ def run_stages(
                     continue
                 forced = {FRAMES_PER_TOKEN.name: counts[i]} if counts and stage == "prosody" else {}
                 values.update(chain.run(stage, {**values, **forced}))
+                if stage == "duration":
+                    values[UNROUNDED] = values.pop(rounded)
             yield values
-
-
-def opened(duration: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy that also gives durations before they are rounded, [1, tokens]."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(duration)
-    node = next(node for node in copy.graph.node if node.op_type == "Round")
-    value = helper.make_tensor_value_info(UNROUNDED, TensorProto.FLOAT, None)
-    copy.graph.node.append(helper.make_node("Identity", [node.input[0]], [UNROUNDED]))
-    copy.graph.output.append(value)
-    return copy
 
 
 def measure_text(expected: Sequence[Tensors], got: Sequence[Tensors], voices: Sequence[str]) -> TextQuality:

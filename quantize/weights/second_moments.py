@@ -13,15 +13,16 @@ from typing import Final
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 from numpy.typing import NDArray
 from onnx import helper
 
-from calibrate.capture import real_steps
+from calibrate.capture import OPENED, real_steps
 from calibrate.speech import Sample
 from export_onnx import console
 from export_onnx.contracts import Bucket
+from export_onnx.graph.open_values import with_outputs
 from export_onnx.graph.shared_weights import load
+from export_onnx.run.sessions import cpu_session, run_session
 
 Moments = Mapping[str, tuple[NDArray[np.float32], ...]]  # weight -> E[x x'] of each equal part of its rows
 
@@ -93,19 +94,12 @@ def _values(
 ) -> Iterator[dict[str, NDArray[np.float32]]]:
     """All that is read, of one sample after another."""
     inputs = {value.name for value in model.graph.input}
-    given = {value.name for value in model.graph.output}
-    names = [name for name in dict.fromkeys(use.value for use in read) if name not in inputs]
-    model.graph.output.extend(
-        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in names if name not in given
-    )
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    options.enable_cpu_mem_arena = False
-    session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    names = list(dict.fromkeys(use.value for use in read))
+    inside = [name for name in names if name not in inputs]
+    session = cpu_session(with_outputs(model, inside), OPENED)
     for sample in samples:
-        feeds = {port.name: sample.values[port.name] for port in session.get_inputs()}
-        values = zip(names, session.run(names, feeds), strict=True)
-        yield {name: np.asarray(array, np.float32) for name, array in (*feeds.items(), *values)}
+        values = sample.values | run_session(session, sample.values, inside)
+        yield {name: np.asarray(values[name], np.float32) for name in names}
 
 
 def _met(

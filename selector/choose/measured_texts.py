@@ -10,21 +10,21 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from importlib.resources import files
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from export_onnx.demo_voice.sentences import read_sentences
 from export_onnx.geometry import MAX_PHONEMES
 from export_onnx.run import text
+from export_onnx.run.chain import DURATIONS, Chain
+from export_onnx.run.padding import id_inputs, text_inputs
 from selector.choose.length import PADS, mark_ids, pauses_of
 from selector.choose.voice_table import READ_SPEED, SMALLEST, Fit, Measured, Thousandths, fit_voice, pause_worth
-from selector.package.manifest import BucketContract
-from selector.speak.synthesize import Stages, resize
 
-FITTED: Final = "sentences_train.txt"
-HELD_OUT: Final = "sentences_held_out.txt"
+FITTED: Final = "train"
+HELD_OUT: Final = "held_out"
 RUNS: Final = 1120  # of `duration`, over all voices: with five voices about a minute on two cores
 FITTED_TEXTS: Final = range(40, 97)  # per voice; 64 cost 0.6 % more excess than 96, and more than 96 gain nothing
 HELD_OUT_TEXTS: Final = range(16, 129)  # per voice; 128 set the floor at 96.9 %, see `worth.py`
@@ -34,10 +34,9 @@ Ids = tuple[int, ...]
 
 
 @cache
-def sentences(name: str) -> tuple[str, ...]:
+def sentence_phonemes(name: str) -> tuple[str, ...]:
     """Phonemes of the project's own sentences."""
-    lines = files("export_onnx.demo_voice").joinpath(name).read_text(encoding="utf-8").splitlines()
-    return tuple(text.phonemize(line) for line in lines if line.strip() and not line.startswith("#"))
+    return tuple(map(text.phonemize, read_sentences(name)))
 
 
 def runs(pool: Sequence[str], number: int, most: int, seed: int) -> Iterator[str]:
@@ -53,8 +52,7 @@ def runs(pool: Sequence[str], number: int, most: int, seed: int) -> Iterator[str
 
 
 def measure_durations(
-    stages: Stages,
-    buckets: Sequence[BucketContract],
+    chains: Sequence[Chain],
     voices: Mapping[str, NDArray[np.float32]],
     texts: Sequence[Ids],
     advance: Callable[[str], None],
@@ -62,31 +60,26 @@ def measure_durations(
     """Durations of each text in each voice, in thousandths of a frame at speed 1.
 
     Args:
-        stages: of one thread each; texts are read in parallel instead, which keeps all cores busy.
+        chains: of one thread each, the smallest bucket first; texts are read in parallel instead, which keeps all
+            cores busy.
     """
 
-    def bucket_of(ids: Ids) -> BucketContract:
-        return next(b for b in buckets if len(ids) <= b.tokens)
+    def chain_of(ids: Ids) -> Chain:
+        return next(chain for chain in chains if len(ids) <= chain.bucket.tokens)
 
     def read(ids: Ids) -> list[Thousandths]:
-        n, bucket = len(ids), bucket_of(ids)
-        tensors = {
-            "ids": resize(np.array([ids], np.int32), bucket.tokens),
-            "token_mask": resize(np.ones((1, n), np.float32), bucket.tokens),
-            "n_tokens": np.array([n], np.int32),
-            "speed": np.array([READ_SPEED], np.float32),
-        }
-        tensors = stages.run("bert", bucket, tensors)
+        n, chain = len(ids), chain_of(ids)
+        heard = chain.run("bert", id_inputs(ids, chain.bucket))
         durations = []
         for rows in voices.values():
-            prosody = np.split(rows[n - PADS - 1 : n - PADS], 2, axis=1)[1]
-            outputs = stages.run("duration", bucket, tensors | {"prosody_style": prosody})
+            inputs = text_inputs(ids, rows[n - PADS - 1 : n - PADS], READ_SPEED, chain.bucket)
+            outputs = chain.run("duration", inputs | heard)
             durations.append(outputs["frames_per_token"][0, :n].astype(np.int64))
         return durations
 
-    for bucket in {bucket_of(ids).name: bucket_of(ids) for ids in texts}.values():
-        for stage in ("bert", "duration"):
-            stages.session(bucket.models[stage])  # made here: workers only use them
+    for chain in {chain_of(ids).bucket.name: chain_of(ids) for ids in texts}.values():
+        for stage in DURATIONS:
+            chain.session(stage)  # made here: workers only use them
     result: dict[str, list[Thousandths]] = {voice: [] for voice in voices}
     with ThreadPoolExecutor(min(MOST_WORKERS, os.cpu_count() or 1)) as workers:
         reading = workers.map(read, texts)
@@ -98,20 +91,19 @@ def measure_durations(
 
 
 def fit(
-    stages: Stages,
-    buckets: Sequence[BucketContract],
+    chains: Sequence[Chain],
     voices: Mapping[str, NDArray[np.float32]],
     vocabulary: Mapping[str, int],
     advance: Callable[[str], None],
 ) -> dict[str, Fit]:
     """The table of every voice, with its held-out coverage."""
-    most = min(max(b.tokens for b in buckets), MAX_PHONEMES + PADS)
+    most = min(max(chain.bucket.tokens for chain in chains), MAX_PHONEMES + PADS)
     marks = mark_ids(vocabulary)
     measured: list[dict[str, list[Measured]]] = []
     for seed, (name, number) in enumerate(zip((FITTED, HELD_OUT), texts_per_voice(len(voices)), strict=True)):
-        texts = [text.encode(run, vocabulary).ids for run in runs(sentences(name), number, most - PADS, seed)]
+        texts = [text.encode(run, vocabulary).ids for run in runs(sentence_phonemes(name), number, most - PADS, seed)]
         pauses = [pauses_of(ids, marks) for ids in texts]
-        durations = measure_durations(stages, buckets, voices, texts, advance)
+        durations = measure_durations(chains, voices, texts, advance)
         measured.append(
             {voice: list(map(Measured, map(len, texts), pauses, read)) for voice, read in durations.items()}
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from export_onnx import console
 from export_onnx.provenance import code_digest, read_report, signature
@@ -11,7 +11,7 @@ from selector.choose.voice_table import Fit, read_tables
 from selector.package.build_inputs import BuildInputs, bucket_contracts
 from selector.package.strict_schema import dumps
 from selector.package.whole_files import whole_file
-from selector.speak.synthesize import Stages
+from selector.speak.synthesize import CPU_SESSION, package_chain
 
 
 def fit_tables(inputs: BuildInputs) -> dict[str, Fit]:
@@ -23,9 +23,9 @@ def fit_tables(inputs: BuildInputs) -> dict[str, Fit]:
     if fits := read_tables(stored, made_from):
         return fits
     with console.progress("selector table", sum(number)) as advance:
-        stages = Stages(inputs.build / "export_onnx", threads=1)
-        buckets = bucket_contracts(inputs, "")
-        fits = fit(stages, buckets, inputs.voices, inputs.config["vocab"], advance)
+        one_thread, folder = replace(CPU_SESSION, threads=1), inputs.build / "export_onnx"
+        chains = [package_chain(folder, bucket, one_thread) for bucket in bucket_contracts(inputs, "")]
+        fits = fit(chains, inputs.voices, inputs.config["vocab"], advance)
     with whole_file(stored) as work:
         work.write_text(dumps({"made_from": made_from, "fits": {n: asdict(f) for n, f in fits.items()}}), "utf-8")
     return fits

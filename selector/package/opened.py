@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 from export_onnx.errors import PackageError
 from export_onnx.geometry import MAX_PHONEMES
 from export_onnx.provenance import sha256
+from export_onnx.run.chain import Chain
 from selector.package import manifest as schema
 from selector.package.manifest import MANIFEST, Manifest
-from selector.speak.synthesize import Spoken, Stages, Synthesizer, language_of
+from selector.speak.synthesize import Spoken, Synthesizer, language_of, package_chain
 
 AGAIN: Final = "Get the package again."
 
@@ -34,7 +35,7 @@ class Package:
 
     folder: Path
     manifest: Manifest
-    stages: Stages
+    chains: Mapping[str, Chain]  # by the name of the bucket
 
     @classmethod
     def open(cls, folder: str | Path) -> Package:
@@ -57,7 +58,7 @@ class Package:
             ) from error
         manifest = schema.parse(text, str(file))
         check_files(folder, manifest)
-        return cls(folder, manifest, Stages(folder))
+        return cls(folder, manifest, {bucket.name: package_chain(folder, bucket) for bucket in manifest.buckets})
 
     def voice(self, name: str) -> NDArray[np.float32]:
         """A voice, [510, 256] float32: row n - 1 belongs to n phonemes, timbre first, prosody behind.
@@ -103,7 +104,7 @@ class Package:
         """
         name = voice if voice is not None else min(self.manifest.voices.files)
         rows = self.voice(name)
-        speaker = Synthesizer(self.stages, self.manifest, name, rows, speed, seed, language or language_of(name))
+        speaker = Synthesizer(self.chains, self.manifest, name, rows, speed, seed, language or language_of(name))
         return speaker.speak(text)
 
 

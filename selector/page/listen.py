@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from calibrate.corpus import Utterance
 from calibrate.speech import Sample, read_samples
 from export_onnx import console
-from export_onnx.contracts import STAGES, Bucket
-from export_onnx.run.chain import Chain, waveform
+from export_onnx.contracts import FRAMES_PER_TOKEN, Bucket
+from export_onnx.run.chain import DURATIONS, FROM_SOURCE, Chain
+from export_onnx.run.padding import waveform
 from quantize.listen.quality import Quality, compare_sounds
 
 SENTENCES: Final = 4  # held-out sentences alternate between heard and unheard voices: two of each
@@ -76,8 +77,6 @@ def listen_to_targets(build: Path, bucket: Bucket, targets: Sequence[str]) -> li
 
 def _sound(chain: Chain, sample: Sample) -> Waveform:
     """The chain's own values, but the frames of every token and the noise."""
-    values = dict(sample.values)
-    for stage in STAGES:
-        made = chain.run(stage.name, values)
-        values.update({name: tensor for name, tensor in made.items() if name != "frames_per_token"})
-    return waveform(values)
+    read = chain.run_stages(DURATIONS, sample.values)
+    frames = {FRAMES_PER_TOKEN.name: sample.values[FRAMES_PER_TOKEN.name]}
+    return waveform(chain.run_stages(("prosody", *FROM_SOURCE), {**read, **frames}))

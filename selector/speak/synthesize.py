@@ -7,20 +7,16 @@ is bounded by the package, not by the text.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
-import onnxruntime
-from numpy.typing import NDArray
-
-from export_onnx import contracts
-from export_onnx.errors import ContractError, PackageError, TextError
-from export_onnx.geometry import frames_to_samples
-from export_onnx.graph.shared_weights import cpu_session
+from export_onnx.errors import TextError
 from export_onnx.run import text
+from export_onnx.run.chain import DURATIONS, FROM_SOURCE, Chain
+from export_onnx.run.padding import noise, resize, text_inputs, waveform
+from export_onnx.run.sessions import SessionSettings
 from selector.choose.choose_bucket import check_speed, choose_bucket, choose_sound, most_tokens
 from selector.choose.length import PADS, length, mark_ids, pauses
 from selector.package.manifest import BucketContract, Manifest
@@ -29,8 +25,9 @@ from selector.speak.join import Joiner, Samples, Seam
 from selector.text.bounds import Bound
 from selector.text.chunk import Chunk, chunk
 
-Tensors = dict[str, NDArray[Any]]
 Phonemize = Callable[[str, str], str]  # text, language -> phonemes
+
+CPU_SESSION: Final = SessionSettings(entries=CPU.session)
 
 # The first letter of a voice's name is its language, as in `bf_emma`.
 LANGUAGES: Final = {"a": "en-us", "b": "en-gb", "e": "es", "f": "fr-fr", "h": "hi", "i": "it", "p": "pt-br"}
@@ -74,76 +71,26 @@ def loosened(word: str) -> str:
     return re.sub(r"\d{10,}", lambda number: " ".join(number.group()), apart)
 
 
-@dataclass
-class Stages:
-    """Runs the stages of a folder, on this computer's CPU.
+def package_chain(folder: Path, bucket: BucketContract, settings: SessionSettings = CPU_SESSION) -> Chain:
+    """The stages of one bucket of a package, on this computer's CPU.
 
-    Attributes:
-        threads: of ONNX Runtime; 0 is one a core.
+    Args:
+        folder: what the manifest's file names are relative to.
+        settings: of the sessions.
     """
-
-    folder: Path
-    threads: int = 0
-    _sessions: dict[str, onnxruntime.InferenceSession] = field(default_factory=dict)
-
-    def session(self, file: str) -> onnxruntime.InferenceSession:
-        """The file's session, made at first use and kept.
-
-        Raises:
-            PackageError: the model cannot be loaded.
-        """
-        if file not in self._sessions:
-            options = onnxruntime.SessionOptions()
-            options.log_severity_level = 3
-            options.intra_op_num_threads = self.threads
-            for key, value in CPU.session.items():
-                options.add_session_config_entry(key, value)
-            try:
-                self._sessions[file] = cpu_session(self.folder / file, options)
-            except Exception as error:  # the runtime's own exception classes have no common base but this
-                raise PackageError(
-                    file,
-                    expected="a model that ONNX Runtime loads",
-                    got=str(error)[:160],
-                    todo="Get the package again.",
-                ) from error
-        return self._sessions[file]
-
-    def run(self, stage: str, bucket: BucketContract, tensors: Tensors) -> Tensors:
-        """Adds the outputs of `stage` at `bucket` to `tensors`, whose names are the contract's.
-
-        Raises:
-            PackageError: the model cannot be loaded.
-            ContractError: the runtime refuses the tensors.
-        """
-        session = self.session(bucket.models[stage])
-        contract = contracts.stage(stage)
-        outputs = [port.name for port in contract.outputs]
-        try:
-            results = session.run(outputs, {p.name: tensors[p.name] for p in contract.inputs})
-        except Exception as error:
-            raise ContractError(
-                f"stage {bucket.models[stage]}",
-                expected="inputs as in contracts.py",
-                got=str(error)[:160],
-                todo="Make the package again.",
-            ) from error
-        return tensors | dict(zip(outputs, results, strict=True))
-
-
-def resize(array: NDArray[Any], tokens: int) -> NDArray[Any]:
-    """The last axis padded with zeros or cropped to `tokens`; only padding is ever cropped."""
-    have = array.shape[-1]
-    if tokens <= have:
-        return np.ascontiguousarray(array[..., :tokens])
-    return np.pad(array, [(0, 0)] * (array.ndim - 1) + [(0, tokens - have)])
+    return Chain(folder, bucket, {stage: folder / file for stage, file in bucket.models.items()}, settings)
 
 
 @dataclass(frozen=True)
 class Synthesizer:
-    """One voice at one speed. `rows` is the voice, [510, 256]: timbre in the first half, prosody in the second."""
+    """One voice at one speed.
 
-    stages: Stages
+    Attributes:
+        chains: by the name of the bucket.
+        rows: the voice, [510, 256]: timbre in the first half, prosody in the second.
+    """
+
+    chains: Mapping[str, Chain]
     manifest: Manifest
     voice: str
     rows: Samples
@@ -251,26 +198,15 @@ class Synthesizer:
         first = choose_bucket(manifest.buckets, table.voices[self.voice], long, self.speed)
         if first is None:
             return None
-        timbre, prosody = np.split(self.rows[n - PADS - 1 : n - PADS], 2, axis=1)
-        tensors: Tensors = {
-            "ids": resize(np.array([encoded.ids], np.int32), first.tokens),
-            "token_mask": resize(np.ones((1, n), np.float32), first.tokens),
-            "n_tokens": np.array([n], np.int32),
-            "prosody_style": prosody,
-            "timbre_style": timbre,
-            "speed": np.array([self.speed], np.float32),
-        }
-        for stage in ("bert", "duration"):
-            tensors = self.stages.run(stage, first, tensors)
-        frames = int(tensors["frames_per_token"].sum())
+        style = self.rows[n - PADS - 1 : n - PADS]
+        values = text_inputs(encoded.ids, style, self.speed, first)
+        values = self.chains[first.name].run_stages(DURATIONS, values)
+        frames = int(values["frames_per_token"].sum())
         second = choose_sound(manifest.buckets, frames, n)
         if second is None:
             return None
         for name in ("frames_per_token", "d", "t_en"):
-            tensors[name] = resize(tensors[name], second.tokens)
-        draws = np.random.default_rng((self.seed, index))  # the same noise whatever the bucket
-        tensors["noise"] = draws.standard_normal((1, frames_to_samples(second.frames)), np.float32)
-        for stage in ("prosody", "source", "style", *contracts.HALVES, "tail"):
-            tensors = self.stages.run(stage, second, tensors)
-        samples = tensors["waveform"][0, : frames_to_samples(frames)]
-        return Spoken(samples, words, n, frames, first.name, second.name, encoded.skipped)
+            values[name] = resize(values[name], second.tokens)
+        values["noise"] = noise(second, (self.seed, index))  # the same draws whatever the bucket
+        values = self.chains[second.name].run_stages(("prosody", *FROM_SOURCE), values)
+        return Spoken(waveform(values), words, n, frames, first.name, second.name, encoded.skipped)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from calibrate.corpus import SPEEDS, make_split, read_sentences
+from calibrate.corpus import SPEEDS, make_split, read_corpus
 from calibrate.voices import MADE_UP
 from export_onnx.errors import TextError
 
@@ -82,7 +82,7 @@ def test_local_files_are_read(kind: str, tmp_path: Path, monkeypatch: pytest.Mon
     else:
         pandas = pytest.importorskip("pandas")
         pandas.DataFrame({"text": SENTENCES}).to_parquet(file)
-    assert read_sentences(str(file)) == SENTENCES
+    assert read_corpus(str(file)) == SENTENCES
     split = make_split(str(file), VOICES, 8, 4, 4)
     assert not {u.text for u in split.calibration} & {u.text for u in split.held_out}
 
@@ -90,11 +90,11 @@ def test_local_files_are_read(kind: str, tmp_path: Path, monkeypatch: pytest.Mon
 def test_what_cannot_be_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "cache"))
     with pytest.raises(TextError, match="Check the path"):
-        read_sentences(str(tmp_path / "missing.csv"))
+        read_corpus(str(tmp_path / "missing.csv"))
     wrong = tmp_path / "wrong.csv"
     wrong.write_text("a,b\n1,2\n")
     with pytest.raises(TextError, match="column"):
-        read_sentences(str(wrong))
+        read_corpus(str(wrong))
     short = tmp_path / "short.txt"
     short.write_text("One.\n")
     with pytest.raises(TextError, match="Add sentences"):

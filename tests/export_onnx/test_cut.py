@@ -17,7 +17,7 @@ from export_onnx.graph.cut import BLOCKS, cut, name_features
 from export_onnx.graph.export import export_stage
 from export_onnx.graph.shared_weights import load
 from export_onnx.graph.simplify import check_graph
-from export_onnx.run.chain import session
+from export_onnx.run.sessions import cpu_session
 from quantize.qdq import QdqPlan, quantize_convolutions
 from quantize.sound.fold_time import fold_time
 from quantize.sound.vocoder_plan import quantized_values
@@ -37,7 +37,7 @@ def in_integers(model: onnx.ModelProto, bits: int) -> onnx.ModelProto:
 
 def run(model: onnx.ModelProto, values: dict[str, np.ndarray], path: Path) -> dict[str, np.ndarray]:
     onnx.save(model, path)
-    runner = session(path)
+    runner = cpu_session(path)
     names = [port.name for port in runner.get_outputs()]
     return dict(zip(names, runner.run(names, {p.name: values[p.name] for p in runner.get_inputs()}), strict=True))
 

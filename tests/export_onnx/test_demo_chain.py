@@ -17,7 +17,8 @@ from export_onnx.proof.decibels import snr
 from export_onnx.proof.mel import log_mel_distance
 from export_onnx.proof.parity import exact_source, pad_to, sound_parity
 from export_onnx.run import text
-from export_onnx.run.chain import Chain, waveform
+from export_onnx.run.chain import Chain
+from export_onnx.run.padding import waveform
 from tests.conftest import export_all
 
 BUCKET = Bucket(3, 64)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from export_onnx import geometry
 from export_onnx.checkpoint.voice_packs import voice_row
 from export_onnx.checkpoint.weights import DEMO, Weights, load_weights
+from export_onnx.demo_voice.sentences import read_sentences
 from export_onnx.demo_voice.trainer import student_checkpoint as checkpoint
 from export_onnx.demo_voice.trainer import teacher
 from export_onnx.demo_voice.trainer.align import align, spell, whole_frames
@@ -148,8 +149,8 @@ def test_says_a_sentence_in_about_the_teacher_s_time(demo: Weights, taught: list
 
 
 def test_sentences_are_many_and_held_out_ones_are_new() -> None:
-    train = set(teacher.sentence_lines("train"))
-    held_out, small = set(teacher.sentence_lines("held_out")), set(teacher.sentence_lines("small_vocabulary"))
+    train = set(read_sentences("train"))
+    held_out, small = set(read_sentences("held_out")), set(read_sentences("small_vocabulary"))
     assert len(train) >= 400
     assert len(held_out) >= 40
     assert not train & (held_out | small)
@@ -253,7 +254,7 @@ def test_one_step_has_a_gradient_everywhere(taught: list[TaughtSentence]) -> Non
 
 def test_training_goes_on_where_it_was_left(taught: list[TaughtSentence], tmp_path: Path) -> None:
     data, state = tmp_path / "data.pt", tmp_path / "train.pt"
-    report = teacher.save(with_a_pitch(taught), 40, data)
+    report = teacher.save_taught(with_a_pitch(taught), 40, data)
     assert (report["utterances"], report["not_aligned"]) == (32, 8)
     recipe = TrainingRecipe(short=(1, 8), whole_batch=1, whole_frames=8)
     first = train(1, data, state, recipe).student.state_dict()

@@ -17,7 +17,7 @@ from export_onnx import provenance
 from export_onnx.errors import ContractError, PackageError
 from export_onnx.graph.shared_weights import WEIGHTS_FILE, ModelFolder, load
 from export_onnx.provenance import Report, sha256
-from export_onnx.run import chain
+from export_onnx.run.sessions import cpu_session
 from selector.package.opened import check_files
 
 N = 1024
@@ -72,7 +72,7 @@ def test_links_are_read(tmp_path: Path, link) -> None:  # type: ignore[no-untype
     link(tmp_path / "build", tmp_path / "copy")
     path = tmp_path / "copy" / "add.onnx"
     assert numpy_helper.to_array(load(path).graph.initializer[0])[0] == 3.0
-    (sum_,) = chain.session(path).run(None, {"x": np.zeros(N, np.float32)})
+    (sum_,) = cpu_session(path).run(None, {"x": np.zeros(N, np.float32)})
     assert sum_[0] == 3.0
     constant = GraphView.load(path).array("w")
     assert constant is not None

@@ -18,7 +18,8 @@ from export_onnx.proof.decibels import require, snr, snr_polar
 from export_onnx.proof.mel import log_mel_distance
 from export_onnx.proof.parity import make_sound, pad_to, padded_sound
 from export_onnx.run import text
-from export_onnx.run.chain import Chain, waveform
+from export_onnx.run.chain import Chain
+from export_onnx.run.padding import waveform
 from export_onnx.surgery.style import norms_of
 from tests.conftest import Small, export_all
 

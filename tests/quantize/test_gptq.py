@@ -7,15 +7,17 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import helper, numpy_helper
+from onnx import numpy_helper
 
 from calibrate import store
 from calibrate.__main__ import collect
 from calibrate.capture import Sample, speak_all
 from calibrate.corpus import Split, Utterance
 from export_onnx.__main__ import write_checkpoint_data
+from export_onnx.graph.open_values import with_outputs
 from export_onnx.graph.shared_weights import load
 from export_onnx.proof.decibels import snr
+from export_onnx.run.sessions import cpu_session, run_session
 from quantize.qdq import WEIGHT_LIMIT, quantize_convolutions
 from quantize.sound.vocoder_plan import apply, make_plan
 from quantize.text.parts import albert_parts, plan_bert
@@ -66,17 +68,8 @@ def samples(small: Small) -> list[Sample]:
 
 
 def opened(small: Small, stage: str, values: list[str], sample: Sample) -> dict[str, np.ndarray]:
-    model = load(small.folder / f"{stage}_{small.bucket.name}.onnx")
-    model.graph.output.extend(helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in values)
-    runner = session_of(model)
-    feeds = {port.name: sample.values[port.name] for port in runner.get_inputs()}
-    return dict(zip(values, runner.run(values, feeds), strict=True))
-
-
-def session_of(model: onnx.ModelProto):  # type: ignore[no-untyped-def]
-    import onnxruntime as ort
-
-    return ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    model = with_outputs(load(small.folder / f"{stage}_{small.bucket.name}.onnx"), values)
+    return run_session(cpu_session(model), sample.values, values)
 
 
 @pytest.mark.parametrize("conv", ["/decode.0/conv1/Conv", "/resblocks.1/convs1.2/Conv", "/ups.0/conv/Conv"])
@@ -186,8 +179,10 @@ def test_bert_is_rounded_by_what_its_weights_meet(small: Small, samples: list[Sa
     plan = plan_bert(bert, parts, seen, 16, known)
     assert plan is not None
     assert plan.weights.keys() == {node.input[1] for node in bert.graph.node if node.op_type == "Conv"}
-    feeds = {port.name: samples[0].values[port.name] for port in session_of(bert).get_inputs()}
-    exact, rounded = (session_of(model).run(None, feeds)[0] for model in (bert, quantize_convolutions(bert, plan)))
+    exact, rounded = (
+        run_session(cpu_session(model), samples[0].values)["d_en"]
+        for model in (bert, quantize_convolutions(bert, plan))
+    )
     assert 20 < snr(exact, rounded) < 90
     one = plan_bert(bert, parts[:1], seen, 16, known)
     assert one is not None

@@ -18,7 +18,7 @@ from export_onnx.__main__ import write_checkpoint_data
 from export_onnx.checkpoint.architecture import load_architecture
 from export_onnx.errors import ParityError
 from export_onnx.graph.shared_weights import ModelFolder, load
-from export_onnx.run.chain import session
+from export_onnx.run.sessions import cpu_session
 from quantize.recipes import ON_CPU, recipe
 from quantize.report.sizes import megabytes_by_stage, size_goal
 from quantize.text.duration_rule import Change, Durations
@@ -69,7 +69,7 @@ def test_stored_weights_are_within_half_a_step(shape: tuple[int, ...], bits: Bit
     stored = store_compactly(model, {"w": bits})
     onnx.checker.check_model(stored, full_check=True)
     onnx.save(stored, tmp_path / "stored.onnx")
-    got = session(tmp_path / "stored.onnx").run(None, {"x": np.zeros(shape, np.float32)})[0]
+    got = cpu_session(tmp_path / "stored.onnx").run(None, {"x": np.zeros(shape, np.float32)})[0]
     rows = weight.reshape((-1, shape[2]) if len(shape) == 3 else (shape[0], -1))
     step = np.abs(rows).max(1, keepdims=True) / STEPS[bits]
     assert (np.abs(got.reshape(rows.shape) - rows) <= 0.501 * step).all()

@@ -28,7 +28,7 @@ from export_onnx.graph.multiply_adds import share_of_work
 from export_onnx.graph.shared_weights import load
 from export_onnx.proof import parity
 from export_onnx.proof.decibels import snr
-from export_onnx.run.chain import session
+from export_onnx.run.sessions import cpu_session
 from quantize.blocklists import NEVER
 from quantize.gates import STANDARDS, Limits, check_bucket, check_durations, check_forbidden, check_sound, standard
 from quantize.listen.judge import Judge
@@ -84,7 +84,7 @@ def bench(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 def run(model: onnx.ModelProto, sample: Sample, tmp_path: Path) -> np.ndarray:
     onnx.save(model, tmp_path / "model.onnx")
-    runner = session(tmp_path / "model.onnx")
+    runner = cpu_session(tmp_path / "model.onnx")
     return runner.run(None, {port.name: sample.values[port.name] for port in runner.get_inputs()})[0]
 
 

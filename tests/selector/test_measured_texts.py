@@ -2,51 +2,32 @@
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
-
 from export_onnx.run import text
-from selector.choose.measured_texts import FITTED, HELD_OUT, measure_durations, runs, sentences, texts_per_voice
+from export_onnx.run.chain import DURATIONS, Chain
+from export_onnx.run.padding import text_inputs
+from export_onnx.run.sessions import SessionSettings
+from selector.choose.measured_texts import FITTED, HELD_OUT, measure_durations, runs, sentence_phonemes, texts_per_voice
 from selector.choose.voice_table import frames_at
-from selector.package.manifest import BucketContract
-from selector.speak.synthesize import Stages, resize
 
 
-@pytest.fixture(scope="module")
-def bucket(small) -> BucketContract:
-    return BucketContract(
-        name="2s",
-        seconds=2.0,
-        tokens=48,
-        frames=80,
-        sizes={"tokens": 48},
-        models={name: f"{name}_2s.onnx" for name in ("bert", "duration")},
-    )
-
-
-def test_one_run_tells_the_frames_at_every_speed(small, bucket):
-    stages, voice = Stages(small.folder, threads=1), small.weights.voices["random_a"].numpy()
+def test_one_run_tells_the_frames_at_every_speed(small):
+    chain = Chain(small.folder, small.bucket, settings=SessionSettings(threads=1))
+    voice = small.weights.voices["random_a"].numpy()
     ids = text.encode("wˈʌt ɐ pɹˈɪɾi dˈA fɔɹ ɐ wˈɔk", small.weights.model.vocab).ids
-    (durations,) = measure_durations(stages, [bucket], {"a": voice}, [ids], lambda part: None)["a"]
+    (durations,) = measure_durations([chain], {"a": voice}, [ids], lambda part: None)["a"]
     n = len(ids)
     for speed in (0.5, 0.8, 1.0, 1.3, 2.0):
-        tensors = {
-            "ids": resize(np.array([ids], np.int32), 48),
-            "token_mask": resize(np.ones((1, n), np.float32), 48),
-            "n_tokens": np.array([n], np.int32),
-            "speed": np.array([speed], np.float32),
-            "prosody_style": voice[n - 3 : n - 2, 128:],
-        }
-        exact = stages.run("duration", bucket, stages.run("bert", bucket, tensors))["frames_per_token"].sum()
+        inputs = text_inputs(ids, voice[n - 3 : n - 2], speed, small.bucket)
+        exact = chain.run_stages(DURATIONS, inputs)["frames_per_token"].sum()
         assert abs(int(exact) - frames_at(durations, speed)) <= 1  # a tie may round either way
 
 
 def test_fitted_and_held_out_share_no_sentence():
-    assert not set(sentences(FITTED)) & set(sentences(HELD_OUT))
+    assert not set(sentence_phonemes(FITTED)) & set(sentence_phonemes(HELD_OUT))
 
 
 def test_runs_have_all_lengths_and_end_with_a_word():
-    pool = sentences(HELD_OUT)
+    pool = sentence_phonemes(HELD_OUT)
     made = list(runs(pool, 40, 382, 0))
     assert made == list(runs(pool, 40, 382, 0))
     lengths = [len(run) for run in made]

@@ -65,7 +65,7 @@ class Recorder(Synthesizer):
 
 
 def say(package: Package, text: str, voice: str, speed: float) -> tuple[list[Spoken], list[tuple[str, Spoken]]]:
-    speaker = Recorder(package.stages, package.manifest, voice, package.voice(voice), speed, phonemize=spelled)
+    speaker = Recorder(package.chains, package.manifest, voice, package.voice(voice), speed, phonemize=spelled)
     object.__setattr__(speaker, "rendered", [])
     return list(speaker.speak(text)), speaker.rendered
 
@@ -231,7 +231,7 @@ def test_a_target_without_a_package_says_what_to_run(dist, tmp_path):
 def test_a_voice_file_of_another_size_is_refused(package, tmp_path):
     listed = package.manifest.voices.model_copy(update={"files": {"short": "short.f32"}})
     (tmp_path / "short.f32").write_bytes(b"\0" * 400)
-    broken = Package(tmp_path, package.manifest.model_copy(update={"voices": listed}), package.stages)
+    broken = Package(tmp_path, package.manifest.model_copy(update={"voices": listed}), package.chains)
     with pytest.raises(PackageError, match="522240 bytes"):
         broken.voice("short")
 

@@ -43,16 +43,6 @@ def blocks_of(model: onnx.ModelProto) -> list[Block]:
     return [Block(name, _cut(model, _with_rounding(graph, kept, made_by))) for name, kept in members.items()]
 
 
-def open_at(model: onnx.ModelProto, names: Mapping[str, None]) -> onnx.ModelProto:
-    """A copy of `model` that also gives the values `names`."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    given = {value.name for value in (*copy.graph.output, *copy.graph.input)}
-    known = {value.name: value for value in copy.graph.value_info}
-    copy.graph.output.extend(known[name] for name in names if name not in given)
-    return copy
-
-
 def _with_rounding(graph: onnx.GraphProto, kept: set[int], made_by: Mapping[str, int]) -> set[int]:
     """The Q and DQ before a block's nodes and behind its last convolution, and the DQ of its weights."""
     whole, edge = set(kept), list(kept)

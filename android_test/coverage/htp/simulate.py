@@ -11,15 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import onnx
-import onnxruntime
 
 from android_test.coverage.graph_view import Array
-from android_test.coverage.htp.blocks import blocks_of, open_at
+from android_test.coverage.htp.blocks import blocks_of
 from android_test.coverage.htp.htp_host import Compilation, CompileJob, compile_for
-from export_onnx.graph.shared_weights import cpu_session
+from export_onnx.graph.open_values import with_outputs
 from export_onnx.proof.decibels import snr
+from export_onnx.run.sessions import SessionSettings, cpu_session, run_session
 from selector.package.golden import floor_for
 
 
@@ -82,7 +81,7 @@ def simulate_blocks(model: onnx.ModelProto, feed: Mapping[str, Array], job: Comp
     names = dict.fromkeys(name for block in blocks for name in block.inputs)
     with tempfile.TemporaryDirectory(prefix="blocks_") as folder:
         path = Path(folder) / "opened.onnx"
-        onnx.save(open_at(model, names), path)
+        onnx.save(with_outputs(model, names), path)
         inside = {**feed, **on_cpu(path, feed, tuple(name for name in names if name not in feed))}
     found = {}
     for block in blocks:
@@ -93,10 +92,4 @@ def simulate_blocks(model: onnx.ModelProto, feed: Mapping[str, Array], job: Comp
 
 def on_cpu(path: Path, feed: Mapping[str, Array], fetch: tuple[str, ...] = ()) -> dict[str, Array]:
     """The file's outputs on the CPU provider with optimizations off, so that Q and DQ are taken as written."""
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 3
-    session = cpu_session(path, options)
-    names = list(fetch) or [port.name for port in session.get_outputs()]
-    inputs = {port.name: feed[port.name] for port in session.get_inputs()}
-    return {name: np.asarray(value) for name, value in zip(names, session.run(names, inputs), strict=True)}
+    return run_session(cpu_session(path, SessionSettings(optimizations="none")), feed, fetch, str(path))

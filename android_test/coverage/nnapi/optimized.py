@@ -8,14 +8,18 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-
-import onnxruntime
+from typing import Final
 
 from android_test.coverage.graph_view import GraphView
 from android_test.coverage.nnapi.nnapi_rules import NnapiOptions, check_nnapi
 from android_test.coverage.verdict import Refusal, Verdict
-from export_onnx.errors import CoverageError
-from export_onnx.graph.shared_weights import cpu_session
+from export_onnx.errors import ContractError, CoverageError
+from export_onnx.run.sessions import SessionSettings, cpu_session
+
+WEIGHTS_OUTSIDE: Final = {
+    "session.optimized_model_external_initializers_file_name": "optimized.bin",
+    "session.optimized_model_external_initializers_min_size_in_bytes": "1024",
+}
 
 
 def basic_optimized(path: Path, folder: Path) -> GraphView:
@@ -28,18 +32,10 @@ def basic_optimized(path: Path, folder: Path) -> GraphView:
         CoverageError: no session takes the file.
     """
     kept = folder / "optimized.onnx"
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    options.optimized_model_filepath = str(kept)
-    options.add_session_config_entry("session.optimized_model_external_initializers_file_name", "optimized.bin")
-    options.add_session_config_entry("session.optimized_model_external_initializers_min_size_in_bytes", "1024")
     try:
-        cpu_session(path, options)
-    except Exception as error:  # ONNX Runtime raises its own kinds, none of them exported
-        raise CoverageError(
-            str(path), expected="a file that a session takes", got=str(error)[:300], todo="Check the file."
-        ) from error
+        cpu_session(path, SessionSettings(optimizations="basic", entries=WEIGHTS_OUTSIDE, optimized=kept))
+    except ContractError as error:
+        raise CoverageError(error.where, expected=error.expected, got=error.got, todo="Check the file.") from error
     return GraphView.load(kept)
 
 

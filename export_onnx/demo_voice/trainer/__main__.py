@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from export_onnx import console
+from export_onnx.demo_voice.sentences import read_sentences
 from export_onnx.demo_voice.trainer import evaluate, teacher
 from export_onnx.demo_voice.trainer.espeak_voices import TRAINED
 from export_onnx.demo_voice.trainer.student import load_config
@@ -21,9 +22,9 @@ STEPS: Final = 9_750  # the learning rate reaches zero there
 
 def make_teacher_data(data: Path) -> None:
     """Every training sentence in every trained voice."""
-    lines = teacher.sentence_lines("train")
+    lines = read_sentences("train")
     found = teacher.teach_all(lines, TRAINED, load_config()["vocab"])
-    print(json.dumps(teacher.save(found, len(lines) * len(TRAINED), data)))
+    print(json.dumps(teacher.save_taught(found, len(lines) * len(TRAINED), data)))
 
 
 def publish(build: Path, target: Path) -> None:

@@ -14,6 +14,7 @@ from kokoro.model import KModel
 
 from export_onnx.checkpoint.voice_packs import voice_row
 from export_onnx.checkpoint.weights import load_folder, load_weights
+from export_onnx.demo_voice.sentences import read_sentences
 from export_onnx.demo_voice.trainer import figure, teacher
 from export_onnx.demo_voice.trainer import student_checkpoint as checkpoint
 from export_onnx.demo_voice.trainer.espeak_voices import HELD_OUT, TRAINED
@@ -50,7 +51,7 @@ def untrained() -> tuple[KModel, VoiceRows]:
 
 def held_out(vocab: dict[str, int]) -> tuple[list[TaughtSentence], list[TaughtSentence], int]:
     """The held-out sentences, by the trained voices in turn and by the held-out voice; how many cannot be aligned."""
-    lines = teacher.sentence_lines("held_out")
+    lines = read_sentences("held_out")
     pairs = [(line, TRAINED[i % len(TRAINED)]) for i, line in enumerate(lines)]
     ours = [teacher.teach(line, voice, vocab) for line, voice in pairs]
     theirs = [teacher.teach(line, HELD_OUT, vocab) for line in lines]
@@ -70,7 +71,7 @@ def word_error_rates(model: KModel, voices: VoiceRows, vocab: dict[str, int]) ->
 
     The student speaks by `KModel.forward`, from text to sound with its own durations.
     """
-    lines = teacher.sentence_lines("small_vocabulary")
+    lines = read_sentences("small_vocabulary")
     recognizer = Recognizer(lines)
     result: dict[str, Any] = {"vocabulary": len(recognizer.vocabulary), "sentences": len(lines), "voices": {}}
     for setting in LISTENED:
@@ -125,7 +126,7 @@ def main(folder: Path, readme: Path) -> None:
         "mean predictor": measure_mean(known),
     }
     result = {
-        "sentences": len(teacher.sentence_lines("held_out")),
+        "sentences": len(read_sentences("held_out")),
         "not_aligned": missing,
         "rows": rows,
         "recognizer": word_error_rates(weights.model, weights.voices, vocab),

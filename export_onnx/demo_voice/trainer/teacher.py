@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,12 +58,6 @@ class TaughtSentence:
         return self.audio.shape[0] // SAMPLES_PER_FRAME
 
 
-def sentence_lines(name: str) -> list[str]:
-    """The lines of `sentences_<name>.txt`; empty lines and lines that begin with `#` are left out."""
-    lines = files("export_onnx.demo_voice").joinpath(f"sentences_{name}.txt").read_text(encoding="utf-8")
-    return [line.strip() for line in lines.splitlines() if line.strip() and not line.startswith("#")]
-
-
 def recite(sentence: str, setting: VoiceSetting) -> tuple[npt.NDArray[np.float32], list[PhonemeEvent], int]:
     """Speech at 24 kHz with silence around it, in whole frames.
 
@@ -108,7 +101,7 @@ def teach_all(lines: list[str], settings: tuple[VoiceSetting, ...], vocab: dict[
     return [utterance for utterance in found if utterance is not None]
 
 
-def save(utterances: list[TaughtSentence], asked: int, path: Path) -> dict[str, Any]:
+def save_taught(utterances: list[TaughtSentence], asked: int, path: Path) -> dict[str, Any]:
     """Writes the data set and, beside it, a report of what is in it; returns the report."""
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save([vars(utterance) for utterance in utterances], path)
@@ -123,5 +116,5 @@ def save(utterances: list[TaughtSentence], asked: int, path: Path) -> dict[str, 
 
 
 def load_taught(path: Path) -> list[TaughtSentence]:
-    """The data set that `save` wrote."""
+    """The data set that `save_taught` wrote."""
     return [TaughtSentence(**fields) for fields in torch.load(path, weights_only=True)]
