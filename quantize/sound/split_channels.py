@@ -86,6 +86,6 @@ def _split(
     return total
 
 
-def _store(graph: onnx.GraphProto, name: str, array: np.ndarray) -> str:  # type: ignore[type-arg]  # any dtype
+def _store(graph: onnx.GraphProto, name: str, array: np.ndarray) -> str:
     graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
     return name

@@ -8,6 +8,7 @@ import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -168,7 +169,8 @@ def test_auto_takes_the_packages_where_the_hub_is_not_reached(
 ) -> None:
     """With the tensors of the small checkpoint in place of the packages' 92 MB."""
     voices = tmp_path / "voices_ja.npz"
-    np.savez(voices, **{name: voice[:, None].numpy() for name, voice in small.weights.voices.items()})
+    packs: dict[str, Any] = {name: voice[:, None].numpy() for name, voice in small.weights.voices.items()}
+    np.savez(voices, **packs)
     (tmp_path / MODEL).write_bytes(b"read_export is replaced")
     state = {part: dict(m.state_dict()) for part, m in small.weights.model.named_children()}
     monkeypatch.setattr(module, "from_hub", unreachable)

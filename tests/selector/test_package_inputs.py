@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -15,7 +16,7 @@ from export_onnx.errors import PackageError, WeightsError
 from export_onnx.provenance import sha256
 from selector.choose import measured_texts as corpus
 from selector.package import release
-from selector.package.assemble import read_inputs, read_model
+from selector.package.assemble import make_package, read_inputs, read_model
 from tests.selector.selector_fakes import make_build
 
 NAME = "kokoro-npu-fake-0.1.0-cpu"
@@ -42,17 +43,17 @@ def test_bad_inputs_are_refused_before_anything_is_written(tmp_path):
     inputs = read_inputs(build)
     fits = release.fit_tables(inputs)
     with pytest.raises(PackageError, match="quantize"):
-        release.make_package(inputs, fits, "qnn", tmp_path / "dist", "0.1.0", COMMAND)
+        make_package(inputs, fits, "qnn", tmp_path / "dist", "0.1.0", COMMAND)
     report = build / "quantize" / "cpu" / "report.json"
     whole = report.read_text()
     report.write_text(json.dumps(json.loads(whole) | {"weights": {"name": "another"}}))
     with pytest.raises(PackageError, match="models of another"):
-        release.make_package(inputs, fits, "cpu", tmp_path / "dist", "0.1.0", COMMAND)
+        make_package(inputs, fits, "cpu", tmp_path / "dist", "0.1.0", COMMAND)
     report.write_text(whole)
     generator = build / "quantize" / "cpu" / "generator_5s.onnx"
     generator.write_bytes(generator.read_bytes()[:-200])
     with pytest.raises(PackageError, match="whole ONNX model"):
-        release.make_package(inputs, fits, "cpu", tmp_path / "dist", "0.1.0", COMMAND)
+        make_package(inputs, fits, "cpu", tmp_path / "dist", "0.1.0", COMMAND)
     assert not (tmp_path / "dist").exists()
     np.save(build / "export_onnx" / "voices" / "af_short.npy", np.zeros((511, 256), np.float32))
     with pytest.raises(WeightsError, match="510"):
@@ -83,12 +84,14 @@ def test_coverage_is_copied_and_an_unproven_stage_runs_on_the_cpu(tmp_path):
     report = coverage_report(build, {"generator": ["rules"], "decoder": [], "bert": []})
     inputs = read_inputs(build)
     fits = release.fit_tables(inputs)
-    made = release.make_package(inputs, fits, "nnapi", tmp_path / "dist", "0.1.0", COMMAND).manifest
-    assert made.coverage["proven"]["generator"]["15s"] == ["rules"]
+    made = make_package(inputs, fits, "nnapi", tmp_path / "dist", "0.1.0", COMMAND).manifest
+    assert made.coverage is not None
+    proven: Any = made.coverage["proven"]
+    assert proven["generator"]["15s"] == ["rules"]
     assert made.coverage["conditions"] == ["it rains"]
     assert {s.name for s in made.stages if s.runs_on == "npu"} == {"generator"}
     report.write_text(report.read_text().replace('"sha256": "', '"sha256": "0'))  # it speaks of other files
-    stale = release.make_package(inputs, fits, "nnapi", tmp_path / "dist", "0.1.0", COMMAND).manifest
+    stale = make_package(inputs, fits, "nnapi", tmp_path / "dist", "0.1.0", COMMAND).manifest
     assert stale.coverage is None
     assert {s.name for s in stale.stages if s.runs_on == "npu"} == {"decoder", "generator"}  # bert: by nnapi's recipe
 

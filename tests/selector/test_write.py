@@ -12,7 +12,7 @@ import pytest
 from export_onnx.errors import PackageError
 from selector.choose import measured_texts as corpus
 from selector.package import release, write
-from selector.package.assemble import read_inputs
+from selector.package.assemble import make_package, read_inputs
 from tests.selector.selector_fakes import make_build
 
 NAME = "kokoro-npu-fake-0.1.0-cpu"
@@ -95,7 +95,7 @@ def test_what_a_killed_run_left_is_not_a_package_and_goes_with_the_next(tmp_path
 def test_a_replaced_package_never_mixes_with_the_old(build, tmp_path):
     inputs = read_inputs(build)
     fits = release.fit_tables(inputs)
-    final = release.make_package(inputs, fits, "cpu", tmp_path, "0.1.0", COMMAND).folder
+    final = make_package(inputs, fits, "cpu", tmp_path, "0.1.0", COMMAND).folder
     (final / "stale").write_text("x")
-    assert release.make_package(inputs, fits, "cpu", tmp_path, "0.1.0", COMMAND).folder == final
+    assert make_package(inputs, fits, "cpu", tmp_path, "0.1.0", COMMAND).folder == final
     assert not (final / "stale").exists()
