@@ -25,7 +25,7 @@ READY   := .venv/ready
 NPU     := $(filter-out cpu,$(TARGETS))
 ONLY    := $(if $(BUCKETS),--buckets $(BUCKETS))
 
-.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak speak-long runner-android runner-linux verify-device bench test lint full-size compile-table demo-voice clean
+.PHONY: help export-int8 export_onnx calibrate quantize coverage coverage-of-tests report readme package speak speak-long runner-android runner-linux verify-device bench test lint full-size compile-table demo-voice clean
 .DEFAULT_GOAL := help
 
 help:
@@ -38,15 +38,19 @@ help:
 	@echo 'make verify-device TARGET=nnapi|qnn|cpu [SERIAL=]: the package on a phone over adb -> a receipt'
 	@echo 'make bench         Kokoro-82M and the demo voice against PyTorch and the usual exports [BENCH="--readme"]'
 	@echo 'make test          every quick test, format, lint and types'
+	@echo 'make coverage-of-tests   the same tests, and which branches of the code they run'
 	@echo 'make full-size     the slower tests at the size of Kokoro-82M'
 	@echo 'make compile-table completes android_test/coverage/htp/compile_table.md: what the HTP compiler costs'
 	@echo 'make demo-voice    trains the demo voice again (hours on two cores; it resumes)'
 
-# The environment follows pyproject.toml.
+# The environment follows pyproject.toml, also in the versions of Python that fit.
+FITTING := python3 python3.12 python3.11
+FITS    := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 $(READY): pyproject.toml
-	@command -v python3 >/dev/null || { echo 'python3 (3.11 or newer) with venv is needed'; exit 1; }
-	test -x $(PYTHON) || python3 -m venv .venv
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[qnn,test]'
+	@test -x $(PYTHON) || for found in $(FITTING); do \
+	  $$found -c '$(FITS)' 2>/dev/null && { $$found -m venv .venv; break; }; done; true
+	@$(PYTHON) -c '$(FITS)' 2>/dev/null || { echo 'Python 3.11 or 3.12 with venv is needed; neither .venv nor any of $(FITTING) is one'; exit 1; }
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[export,qnn,test]'
 	@touch $@
 
 export-int8: package
@@ -105,6 +109,9 @@ lint: $(READY)
 	$(PYTHON) -m mypy
 test: lint
 	$(PYTHON) -m pytest -m 'not full_size and not real_weights'
+# Twice as slow in places, so beside `test`; the least that it must reach is `fail_under` in pyproject.toml.
+coverage-of-tests: $(READY)
+	$(PYTHON) -m pytest -m 'not full_size and not real_weights' --cov --cov-report=term:skip-covered
 full-size: $(READY)
 	$(PYTHON) -m pytest -m full_size
 compile-table: $(READY)
