@@ -55,7 +55,19 @@ def test_hosted_ci_runs_the_readmes_commands_with_few_rights() -> None:
         assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", action) for action in actions), actions
     targets = set(re.findall(r"^([a-z0-9_-]+):", MAKEFILE, re.MULTILINE))
     named = {command.removeprefix("make ") for command in commands_of(workflow) if command.startswith("make ")}
-    assert {"lint", "coverage-of-tests"} <= named <= targets
+    assert {"test"} <= named <= targets
+
+
+def test_make_test_measures_coverage_and_fails_below_a_floor() -> None:
+    coverage = PYPROJECT["tool"]["coverage"]
+    assert coverage["run"]["branch"]
+    assert set(coverage["run"]["source"]) == set(STEPS)
+    assert coverage["report"]["fail_under"] > 80
+    recipe = MAKEFILE.partition("\ntest: lint\n")[2].partition("\nfull-size:")[0]
+    assert "-m pytest" in recipe
+    assert "--cov " in recipe
+    ci = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "\nmake test\n" in ci
 
 
 @pytest.mark.parametrize("name", ["bug", "device_receipt"])
