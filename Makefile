@@ -42,11 +42,14 @@ help:
 	@echo 'make compile-table completes android_test/coverage/htp/compile_table.md: what the HTP compiler costs'
 	@echo 'make demo-voice    trains the demo voice again (hours on two cores; it resumes)'
 
-# The environment follows pyproject.toml.
+# The environment follows pyproject.toml, also in the versions of Python that fit.
+FITTING := python3 python3.12 python3.11
+FITS    := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 13))
 $(READY): pyproject.toml
-	@command -v python3 >/dev/null || { echo 'python3 (3.11 or newer) with venv is needed'; exit 1; }
-	test -x $(PYTHON) || python3 -m venv .venv
-	$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[qnn,test]'
+	@test -x $(PYTHON) || for found in $(FITTING); do \
+	  $$found -c '$(FITS)' 2>/dev/null && { $$found -m venv .venv; break; }; done; true
+	@$(PYTHON) -c '$(FITS)' 2>/dev/null || { echo 'Python 3.11 or 3.12 with venv is needed; neither .venv nor any of $(FITTING) is one'; exit 1; }
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[export,qnn,test]'
 	@touch $@
 
 export-int8: package
@@ -103,8 +106,9 @@ lint: $(READY)
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
+# `fail_under` in pyproject.toml is the least that the tests must run; `.venv/bin/python -m coverage report` lists the rest.
 test: lint
-	$(PYTHON) -m pytest -m 'not full_size and not real_weights'
+	$(PYTHON) -m pytest -m 'not full_size and not real_weights' --cov --cov-report=
 full-size: $(READY)
 	$(PYTHON) -m pytest -m full_size
 compile-table: $(READY)

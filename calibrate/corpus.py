@@ -125,7 +125,7 @@ def read_corpus(corpus: str) -> list[str]:
     path = Path(corpus)
     if path.suffix == ".txt" and path.is_file():
         return sentence_lines(path.read_text(encoding="utf-8"))
-    from datasets import load_dataset  # type: ignore[import-not-found,import-untyped]  # slow to import
+    from datasets import load_dataset  # slow to import
 
     try:
         if path.suffix in READERS:

@@ -9,38 +9,46 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Final
 
 from export_onnx import console
-from selector.package.make_packages import make_packages
+from export_onnx.errors import PackageError
 from selector.package.providers import TARGETS
-from selector.sdk.vectors.selector_vectors import write_vectors
-from selector.speak.to_wav import read_text, speak_to_wav
 
-UNINSTALLED: Final = "0.1.0"
+PROJECT = "kokoro-npu"
 
 
-def _version() -> str:
+def project_version() -> str:
+    """This project's version, from its metadata: the one place is pyproject.toml.
+
+    Raises:
+        PackageError: the project is not installed.
+    """
     try:
-        return installed_version("kokoro-npu")
-    except PackageNotFoundError:
-        return UNINSTALLED
+        return installed_version(PROJECT)
+    except PackageNotFoundError as error:
+        raise PackageError(
+            PROJECT,
+            expected="an installed project, whose version names the packages",
+            got="none",
+            todo="Run `make`, `python -m pip install -e .` in the repository, or name it with --release.",
+        ) from error
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """One of the commands."""
+    """One of the commands. Each imports its own part: speaking needs the extra `speak` alone."""
     options = parse(arguments)
     if options.command == "package":
+        from selector.package.make_packages import make_packages
+
         make_packages(
             options.build,
             options.dist,
             options.targets,
-            options.release,
+            options.release or project_version(),
             shlex.join(["python", "-m", "selector", "package"]),
             options.receipts,
         )
     elif options.command == "report":
-        # Pictures and templates, which speaking does not need.
         from selector.page.facts import read_build_facts
         from selector.page.figures import keep_figures
         from selector.page.make import make_page
@@ -53,8 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         write_tables(read_figures())
     elif options.command == "vectors":
+        from selector.sdk.vectors.selector_vectors import write_vectors
+
         write_vectors(options.out)
     else:
+        from selector.speak.to_wav import read_text, speak_to_wav
+
         words = options.text if options.text_file is None else read_text(options.text_file)
         how = (options.voice, options.speed, options.out, options.weights, options.report)
         speak_to_wav(options.dist, options.target, words, *how)
@@ -69,7 +81,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     package.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     package.add_argument("--dist", type=Path, default=Path("dist"), help="where packages go (default: dist)")
     package.add_names("--targets", TARGETS, "a package each")
-    package.add_argument("--release", default=_version(), help="version in names (default: this project's)")
+    package.add_argument("--release", help="version in names (default: this project's)")
     package.add_argument("--receipts", type=Path, nargs="+", default=[], help="receipt.json files of phones")
     page = commands.add_parser("report", help="build/ -> build/report.html, and the packages' copy of it")
     page.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")

@@ -136,7 +136,9 @@ def _redundant(view: GraphView, clip: onnx.NodeProto, q: onnx.NodeProto) -> bool
     scale = view.array(quantization.scale)
     zero = view.array(quantization.zero_point) if quantization.zero_point else None
     dtype = view.value(q.output[0]).dtype if zero is None else view.constants[quantization.zero_point or ""].data_type
-    span = {TensorProto.UINT8: (0, 255), TensorProto.INT8: (-128, 127), TensorProto.UINT16: (0, 65535)}.get(dtype)
+    spans: dict[int, tuple[int, int]]
+    spans = {TensorProto.UINT8: (0, 255), TensorProto.INT8: (-128, 127), TensorProto.UINT16: (0, 65535)}
+    span = spans.get(dtype)
     if scale is None or scale.size != 1 or span is None:
         return False
     step, offset = float(scale.reshape(-1)[0]), 0 if zero is None else int(zero.reshape(-1)[0])

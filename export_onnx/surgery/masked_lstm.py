@@ -33,7 +33,7 @@ class _Lstm(torch.autograd.Function):
         return outputs[0]
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, n: Tensor, w: Tensor, r: Tensor, b: Tensor, hidden: int) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, x: Tensor, n: Tensor, w: Tensor, r: Tensor, b: Tensor, hidden: int) -> Tensor:
         real = x[: int(n[0])]
         flat: list[Tensor] = []
         for direction in (0, 1):
@@ -41,7 +41,7 @@ class _Lstm(torch.autograd.Function):
             flat += [_reorder(w[direction], _TO_TORCH), _reorder(r[direction], _TO_TORCH)]
             flat += [_reorder(bias[0], _TO_TORCH), _reorder(bias[1], _TO_TORCH)]
         state = torch.zeros(2, 1, hidden)
-        y = torch._VF.lstm(real, (state, state), flat, True, 1, 0.0, False, True, False)[0]  # type: ignore[attr-defined]
+        y = torch._VF.lstm(real, (state, state), flat, True, 1, 0.0, False, True, False)[0]
         y = y.reshape(len(real), 1, 2, hidden).transpose(1, 2)
         return nn.functional.pad(y, (0, 0, 0, 0, 0, 0, 0, len(x) - len(real)))
 

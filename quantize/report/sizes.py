@@ -18,7 +18,7 @@ ARCHITECTURE: Final = "kokoro-82m"
 # MB of three buckets' models and the voices, at Kokoro-82M's architecture. A goal that is missed is reported.
 GOALS_MB: Final = {"nnapi": 110.0, "qnn": 110.0, "cpu": 100.0}
 
-FORMS: Final = {
+FORMS: Final[dict[int, str]] = {
     TensorProto.FLOAT: "float32",
     TensorProto.INT16: "int16",
     TensorProto.INT8: "int8",

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import onnx
@@ -172,7 +172,7 @@ class _Parts:
         output: str,
         shape: tuple[int, ...],
         dtype: int = TensorProto.FLOAT,
-        **attributes: int | str,
+        **attributes: Any,
     ) -> str:
         """A node with one output of that shape and type."""
         self.nodes.append(helper.make_node(kind, inputs, [output], f"/{output}/{kind}", **attributes))

@@ -1,6 +1,6 @@
 """A package in use: opened only when every file is what the manifest says, then asked to speak.
 
-package = Package.open("dist/kokoro-npu-demo-0.1.0-cpu")
+package = Package.open("dist/kokoro-npu-demo-0.2.0-cpu")
 for spoken in package.synthesize("Hello.", "demo_a"):
     play(spoken.samples)
 """

@@ -9,7 +9,7 @@ Code points, not letters: the vocabulary holds combining marks of their own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import onnx
@@ -25,10 +25,10 @@ EXTENSIONS: Final = "ai.onnx.contrib"
 def build_tokenizer(vocabulary: Mapping[str, int]) -> onnx.ModelProto:
     """The graph: `phonemes` [1] string -> `ids` [1, n] int32, pads included, unknown symbols left out."""
     symbols = sorted(vocabulary)
-    anything = "([\\s\\S])"  # a dot would not match a line end
+    anything: Any = [b"([\\s\\S])"]  # a dot would not match a line end; onnx types texts as numbers
     constants = [
-        helper.make_tensor("any_symbol", TensorProto.STRING, [1], [anything.encode()]),
-        helper.make_tensor("keep_all", TensorProto.STRING, [1], [anything.encode()]),
+        helper.make_tensor("any_symbol", TensorProto.STRING, [1], anything),
+        helper.make_tensor("keep_all", TensorProto.STRING, [1], anything),
         numpy_helper.from_array(np.array([0], np.int64), "none"),
         numpy_helper.from_array(np.array([PAD], np.int64), "pad"),
         numpy_helper.from_array(np.array([0], np.int64), "batch"),

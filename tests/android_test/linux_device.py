@@ -131,12 +131,12 @@ class LinuxDevice:
 
     def shell(self, command: str) -> str:
         """What a command on the device prints."""
-        asked = [self.adb, "-s", SERIAL, "shell", command]
+        asked = [str(self.adb), "-s", SERIAL, "shell", command]
         return subprocess.run(asked, capture_output=True, text=True, check=False).stdout
 
     def _answers(self) -> bool:
         subprocess.run([self.adb, "connect", SERIAL], capture_output=True, check=False)
-        asked = [self.adb, "-s", SERIAL, "get-state"]
+        asked = [str(self.adb), "-s", SERIAL, "get-state"]
         return subprocess.run(asked, capture_output=True, check=False).stdout.strip() == b"device"
 
 

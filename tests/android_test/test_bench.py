@@ -238,6 +238,7 @@ def test_a_bench_in_parts_replaces_whole_races_and_keeps_only_what_compares() ->
     ], "the other rows of a race that was run again are of another run"
     assert (both["repetitions"], both["load_average"]) == (2, {"before": 0.5, "after": 2.0})
     assert tables.bench_block(both).index("| 13 | 13 |") < tables.bench_block(both).index("| 66 | 66 |")
+    other: dict[str, Any]
     for other in ({"machine": {}}, {"versions": {}}, {"session": {}}, {"models": {"random": "2"}}):
         assert tables.joined(kept | other, new)["rows"] == new["rows"]
     voice = {"rows": [row | {"weights": "demo"} for row in kept["rows"]], "models": {"demo": "3"}}

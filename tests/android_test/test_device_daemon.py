@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -292,7 +293,7 @@ def toy(folder: Path) -> tuple[StageContract, BucketContract]:
     graph = helper.make_graph(nodes, "g", [x], [y], [weight])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     (folder / "models").mkdir()
-    outside = {"all_tensors_to_one_file": True, "location": "weights.bin", "size_threshold": 0}
+    outside: dict[str, Any] = {"all_tensors_to_one_file": True, "location": "weights.bin", "size_threshold": 0}
     onnx.save(model, folder / "models" / "toy.onnx", save_as_external_data=True, **outside)
     ports = {n: PortContract(name=n, dtype="float32", shape=[1, 8, 1, "t"], meaning=n) for n in "xy"}
     stage = StageContract(name="toy", runs_on="npu", inputs=[ports["x"]], outputs=[ports["y"]])
@@ -343,7 +344,7 @@ def test_what_the_runner_refuses(device: LinuxDevice, runner: Path, plan: Verify
         assert done.outcome == "refused", done
         return done.reason
 
-    def with_session(**change: object) -> Callable[[RunJob], RunJob]:
+    def with_session(**change: Any) -> Callable[[RunJob], RunJob]:
         return lambda j: dataclasses.replace(j, session=dataclasses.replace(j.session, **change))
 
     assert "100 bytes instead of 2048" in reason(lambda j: j)

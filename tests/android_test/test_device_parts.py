@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -145,7 +146,7 @@ def test_a_refusal_carries_the_log_s_first_error() -> None:
     assert done.reason == "nodes on the CPU The log's first error: QNN SetupBackend failed"
 
 
-def port(name: str, dtype: str = "float32") -> PortContract:
+def port(name: str, dtype: Literal["float32", "int32"] = "float32") -> PortContract:
     return PortContract(name=name, dtype=dtype, shape=[1, 4], meaning=name)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -89,7 +90,7 @@ def test_a_crash_is_a_verdict(model: Path, monkeypatch: pytest.MonkeyPatch, tmp_
     crashing = tmp_path / "python"
     crashing.write_text("#!/bin/sh\necho the compiler says something\nkill -SEGV $$\n")
     crashing.chmod(0o755)
-    monkeypatch.setattr(qnn_host.sys, "executable", str(crashing))
+    monkeypatch.setattr(sys, "executable", str(crashing))
     verdict, _ = compile_for(model, CompileJob())
     assert verdict.outcome == "crashed"
     assert "the compiler says something" in verdict.reason

@@ -47,7 +47,7 @@ def assert_same(small: Small, state: Any) -> None:
 def test_weight_norm_in_torchs_newer_spelling(small: Small) -> None:
     """`torch.nn.utils.parametrizations.weight_norm` names g `original0` and v `original1`."""
     spelled = {"weight_g": "parametrizations.weight.original0", "weight_v": "parametrizations.weight.original1"}
-    state = {}
+    state: dict[str, dict[str, torch.Tensor]] = {}
     for part, tensors in state_of(small).items():
         state[part] = {}
         for key, value in tensors.items():
@@ -135,7 +135,7 @@ def test_impostors_of_other_formats(tmp_path: Path, suffix: str) -> None:
         load(file)
 
 
-def archive(file: Path, **voices: np.ndarray) -> Path:
+def archive(file: Path, **voices: Any) -> Path:
     with file.open("wb") as opened:  # by handle: savez would add .npz
         np.savez(opened, **voices)
     return file

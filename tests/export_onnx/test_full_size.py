@@ -14,6 +14,7 @@ from export_onnx.graph.export import export_stages
 from export_onnx.graph.merge import merge
 from export_onnx.graph.shared_weights import ModelFolder
 from export_onnx.proof import parity
+from export_onnx.proof.decibels import require, snr
 from export_onnx.run import text
 
 pytestmark = pytest.mark.full_size
@@ -65,4 +66,4 @@ def test_the_defects_show_at_full_size(weights: Weights) -> None:
     sound = parity.make_sound(weights.model, 20, weights.voices["random_a"][20:21])
     assert torch.isfinite(sound.spectrum).all()
     with pytest.raises(Exception, match="at least 80 dB"):
-        parity.require("gain", parity.snr(sound.spectrum, 1.5 * sound.spectrum), 80)
+        require("gain", snr(sound.spectrum, 1.5 * sound.spectrum), 80)

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from huggingface_hub.errors import LocalEntryNotFoundError
 
 from export_onnx.checkpoint import hub
 from export_onnx.checkpoint.hub import HUB_CHECKPOINT, HUB_NAME, HUB_REVISION, HUB_VOICES, from_hub, missing_files
@@ -30,7 +31,7 @@ class Client:
     def snapshot_download(self, name: str, *, local_files_only: bool = False, **_: Any) -> str:
         if local_files_only:
             if not self.snapshot.exists():
-                raise hub.LocalEntryNotFoundError("Cannot find an appropriate cached snapshot folder")
+                raise LocalEntryNotFoundError("Cannot find an appropriate cached snapshot folder")
             return str(self.snapshot)
         self.asked.append("download")
         if isinstance(self.download, Exception):
@@ -110,7 +111,7 @@ def test_what_the_client_itself_finds_missing_is_said(client: Client, monkeypatc
 
     def partial(*_: Any, **__: Any) -> str:
         said = "The cached snapshot for 'a/b' is incomplete: 1 file(s) are missing (voices/x.pt). Outgoing traffic …"
-        raise hub.LocalEntryNotFoundError(said)
+        raise LocalEntryNotFoundError(said)
 
     monkeypatch.setattr(hub, "snapshot_download", partial)
     client.answer = ConnectionRefusedError()

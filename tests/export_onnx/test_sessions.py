@@ -52,7 +52,7 @@ def test_settings_reach_the_runtime() -> None:
 
 
 @pytest.mark.parametrize(("level", "kept"), [("none", True), ("basic", False), ("all", False)])
-def test_the_optimized_graph_is_written_where_it_is_asked_for(tmp_path: Path, level, kept: bool) -> None:  # type: ignore[no-untyped-def]
+def test_the_optimized_graph_is_written_where_it_is_asked_for(tmp_path: Path, level, kept: bool) -> None:
     cpu_session(model(), SessionSettings(optimizations=level, optimized=tmp_path / "out.onnx"))
     kinds = [node.op_type for node in onnx.load(tmp_path / "out.onnx").graph.node]
     assert ("Identity" in kinds) is kept

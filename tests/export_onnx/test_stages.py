@@ -95,12 +95,13 @@ def test_the_second_upsampling_needs_its_mask(small: Small) -> None:
     values = padded_sound(sound, small.bucket)
     columns = geometry.spectral_columns(37)
     seen: list[Tensor] = []
-    stage.ups[1].register_forward_pre_hook(lambda _m, inputs: seen.append(inputs[0]))
+    second = stage.get_submodule("ups.1")
+    second.register_forward_pre_hook(lambda _m, inputs: seen.append(inputs[0]))
     inputs = vocoder_inputs(small, values)
     stage(*inputs)
     real = 37 * geometry.STAGE0_PER_FRAME
     assert not seen[0][..., real:].any()
-    stage.ups[1].register_forward_pre_hook(lambda _m, inputs: (inputs[0] + 0.1 * (seen[0] == 0),))
+    second.register_forward_pre_hook(lambda _m, inputs: (inputs[0] + 0.1 * (seen[0] == 0),))
     spoiled = stage(*inputs)[:, :, :columns]
     assert snr(sound.spectrum, spoiled) < 80
 

@@ -106,11 +106,12 @@ def test_masked_adain() -> None:
 
 def test_style_of_all_norms() -> None:
     """Two norms beside each other: each must find its own part."""
-    module = torch.nn.ModuleList(randomized(AdaIN1d(STYLE, channels)) for channels in (C, C + 3))
+    norms = [randomized(AdaIN1d(STYLE, channels)) for channels in (C, C + 3)]
+    module = torch.nn.ModuleList(norms)
     part, style = StyleParts(module), torch.randn(1, STYLE)
     styles = tuple(x.reshape(1, -1, 1, 1) for x in AllStyleLayers(module)(style))
     x = torch.randn(1, C + 3, REAL)
-    for norm in module:
+    for norm in norms:
         channels = norm.norm.num_features
         y = MaskedAdaIN(norm, style=part)(padded(x[:, :channels]), styles, real_mask())
         assert snr(four(norm(x[:, :channels], style)), y[..., :REAL]) >= FLOOR

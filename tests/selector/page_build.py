@@ -22,7 +22,7 @@ from quantize.listen.quality import Quality, Summary, rounded
 from tests.selector.coverage_fakes import fake_coverage
 from tests.selector.selector_fakes import WEIGHTS, graphs, make_build
 
-HELD_OUT = [
+HELD_OUT: list[dict[str, Any]] = [
     {"text": "The boat was late.", "voice": "bf_long", "speed": 1.0, "seed": 1},
     {"text": "Nothing moved.", "voice": "af_short", "speed": 1.0, "seed": 2},
 ]
@@ -67,7 +67,7 @@ COMPARISON = {
 KEPT = 30  # convolutions in integers
 PARTED = 1  # of them, with two channels in float
 SIZE_GOAL = {"goal": 110.0, "with_voices": 109.94, "met": True}
-BLOCKLIST = {
+BLOCKLIST: dict[str, Any] = {
     "source": "searched",
     "convolutions": {
         **{
@@ -145,7 +145,7 @@ def cover(build: Path, proven: dict[str, list[str]], required: str = "rules") ->
 def _times(constant: Any, gain: float) -> Any:
     from onnx import numpy_helper
 
-    return numpy_helper.from_array(np.float32(numpy_helper.to_array(constant) * gain), constant.name)
+    return numpy_helper.from_array((numpy_helper.to_array(constant) * gain).astype(np.float32), constant.name)
 
 
 def players(html: str) -> list[np.ndarray]:

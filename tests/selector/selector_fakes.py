@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -206,7 +207,7 @@ def graphs(bucket: contracts.Bucket) -> dict[str, onnx.ModelProto]:
     return {name: _model(name, nodes, constants, sizes) for name, (nodes, constants) in stages.items()}
 
 
-def _model(name: str, nodes: list, constants: dict, sizes: dict[str, int]) -> onnx.ModelProto:
+def _model(name: str, nodes: Any, constants: Any, sizes: dict[str, int]) -> onnx.ModelProto:
     stage = contracts.stage(name)
 
     def value(port):

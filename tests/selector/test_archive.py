@@ -90,7 +90,7 @@ def test_the_aar_is_what_gradle_takes(dist, tmp_path):
 
 
 def test_without_a_jdk_the_rest_is_made_and_the_report_says_so(build, tmp_path, monkeypatch):
-    monkeypatch.setattr(archive.shutil, "which", lambda name: None)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
     report = make_packages.make_packages(build, tmp_path, ["cpu"], "0.1.0", COMMAND)
     assert "JDK" in report["targets"]["cpu"]["aar"]
     assert (tmp_path / f"{NAME}.zip").exists()

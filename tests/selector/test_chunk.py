@@ -119,8 +119,8 @@ TWO_SENTENCES = "This is the first of two sentences. And this is the second one,
 
 
 def test_what_fits_is_one_chunk_also_where_the_first_may_only_be_short():
-    for first in (None, 1, 40):
-        (whole,) = chunk(TWO_SENTENCES, len, len(TWO_SENTENCES), first)
+    for most in (None, 1, 40):
+        (whole,) = chunk(TWO_SENTENCES, len, len(TWO_SENTENCES), most)
         assert (whole.text, whole.phonemes) == (TWO_SENTENCES, len(TWO_SENTENCES))
     first, *others = chunk(TWO_SENTENCES, len, len(TWO_SENTENCES) - 1, 40)
     assert (first.text, len(others)) == ("This is the first of two sentences.", 1)

@@ -20,7 +20,7 @@ def voice(seconds: float, lead: float = 0.0, trail: float = 0.0, seed: int = 0, 
     draws = np.random.default_rng(seed)
     n = round(seconds * SAMPLE_RATE)
     time = np.arange(n) / SAMPLE_RATE
-    tone = sum(np.sin(2 * np.pi * 140 * k * time + k) / k for k in range(1, 8)) * 0.12
+    tone = np.asarray(sum(np.sin(2 * np.pi * 140 * k * time + k) / k for k in range(1, 8))) * 0.12
     edge = np.linspace(0, 1, SAMPLE_RATE // 500)  # no voice starts or stops within a sample
     if lead:
         tone[: len(edge)] *= edge
@@ -43,7 +43,7 @@ def join(*chunks: np.ndarray, bound: Bound = Bound.SENTENCE, speed: float = 1.0)
     st.sampled_from([0.5, 1.0, 2.0]),
 )
 def test_speech_is_kept_and_every_join_is_clean(shapes, bound, speed):
-    chunks = [voice(*shape, seed=i) for i, shape in enumerate(shapes)]
+    chunks = [voice(seconds, lead, trail, seed=i) for i, (seconds, lead, trail) in enumerate(shapes)]
     joined, seams = join(*chunks, bound=bound, speed=speed)
     for chunk in chunks:
         start, end = speech(chunk)

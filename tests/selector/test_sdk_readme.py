@@ -79,10 +79,9 @@ def test_the_guides_cpp_compiles_and_says_every_word(tmp_path):
 
 
 def test_the_guides_kotlin_compiles_and_says_every_word(tmp_path):
-    compilers = shutil.which("javac"), shutil.which("kotlinc")
-    if None in compilers:
+    java, kotlin = shutil.which("javac"), shutil.which("kotlinc")
+    if java is None or kotlin is None:
         pytest.skip("no JDK or no kotlinc")
-    java, kotlin = compilers
     classes, app = tmp_path / "classes.jar", tmp_path / "app.jar"
     classes.write_bytes(classes_jar(java))
     (tmp_path / "App.kt").write_text(KOTLIN % (VOICE, block("kotlin")), encoding="utf-8")

@@ -43,7 +43,8 @@ def chunks(tmp_path_factory: pytest.TempPathFactory) -> list[Rendered]:
         encoded = text.encode(text.phonemize(piece.text), weights.model.vocab)
         values = chain.speak(encoded.ids, voice_row(voice, len(encoded.phonemes)).numpy())
         frames = values["frames_per_token"][0].tolist()
-        rendered.append(Rendered(values["waveform"][0, : frames_to_samples(int(values["n_frames"][0]))], frames))
+        sound = values["waveform"].astype(np.float32)[0, : frames_to_samples(int(values["n_frames"][0]))]
+        rendered.append(Rendered(sound, frames))
     return rendered
 
 
