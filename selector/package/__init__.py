@@ -1,1 +1,1 @@
-"""The package: manifest, schemas, providers, and how its files are written and opened."""
+"""The package: `make_packages` writes it, `opened` reads it; the manifest and the other schemas say what is in it."""
