@@ -26,6 +26,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return status
 
 
-def command() -> int:
+def console_script() -> int:
     """The entry point of the console script: errors in one line, exit status as `console.EXIT_STATUS` says."""
     return console.guarded(main)

@@ -190,8 +190,8 @@ class Others(importlib.machinery.PathFinder):
 
 sys.meta_path[:] = [importlib.machinery.BuiltinImporter, importlib.machinery.FrozenImporter, Others]
 sys.argv = ["kokoro-npu", *sys.argv[2:]]
-from android_test.run_step import command
-sys.exit(command())
+from android_test.run_step import console_script
+sys.exit(console_script())
 """
 
 
@@ -249,11 +249,11 @@ def test_the_console_script_refuses_in_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     (script,) = PROJECT["scripts"].items()
-    assert script == ("kokoro-npu", "android_test.run_step:command")
+    assert script == ("kokoro-npu", "android_test.run_step:console_script")
     assert all(point.value == script[1] for point in entry_points(group="console_scripts", name="kokoro-npu"))
     monkeypatch.setattr(sys, "argv", ["kokoro-npu", "selector", "speak", "--dist", str(tmp_path), "--text", "x"])
     with warnings.catch_warnings():  # the console silences those of libraries
-        assert run_step.command() == 1
+        assert run_step.console_script() == 1
     shown = capsys.readouterr().err
     assert shown.startswith(f"PackageError: {tmp_path}: expected a package for cpu")
     assert len(shown.splitlines()) == 1

@@ -76,7 +76,7 @@ def test_the_sample_rate_stands_once() -> None:
 
 MOST_LINES = 300  # of a file that people read
 WRITTEN = (".py", ".hpp", ".cpp", ".java", ".kt", ".j2", ".css", ".js")
-ENTRANCES = ("__init__.py", "__main__.py")  # every folder may have these
+ENTRANCES = ("__init__.py", "__main__.py", "conftest.py")  # names that Python and pytest ask for, in any folder
 EVERYWHERE = ("main", "parse")  # every step's command line, as `python -m` finds it
 
 

@@ -10,8 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from export_onnx import geometry
 from export_onnx.checkpoint.voice_packs import voice_row
@@ -19,16 +17,12 @@ from export_onnx.checkpoint.weights import DEMO, Weights, load_weights
 from export_onnx.demo_voice.sentences import read_sentences
 from export_onnx.demo_voice.trainer import student_checkpoint as checkpoint
 from export_onnx.demo_voice.trainer import teacher
-from export_onnx.demo_voice.trainer.align import align, spell, whole_frames
 from export_onnx.demo_voice.trainer.batches import Sampler
-from export_onnx.demo_voice.trainer.espeak import PhonemeEvent, espeak
-from export_onnx.demo_voice.trainer.espeak_voices import HELD_OUT, LANGUAGE, TRAINED, VOICES
-from export_onnx.demo_voice.trainer.measures import cents, row, say_sentence, voicing_error
-from export_onnx.demo_voice.trainer.recognizer import spoken_words, unigrams, word_errors
+from export_onnx.demo_voice.trainer.espeak_voices import HELD_OUT, TRAINED, VOICES
+from export_onnx.demo_voice.trainer.measures import row, say_sentence
 from export_onnx.demo_voice.trainer.student import Student, decoder_front, load_config
 from export_onnx.demo_voice.trainer.teacher import TaughtSentence
-from export_onnx.demo_voice.trainer.train import TrainingRecipe, learning_rate, prosody_losses, sound_losses, train
-from export_onnx.errors import PipelineError
+from export_onnx.demo_voice.trainer.train import TrainingRecipe, prosody_losses, sound_losses, train
 from export_onnx.proof.mel import log_mel_distance
 from export_onnx.run import text
 
@@ -162,66 +156,12 @@ def test_sentences_are_many_and_held_out_ones_are_new() -> None:
 # Alignment
 
 
-@given(st.lists(st.floats(0, 6), min_size=1, max_size=40), st.integers(0, 30))
-def test_whole_frames_sum_to_the_total_and_are_at_least_one(spans: list[float], spare: int) -> None:
-    total = len(spans) + spare
-    edges = np.concatenate(([0.0], np.cumsum(spans)))
-    frames = whole_frames(edges * total / max(edges[-1], 1e-6), total)
-    assert frames.sum() == total
-    assert frames.min() >= 1
-
-
-def test_whole_frames_keep_whole_boundaries_and_refuse_too_few() -> None:
-    assert whole_frames(np.array([0.0, 3, 4, 9]), 9).tolist() == [3, 1, 5]
-    assert whole_frames(np.array([0.0, 2, 2, 2, 6]), 6).tolist() in ([1, 1, 1, 3], [2, 1, 1, 2], [1, 1, 2, 2])
-    with pytest.raises(ValueError, match="do not fit"):
-        whole_frames(np.array([0.0, 1, 2]), 1)
-
-
-def test_events_are_spelled_as_misaki_spells_them() -> None:
-    phones = [
-        PhonemeEvent("k", 0),
-        PhonemeEvent("ˈɪ", 10),
-        PhonemeEvent("ʔ", 20),
-        PhonemeEvent("n̩", 30),
-        PhonemeEvent("", 40),
-    ]
-    letters, spans = spell(phones, 50)
-    assert letters == "kˈɪtn"
-    assert spans[-1] == (30.0, 40.0)
-    assert spell([PhonemeEvent("ɜː", 0), PhonemeEvent("ɹ", 10)], 30) == ("ɜɹ", [(0.0, 5.0), (5.0, 30.0)])
-
-
-def test_a_pause_belongs_to_the_punctuation() -> None:
-    phones = [
-        PhonemeEvent("h", 100),
-        PhonemeEvent("aɪ", 200),
-        PhonemeEvent("", 400),
-        PhonemeEvent("j", 1000),
-        PhonemeEvent("uː", 1100),
-        PhonemeEvent("", 1300),
-    ]
-    frames = align("hI, ju.", phones, 1500, 50)
-    assert frames is not None
-    assert frames.sum() == 30
-    assert frames.tolist() == [2, 2, 4, 6, 6, 2, 4, 2, 2]  # pad h I , space j u . pad
-
-
-def test_what_cannot_be_spelled_is_not_aligned() -> None:
-    assert align("ha", [PhonemeEvent("h", 0), PhonemeEvent("iː", 500)], 1000, 50) is None
-
-
 def test_teacher_s_durations_cover_its_audio(demo: Weights, taught: list[TaughtSentence]) -> None:
     for utterance in taught:
         assert len(utterance.durations) == len(utterance.ids)
         assert geometry.frames_to_samples(int(utterance.durations.sum())) == len(utterance.audio)
         assert int(utterance.durations.min()) >= 1
         assert len(utterance.energy) == geometry.F0_PER_FRAME * utterance.frames
-
-
-def test_teacher_refuses_an_unknown_voice() -> None:
-    with pytest.raises(PipelineError, match="nobody"):
-        espeak("Hello.", "nobody", rate=150, pitch=50)
 
 
 @pytest.mark.skipif(find_spec("pyworld") is None, reason="pyworld comes with the extra demo-voice")
@@ -231,9 +171,6 @@ def test_teacher_s_pitch_follows_the_setting(demo: Weights) -> None:
     assert high is not None
     assert low.f0.shape == low.energy.shape
     assert float(high.f0[high.f0 > 0].median()) > 1.2 * float(low.f0[low.f0 > 0].median())
-
-
-# Training
 
 
 def with_a_pitch(taught: list[TaughtSentence]) -> list[TaughtSentence]:
@@ -265,11 +202,6 @@ def test_training_goes_on_where_it_was_left(taught: list[TaughtSentence], tmp_pa
     assert set(load_weights(str(tmp_path / "checkpoint")).voices) == {setting.name for setting in VOICES}
 
 
-def test_learning_rate_warms_up_stays_and_falls() -> None:
-    recipe = TrainingRecipe(rate=1.0, warmup=10, decay=0.25)
-    assert [round(learning_rate(recipe, step, 100), 2) for step in (0, 50, 74, 90, 99)] == [0.1, 1, 1, 0.4, 0.04]
-
-
 def test_the_decoder_s_front_and_generator_are_the_decoder(demo: Weights) -> None:
     decoder, frames = demo.model.decoder, 12
     torch.manual_seed(0)
@@ -280,33 +212,3 @@ def test_the_decoder_s_front_and_generator_are_the_decoder(demo: Weights) -> Non
     torch.manual_seed(1)
     parts = decoder.generator(decoder_front(decoder, asr, f0, energy, style), style, f0)
     torch.testing.assert_close(parts, whole)
-
-
-# Measures
-
-
-def test_a_word_is_as_likely_as_any_other() -> None:
-    assert "ngram 1=4" in unigrams(["a", "b"])
-    assert [line for line in unigrams(["a", "b"]).splitlines() if line.startswith("-0.")] == [
-        "-0.4771 </s>",
-        "-0.4771 a",
-        "-0.4771 b",
-    ]
-
-
-def test_pitch_measures_see_a_semitone_and_a_lost_voice() -> None:
-    curve = np.array([0.0, 100, 110, 120, 0])
-    assert cents(curve * 2 ** (1 / 12), curve) == pytest.approx(100)
-    assert voicing_error(np.zeros(5), curve) == pytest.approx(0.6)
-
-
-def test_word_errors_count_every_kind() -> None:
-    said = spoken_words("The dog, the cat!")
-    assert said == ["the", "dog", "the", "cat"]
-    assert word_errors(said, ["the", "dog", "a", "cat"]) == 1
-    assert word_errors(said, []) == 4
-    assert word_errors(said, ["the", "big", "dog", "the", "cat"]) == 1
-
-
-def test_language_is_the_front_end_s() -> None:
-    assert LANGUAGE.lower().endswith("en-us")

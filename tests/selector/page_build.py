@@ -166,3 +166,9 @@ def faults(html: str) -> list[str]:
     wrong += [f"empty picture {i}" for i, picture in enumerate(images(html)) if picture.var() < 1]
     wrong += [f"refers to {url}" for url in re.findall(r'(?:src|href)="(?!data:|#)([^"]*)"', html)]
     return wrong
+
+
+def page_words(html: str) -> str:
+    """What a reader reads."""
+    text = re.sub(r"<(style|script)>.*?</\1>", "", html, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", text))

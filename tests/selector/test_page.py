@@ -18,24 +18,19 @@ import soundfile
 from PIL import Image
 
 from calibrate.speech import read_samples
-from export_onnx.errors import ContractError, PackageError
+from export_onnx.errors import ContractError
 from export_onnx.geometry import SAMPLE_RATE
 from quantize.report.blocklist_plot import LEFT_OUT, MOST, draw_blocklist, heard_most
 from quantize.report.blocklist_plot import PARTED as COLOUR_PARTED
-from selector.choose import measured_texts as corpus
-from selector.package import make_packages
-from selector.package.opened import Package
 from selector.page.goals import goal_of
 from selector.page.listen import sentences_to_hear
 from selector.page.make import make_page
-from selector.page.packaged import FOLDER, packaged_page
+from selector.page.packaged import FOLDER
 from selector.page.pictures import difference, spectrogram
-from selector.page.render import told
 from tests.selector.page_build import (
     BLOCKLIST,
     BUCKETS,
     COMPARISON,
-    EVERY_LEVEL,
     HELD_OUT,
     KEPT,
     PARTED,
@@ -45,6 +40,7 @@ from tests.selector.page_build import (
     faults,
     images,
     page_build,
+    page_words,
     players,
     write,
 )
@@ -67,14 +63,8 @@ def html(build: Path) -> str:
     return (build / "report.html").read_text(encoding="utf-8")
 
 
-def words(html: str) -> str:
-    """What a reader reads."""
-    text = re.sub(r"<(style|script)>.*?</\1>", "", html, flags=re.DOTALL)
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", text))
-
-
 def test_it_says_what_the_reports_say(html: str) -> None:
-    text = words(html)
+    text = page_words(html)
     for said in (
         "fake",
         "0" * 64,
@@ -99,7 +89,7 @@ def test_it_says_what_the_reports_say(html: str) -> None:
 def rows(html: str, section: str) -> list[str]:
     """What a reader reads in each row of a section's tables."""
     part = html[html.index(f'id="{section}"') :]
-    return [words(row).strip() for row in re.findall(r"<tr>.*?</tr>", part[: part.index("<h2")], re.DOTALL)]
+    return [page_words(row).strip() for row in re.findall(r"<tr>.*?</tr>", part[: part.index("<h2")], re.DOTALL)]
 
 
 def test_every_voice_has_its_figures_and_the_ordinary_ways_stand_beside(html: str) -> None:
@@ -110,7 +100,7 @@ def test_every_voice_has_its_figures_and_the_ordinary_ways_stand_beside(html: st
     assert sum(row.startswith(f"{HELD_OUT[0]['voice']} 8 4.56 / 4.43") for row in found) == len(TARGETS)
     for name, pesq in (("dynamic INT8", "2.83 / 2.70"), ("static min-max, no equalization", "2.61 / 2.48")):
         assert sum(row.startswith(f"{name} {pesq}") for row in found) == 1
-    assert sum(f"{one['voice']}, unheard in calibration" in words(html) for one in HELD_OUT) == 1
+    assert sum(f"{one['voice']}, unheard in calibration" in page_words(html) for one in HELD_OUT) == 1
 
 
 def test_a_missed_goal_is_told_in_words_and_sixteen_bits_are_not_compared(tmp_path: Path) -> None:
@@ -122,7 +112,7 @@ def test_a_missed_goal_is_told_in_words_and_sixteen_bits_are_not_compared(tmp_pa
         file = build / "quantize" / target / "report.json"
         write(file, {**json.loads(file.read_text()), **more})
     page = make_page(build, ("qnn", "cpu")).read_text(encoding="utf-8")
-    assert words(page).count("Missed: SNR of 40 dB in every sentence (38.1 dB).") == 1
+    assert page_words(page).count("Missed: SNR of 40 dB in every sentence (38.1 dB).") == 1
     found = rows(page, "quality")
     assert sum(" missed 2 of 777 tokens" in row for row in found) == 1
     assert not any(row.startswith(tuple(COMPARISON)) for row in found), "those of 16 bits are no ordinary ways"
@@ -135,14 +125,14 @@ def test_it_says_where_weights_came_from_and_that_they_were_rounded(tmp_path: Pa
 
     def told(**changed: Any) -> str:
         write(file, {**json.loads(file.read_text()), "weights": {**WEIGHTS, **changed}})
-        return unescape(words(make_page(build, ("cpu",)).read_text(encoding="utf-8")))
+        return unescape(page_words(make_page(build, ("cpu",)).read_text(encoding="utf-8")))
 
     text = told(name="kokoro-82m-int8", source="pip")
     assert text.count(published) == 2
     assert "make export-int8 WEIGHTS=kokoro-82m-int8 TARGETS" in text
     assert "WEIGHTS=<path>/a_b.onnx TARGETS" in told(name="a-b", source="onnx", sha256={"a_b.onnx": "0" * 64})
     assert "WEIGHTS=<owner>/fake TARGETS" in told(source="hub")
-    assert published not in words(html)
+    assert published not in page_words(html)
 
 
 def test_the_block_list_shows_what_is_heard_most_and_all_that_is_in_float(html: str) -> None:
@@ -158,7 +148,7 @@ def test_the_block_list_shows_what_is_heard_most_and_all_that_is_in_float(html: 
     widths = {name: float(width) for name, _, width in bars}
     assert widths["conv_post"] == widths[kept[0]] == 100, "what is never in integers leaves the others their length"
     assert widths[kept[-1]] == pytest.approx(100 * 0.13 / 0.29, abs=0.1)
-    text = words(first)
+    text = page_words(first)
     assert f"2 of {KEPT + 2} convolutions stay in float; {KEPT + 2 - MOST} in integers are not shown." in text
     assert 'title="the whole meets the goal; PESQ 4.60"></i><span>0.29 dB</span>' in first
     for said in ("conv_post : a veil of noise.", "ups.1/conv : most harm for its price.", f"{parted} , 2 channels: "):
@@ -248,57 +238,6 @@ def test_the_same_build_gives_the_same_bytes_and_a_second_run_does_nothing(
     assert (build / FOLDER / "report.html").read_bytes() == packaged
 
 
-def chips(html: str) -> list[str]:
-    section = html[html.index('id="coverage"') : html.index('id="quality"')]
-    return re.findall(r'<span class="chip[^>]*>([^<]*)<', section)
-
-
-def test_levels_are_those_proven_and_no_more(tmp_path: Path) -> None:
-    build = page_build(tmp_path, ("nnapi", "qnn"))
-    first, *between, last = ALL
-    cover(build, {first: list(EVERY_LEVEL), **{name: ["rules"] for name in between}, last: []}, "simulated")
-    found = chips(make_page(build, ("nnapi", "qnn")).read_text(encoding="utf-8"))
-    half = [*EVERY_LEVEL, *["rules"] * len(between), "nothing proven"]
-    assert found == ["rules"] * len(ALL) + 2 * half + ["not measured for these files"]
-    cover(build, {first: ["rules"]})
-    found = chips(make_page(build, ("nnapi",)).read_text(encoding="utf-8"))
-    assert found == ["rules", *["not looked at"] * len(BUCKETS[1:])] * 3
-
-
-def test_coverage_of_other_models_is_not_told(tmp_path: Path) -> None:
-    build = page_build(tmp_path, ("nnapi",))
-    cover(build, ALL)
-    changed = build / "quantize" / "nnapi" / "generator_15s.onnx"
-    changed.write_bytes(changed.read_bytes() + b"other")
-    page = make_page(build, ("nnapi",)).read_text(encoding="utf-8")
-    assert chips(page) == ["not measured for these files"]
-    assert "Nobody counted the work" in page
-    assert 'class="share' not in page
-
-
-def test_a_missing_target_is_named_and_without_any_nothing_is_played(tmp_path: Path) -> None:
-    build = page_build(tmp_path, ("cpu",))
-    page = make_page(build, ("nnapi", "cpu")).read_text(encoding="utf-8")
-    assert "Not made in this build: nnapi." in words(page)
-    assert faults(page) == []
-    assert 'class="box cpu"' in page
-    assert 'class="box npu"' not in page, "the cpu target runs nothing on an NPU"
-    (build / "quantize" / "cpu" / "report.json").unlink()
-    page = make_page(build, ("nnapi", "cpu")).read_text(encoding="utf-8")
-    assert "Nothing to hear: no target is made yet." in words(page)
-    assert players(page) == images(page) == []
-
-
-@pytest.mark.parametrize("step", ["export_onnx", "calibrate", "quantize/cpu"])
-def test_a_restricted_step_is_refused(tmp_path: Path, step: str) -> None:
-    build = page_build(tmp_path, ("cpu",))
-    file = build / step / "report.json"
-    write(file, {**json.loads(file.read_text()), "stages": ["bert"]})
-    with pytest.raises(ContractError, match="restricted to bert"):
-        make_page(build, ("cpu",))
-    assert not (build / "report.html").exists()
-
-
 def test_the_bench_is_shown_as_it_is_and_its_absence_is_none(build: Path, tmp_path: Path, html: str) -> None:
     assert 'id="bench"' not in html
     rows = [{"way": "PyTorch <fp32>", "real_time_factor": 0.51234}, {"way": "ours", "ratio": 4, "stages": {"bert": 1}}]
@@ -311,42 +250,3 @@ def test_the_bench_is_shown_as_it_is_and_its_absence_is_none(build: Path, tmp_pa
     write(build / "android_test" / "bench" / "report.json", {"rows": "none"})
     assert 'id="bench"' not in make_page(build, TARGETS, tmp_path / "page.html").read_text(encoding="utf-8")
     (build / "android_test" / "bench" / "report.json").unlink()
-
-
-def test_the_package_carries_it_without_this_computers_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus, "RUNS", 0)  # the fewest texts
-    monkeypatch.setattr(make_packages, "write_aar", lambda folder: (None, "left out"))
-    build = page_build(tmp_path / "build", ("cpu",))
-    make_page(build, ("cpu",))
-    made = make_packages.make_packages(build, tmp_path / "dist", ["cpu"], "0.1.0", "command")
-    package = Package.open(tmp_path / "dist" / made["targets"]["cpu"]["package"])
-    carried = (package.folder / "report.html").read_text(encoding="utf-8")
-    assert "report.html" in package.manifest.files
-    assert faults(carried) == []
-    slower = json.loads((build / "quantize" / "cpu" / "report.json").read_text())
-    write(build / "quantize" / "cpu" / "report.json", {**slower, "seconds": 99.25, "peak_memory_mb": 77_777})
-    assert "99.2" in words(make_page(build, ("cpu",)).read_text(encoding="utf-8"))
-    assert (build / FOLDER / "report.html").read_text(encoding="utf-8") == carried
-    assert str(tmp_path) not in carried
-
-
-def test_a_page_about_other_models_is_not_packaged(tmp_path: Path) -> None:
-    build = page_build(tmp_path, ("nnapi",))
-    assert packaged_page(build, "nnapi") is None
-    make_page(build, ("nnapi",))
-    assert packaged_page(build, "nnapi") == build / FOLDER / "report.html"
-    cover(build, ALL)
-    with pytest.raises(PackageError, match="coverage/nnapi"):
-        packaged_page(build, "nnapi")
-    make_page(build, ("nnapi",))
-    file = build / "quantize" / "nnapi" / "report.json"
-    write(file, {**json.loads(file.read_text()), "signature": "another"})
-    with pytest.raises(PackageError, match="python -m selector report"):
-        packaged_page(build, "nnapi")
-
-
-def test_a_fact_is_told_in_words_whatever_its_form() -> None:
-    assert told({"decision": "float", "reason": "one changes", "parts": {"x": 1}}) == "float (one changes)"
-    assert told({"decision": [], "reason": "all do"}) == "none (all do)"
-    assert told({"bits": 16, "snr_db": 51.23456, "parts": {"x": 1}}) == "bits 16, snr db 51.23"
-    assert told(["a", "b"]) == "a, b"

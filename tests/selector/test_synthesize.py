@@ -33,9 +33,8 @@ CONSONANTS = "bdfhjklmnpstvwz"
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory) -> Path:
     work = tmp_path_factory.mktemp("speaking")
-    make_packages.make_packages(
-        make_build(work / "build"), work / "dist", ["cpu"], "0.1.0", "python -m selector package"
-    )
+    build = make_build(work / "build")
+    make_packages.make_packages(build, work / "dist", ["cpu"], "0.1.0", "python -m selector package")
     return work / "dist"
 
 
