@@ -7,12 +7,13 @@ unit only together with the Q and DQ before it.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import onnx
 from onnx import helper
+
+from android_test.coverage.graph_view import GraphView
 
 BLOCK: Final = re.compile(r"/?(encode|(?:decode|noise_res|resblocks)\.\d+)[./]")
 ROUNDING: Final = ("QuantizeLinear", "DequantizeLinear")
@@ -33,40 +34,34 @@ class Block:
 
 def blocks_of(model: onnx.ModelProto) -> list[Block]:
     """Every residual block of `model`, in the graph's order. `model` holds its weights and knows all shapes."""
-    graph = model.graph
-    made_by = {output: i for i, node in enumerate(graph.node) for output in node.output}
+    view = GraphView(model)
     members: dict[str, set[int]] = {}
-    for i, node in enumerate(graph.node):
+    for i, node in enumerate(view.nodes):
         found = BLOCK.match(node.name)
         if found:
             members.setdefault(found[1], set()).add(i)
-    return [Block(name, _cut(model, _with_rounding(graph, kept, made_by))) for name, kept in members.items()]
+    return [Block(name, _cut(view, _with_rounding(view, kept))) for name, kept in members.items()]
 
 
-def _with_rounding(graph: onnx.GraphProto, kept: set[int], made_by: Mapping[str, int]) -> set[int]:
+def _with_rounding(view: GraphView, kept: set[int]) -> set[int]:
     """The Q and DQ before a block's nodes and behind its last convolution, and the DQ of its weights."""
     whole, edge = set(kept), list(kept)
-    readers: dict[str, list[int]] = {}
-    for i, node in enumerate(graph.node):
-        for name in node.input:
-            readers.setdefault(name, []).append(i)
     while edge:
-        node = graph.node[edge.pop()]
-        before = [made_by[name] for name in node.input if name in made_by]
-        behind = (
-            [i for name in node.output for i in readers.get(name, [])] if node.op_type != "DequantizeLinear" else []
-        )
-        for i in (*before, *(b for b in behind if node.op_type in ("Conv", "QuantizeLinear"))):
-            if i not in whole and graph.node[i].op_type in ROUNDING:
+        node = view.nodes[edge.pop()]
+        around = [view.producer[name] for name in node.input if name in view.producer]
+        if node.op_type in ("Conv", "QuantizeLinear"):
+            around += [i for name in node.output for i in view.readers.get(name, [])]
+        for i in around:
+            if i not in whole and view.nodes[i].op_type in ROUNDING:
                 whole.add(i)
                 edge.append(i)
     return whole
 
 
-def _cut(model: onnx.ModelProto, kept: set[int]) -> onnx.ModelProto:
-    graph = model.graph
-    nodes = [graph.node[i] for i in sorted(kept)]
-    others = [node for i, node in enumerate(graph.node) if i not in kept]
+def _cut(view: GraphView, kept: set[int]) -> onnx.ModelProto:
+    model, graph = view.model, view.model.graph
+    nodes = [view.nodes[i] for i in sorted(kept)]
+    others = [node for i, node in enumerate(view.nodes) if i not in kept]
     made = {name for node in nodes for name in node.output}
     needed = dict.fromkeys(name for node in nodes for name in node.input if name and name not in made)
     constants = [tensor for tensor in graph.initializer if tensor.name in needed]
