@@ -51,6 +51,7 @@ def coverage(options: argparse.Namespace) -> int:
     settings = CoverageSettings(
         require=options.require,
         floats=options.float,
+        speech=options.build / "calibrate",
         buckets=tuple(bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets),
         stages=tuple(stage for stage in NPU_STAGES if stage in options.stages),
         socs=tuple(options.socs),

@@ -42,13 +42,14 @@ class CoverageSettings:
     """What is asked for."""
 
     require: Level = "rules"
-    floats: Path = Path("build/export_onnx")  # the float stages: CPU work for the share, speech for the simulation
+    floats: Path = Path("build/export_onnx")  # the float stages: CPU work for the share
     buckets: tuple[Bucket, ...] = BUCKETS
     socs: tuple[str, ...] = DEFAULT_SOCS
     nnapi: NnapiOptions = field(default_factory=NnapiOptions)
     limits: CompileLimits = field(default_factory=CompileLimits)
     stages: tuple[str, ...] = NPU_STAGES
     contexts: Path | None = None  # where context binaries go, one a variant and chip
+    speech: Path = Path("build/calibrate")  # the sentence that the simulation computes on
     one_context: bool = False  # one a variant, for all chips; it cannot be loaded here
 
 
@@ -165,12 +166,12 @@ def run_simulation(variant: Variant, settings: CoverageSettings, crops: dict[str
     """
     job = CompileJob(settings.socs[:1], limits=settings.limits)
     if variant.stage not in HALVES:
-        values = _speech(settings.floats, variant.bucket)
+        values = _speech(settings.floats, settings.speech, variant.bucket)
         return simulate(variant.path, {name: values[name] for name in _inputs(variant)}, job)
     crop = crop_model(load(variant.path), variant.stage, variant.bucket.frames)
     birth = hashlib.sha256(crop.SerializeToString(deterministic=True)).hexdigest()
     if birth not in crops:
-        values = _speech(settings.floats, variant.bucket)
+        values = _speech(settings.floats, settings.speech, variant.bucket)
         feed = crop_values(values, variant.stage, loudest(values))
         whole = simulate(crop, feed, job)
         blocks = simulate_blocks(crop, feed, job) if whole.decibels else {}
@@ -227,5 +228,5 @@ def _inputs(variant: Variant) -> list[str]:
 
 
 @cache
-def _speech(floats: Path, bucket: Bucket) -> Tensors:
-    return speech_values(floats, bucket)
+def _speech(floats: Path, speech: Path, bucket: Bucket) -> Tensors:
+    return speech_values(floats, speech, bucket)

@@ -1,4 +1,4 @@
-"""Inputs of NPU stages as they are in use: one sentence through the float stages, on the CPU."""
+"""Inputs of NPU stages as they are in use: a sentence that calibration spoke in float and kept."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ import json
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from android_test.coverage.htp.time_crop import CROP_FRAMES
+from calibrate.speech import in_bucket, read_samples
 from export_onnx.contracts import Bucket
 from export_onnx.errors import CoverageError
-from export_onnx.geometry import frames_to_samples
+from export_onnx.geometry import SAMPLES_PER_FRAME
 from export_onnx.run.chain import Chain
 from export_onnx.run.padding import Tensors
-from export_onnx.run.text import PAD
-from selector.package.golden import PHONEMES
 
 
-def speech_values(folder: Path, bucket: Bucket) -> Tensors:
-    """Every tensor at a stage's door for one sentence in `bucket`; `folder` holds the float stages.
+def speech_values(floats: Path, calibrated: Path, bucket: Bucket) -> Tensors:
+    """Every tensor that a stage takes, for the first held-out sentence, padded to `bucket`.
+
+    Args:
+        floats: the folder of the float stages: the decoder's output is computed here.
+        calibrated: calibration's folder, which holds the sentence.
 
     Raises:
-        CoverageError: the folder lacks the checkpoint's vocabulary or voices.
+        CoverageError: the folder of the float stages lacks the checkpoint's config.
+        ContractError: calibration kept no speech, or the bucket is shorter than the sentence.
     """
-    config, voices = folder / "config.json", sorted((folder / "voices").glob("*.npy"))
-    if not config.is_file() or not voices:
-        raise CoverageError(
-            str(folder), expected="config.json and voices/*.npy", got="nothing", todo="Run `python -m export_onnx`."
-        )
-    vocabulary = json.loads(config.read_text(encoding="utf-8"))["vocab"]
-    ids = (PAD, *(vocabulary[symbol] for symbol in PHONEMES if symbol in vocabulary), PAD)
-    style: NDArray[np.float32] = np.load(voices[0])[len(ids) - 3][None]
-    return Chain(folder, bucket).speak(ids, style)
+    config = floats / "config.json"
+    if not config.is_file():
+        raise CoverageError(str(floats), expected="config.json", got="none", todo="Run `python -m export_onnx`.")
+    (kept,) = read_samples(calibrated, "held_out", 1)
+    sample = in_bucket(kept, json.loads(config.read_text(encoding="utf-8")), bucket)
+    return sample.values | Chain(floats, bucket).run("decoder", sample.values)
 
 
 def loudest(values: Tensors) -> int:
     """The frame at which the loudest `CROP_FRAMES` real frames start: a crop of silence would prove little."""
-    frames = int(values["n_frames"][0])
-    samples = np.asarray(values["waveform"], np.float64)[0, : frames_to_samples(frames)].reshape(frames, -1)
-    power = np.convolve((samples**2).sum(1), np.ones(CROP_FRAMES), "valid")
-    return int(power.argmax()) if len(power) else 0
+    samples = np.asarray(values["waveform"], np.float64)  # natural length
+    power = np.square(samples).reshape(-1, SAMPLES_PER_FRAME).sum(1)
+    windows = np.convolve(power, np.ones(CROP_FRAMES), "valid")
+    return int(windows.argmax()) if len(power) >= CROP_FRAMES else 0

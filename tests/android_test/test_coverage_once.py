@@ -44,7 +44,7 @@ def simulated(monkeypatch: pytest.MonkeyPatch) -> list[onnx.ModelProto]:
         ran.append(model)
         return Agreement(Compilation("crop", "SM8550", "compiled"), {"spectrum": 50.0 + len(ran)}, 40)
 
-    def speech(floats: Path, bucket: Bucket) -> dict[str, np.ndarray]:
+    def speech(floats: Path, calibrated: Path, bucket: Bucket) -> dict[str, np.ndarray]:
         sizes = contracts.sizes(load_architecture("small"), bucket)
         return {p.name: np.ones(p.resolve(sizes), np.float32) for p in contracts.stage("generator").inputs}
 
