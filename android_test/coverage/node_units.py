@@ -31,6 +31,7 @@ VARIADIC: Final = frozenset({"Concat", "Max", "Min"})
 CONVOLUTION: Final = frozenset({"Conv", "ConvTranspose"})
 WITH_BIAS: Final = frozenset({"InstanceNormalization", "LayerNormalization"})
 OTHER: Final = frozenset({"Split", "MatMul", "Gemm", "Pad", "Where", "BatchNormalization"})
+GROUPED_DOMAINS: Final = ("", "ai.onnx", "com.microsoft", "com.ms.internal.nhwc")  # the last: behind a layout step
 GROUPED: Final = DROP | UNARY | BINARY | VARIADIC | CONVOLUTION | WITH_BIAS | OTHER
 
 
@@ -89,7 +90,7 @@ def _single(view: GraphView, index: int) -> NodeUnit:
 
 def _group(view: GraphView, index: int) -> NodeUnit | None:
     node = view.nodes[index]
-    if node.op_type not in GROUPED or node.domain not in ("", "ai.onnx", "com.microsoft"):
+    if node.op_type not in GROUPED or node.domain not in GROUPED_DOMAINS:
         return None
     dqs = [(place, i) for place, i in _producers(view, node) if view.nodes[i].op_type == "DequantizeLinear"]
     clip = _clip_behind(view, node)

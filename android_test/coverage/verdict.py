@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 # provider: the execution provider refuses the node, so it runs on the CPU.
+# session:  the provider takes it, and then the session cannot be created, or the process dies.
 # nnapi:    the provider takes it, and NNAPI or the driver fails on it or computes something else.
+# stricter: the provider takes it, and this project does not, for the reason that the hint states.
 # inferred: concluded from source, not seen in a session of this release.
-Basis = Literal["provider", "nnapi", "inferred"]
+Basis = Literal["provider", "session", "nnapi", "stricter", "inferred"]
+TAKEN_BY_PROVIDER: Final = ("session", "nnapi", "stricter")
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Refusal:
 class Verdict:
     """Static verdict on one graph.
 
-    `nodes` counts all nodes as the session sees them; `partitions` holds the node count of each subgraph that
+    `nodes` counts all nodes as the provider sees them in the end, with what a layout step added; `partitions` holds the node count of each subgraph that
     the provider gets; `dropped` names the nodes of partitions too small to keep.
     """
 
