@@ -180,7 +180,7 @@ def _types_fit(view: GraphView, node: onnx.NodeProto, dqs: list[int], qs: list[i
     if node.op_type in CONVOLUTION | {"MatMul", "Gemm"}:
         if before[0] == TensorProto.INT8 and before[1] != TensorProto.INT8:
             return False
-        return len(before) < 3 or before[2] == TensorProto.INT32
+        return len(before) < 3 or (before[2] == TensorProto.INT32 and _around_zero(view, view.nodes[dqs[2]]))
     if node.op_type in WITH_BIAS:
         return len(before) < 3 or before[2] == TensorProto.INT32
     if node.op_type in DROP:
@@ -197,6 +197,13 @@ def _dtype(view: GraphView, node: onnx.NodeProto, side: int) -> int:
         return known
     zero_point = _quantization(node).zero_point
     return view.value(zero_point).dtype if zero_point else int(TensorProto.UINT8)
+
+
+def _around_zero(view: GraphView, dq: onnx.NodeProto) -> bool:
+    """A bias with a zero point other than 0 belongs to no unit."""
+    zero_point = _quantization(dq).zero_point
+    zero = view.array(zero_point) if zero_point else None
+    return zero is None or not zero.any()
 
 
 def _same_scale(view: GraphView, dq: onnx.NodeProto, q: onnx.NodeProto) -> bool:

@@ -60,10 +60,11 @@ def _matmul(view: GraphView, node: onnx.NodeProto, level: int) -> Limit | None:
 
 
 def _gemm(view: GraphView, node: onnx.NodeProto, level: int) -> Limit | None:
-    return gemm_form(view, node, node.input[0], node.input[1], node.input[2] if len(node.input) > 2 else None)
+    names = (node.input[0], node.input[1], node.input[2] if len(node.input) > 2 else None)
+    return gemm_form(view, node, *names, level)
 
 
-def gemm_form(view: GraphView, node: onnx.NodeProto, a: str, b: str, bias: str | None) -> Limit | None:
+def gemm_form(view: GraphView, node: onnx.NodeProto, a: str, b: str, bias: str | None, level: int) -> Limit | None:
     """A*B + c in 2-D with transA 0, alpha and beta 1; a constant B unless transB; c one number per column.
 
     `bias` is None where the node has no third input, and "" where it has an empty one.
@@ -84,6 +85,8 @@ def gemm_form(view: GraphView, node: onnx.NodeProto, a: str, b: str, bias: str |
         if shape is None or not shape or shape[-1] != columns or any(size != 1 for size in shape[:-1]):
             hint = "Give the bias one number per column."
             return Limit("a bias of one dimension, one number per column", f"shape {shape}", hint)
+        if len(shape) > 1 and level < 28:
+            return Limit("feature level 28 for a bias of more dimensions", str(level), "Squeeze the bias.")
     return None
 
 

@@ -31,8 +31,8 @@ FLOAT_OPS: Final[dict[str, int]] = {
     op: level
     for level, ops in {
         27: "Add Mul Gemm MatMul Concat Reshape Flatten Unsqueeze Identity Relu LeakyRelu Sigmoid Tanh Floor Clip "
-        "DequantizeLinear",
-        28: "Conv AveragePool MaxPool GlobalAveragePool GlobalMaxPool BatchNormalization DepthToSpace LRN "
+        "DepthToSpace DequantizeLinear",
+        28: "Conv AveragePool MaxPool GlobalAveragePool GlobalMaxPool BatchNormalization LRN "
         "Sub Div Transpose Squeeze Slice Pad ReduceMean Softmax",
         29: "Resize "
         "Abs Exp Log Neg Sin Sqrt Pow PRelu Max Min Split Gather Cast QuantizeLinear",

@@ -59,6 +59,8 @@ def _groupable(view: GraphView, unit: NodeUnit, level: int) -> Limit | None:
 def _static(view: GraphView, unit: NodeUnit, level: int) -> Limit | None:
     for door in unit.inputs:
         shape = view.value(door.name).shape if door.name else ()
+        if shape is None and door.name not in view.producer:
+            return Limit("a declared shape", f"none for {door.name}", "Declare the shape of every graph input.")
         if shape is not None and None in shape:
             sizes = ", ".join("?" if size is None else str(size) for size in shape)
             return Limit("fixed dimensions above zero", f"{door.name} [{sizes}]", "Export one file a bucket.")

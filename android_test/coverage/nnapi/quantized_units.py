@@ -76,7 +76,10 @@ def _weight(view: GraphView, unit: NodeUnit, level: int) -> Limit | None:
         return _one_scale(view, door.quantization)
     if dtype != TensorProto.INT8:
         return Limit("uint8 or int8 weights", TensorProto.DataType.Name(dtype), "Quantize weights as QInt8.")
-    zero = view.array(door.quantization.zero_point) if door.quantization.zero_point else None
+    zero_point = door.quantization.zero_point
+    zero = view.array(zero_point) if zero_point else None
+    if zero_point and zero is None:
+        return Limit("a constant scale and zero point", zero_point, "Use static quantization.")
     if zero is not None and zero.any():
         return Limit("zero point 0 for int8 weights", str(zero.max()), "Quantize weights symmetrically.")
     return _per_channel(view, unit, door, door.quantization)
@@ -90,7 +93,7 @@ def _weight_form(view: GraphView, unit: NodeUnit, level: int) -> Limit | None:
             return Limit("a weight of rank 4 (2-D convolution)", f"rank {rank}", hint)
         return conv_dilation(view, node, weight, level)
     if node.op_type == "Gemm":
-        return gemm_form(view, node, x, weight, unit.inputs[2].name if len(unit.inputs) > 2 else None)
+        return gemm_form(view, node, x, weight, unit.inputs[2].name if len(unit.inputs) > 2 else None, level)
     ranks = [view.rank(x), view.rank(weight)]
     return None if ranks == [2, 2] else Limit("2-D x constant 2-D when quantized", f"ranks {ranks}", "Reshape.")
 

@@ -67,11 +67,12 @@ def _gemm_transposed(view: GraphView, unit: NodeUnit) -> Limit | None:
 def _concat_from_outside(view: GraphView, unit: NodeUnit) -> Limit | None:
     if not unit.quantized or view.nodes[unit.target].op_type != "Concat":
         return None
-    outside = [door.name for door in unit.inputs if door.name not in view.producer]
+    # A graph input gets the scale of the unit that reads it first, where the provider looks at input 0 only.
+    outside = [d.name for n, d in enumerate(unit.inputs) if d.name in view.constants or (n and d.name not in view.producer)]
     if not outside:
         return None
-    hint = "The session fails: outside of the graph a uint8 value has no scale. Concat it as float, or quantize it here."
-    return Limit("values made by a node in a quantized Concat", outside[0], hint, "session")
+    hint = "The session fails: there a uint8 value has no scale of its own. Concat it as float, or quantize it here."
+    return Limit("values made by a node behind the first input of a quantized Concat", outside[0], hint, "session")
 
 
 def _one_scale_per_constant(view: GraphView, unit: NodeUnit) -> Limit | None:
