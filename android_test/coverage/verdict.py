@@ -44,8 +44,8 @@ class Refusal:
 class Verdict:
     """Static verdict on one graph.
 
-    `nodes` counts all nodes as the provider sees them in the end, with what a layout step added; `partitions` holds the node count of each subgraph that
-    the provider gets; `dropped` names the nodes of partitions too small to keep.
+    `nodes` counts all nodes as the provider sees them in the end, with what a layout step added; `partitions` holds
+    the node count of each subgraph that the provider gets; `dropped` names the nodes of partitions too small to keep.
     """
 
     nodes: int

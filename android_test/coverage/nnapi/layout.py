@@ -32,7 +32,8 @@ from android_test.coverage.nnapi.layout_moves import (
     transpose_input,
     transpose_output,
 )
-from android_test.coverage.nnapi.layout_push import Push, Way, way_of
+from android_test.coverage.nnapi.layout_push import Push
+from android_test.coverage.nnapi.layout_ways import Way, way_of
 
 LAYOUT_SENSITIVE: Final = frozenset(
     """Conv ConvTranspose AveragePool MaxPool LpPool GlobalAveragePool GlobalMaxPool GlobalLpPool BatchNormalization
@@ -181,14 +182,21 @@ def _repair_units(graph: LayoutGraph) -> None:
         if node.op_type == "QuantizeLinear":
             _drop_empty_pair(graph, index)
         elif node.op_type == "Transpose":
-            above, readers = graph.maker(node.input[0]), graph.readers(node.output[0])
-            behind = [graph.node(reader).op_type for reader in readers]
-            if above is not None and graph.node(above).op_type == "DequantizeLinear":
-                if len(behind) < 2 and behind != ["QuantizeLinear"]:
-                    insert_pair(graph, above)
-            elif above is not None and behind == ["QuantizeLinear"] and graph.known_readers(node.output[0]):
-                if graph.readers(node.input[0]) == [index]:
-                    pair_before(graph, index, readers[0])
+            _complete_unit(graph, index)
+
+
+def _complete_unit(graph: LayoutGraph, transpose: int) -> None:
+    """DQ -> Transpose gets a Q and DQ behind it; op -> Transpose -> Q gets them before it."""
+    source, name = graph.node(transpose).input[0], graph.node(transpose).output[0]
+    above, readers = graph.maker(source), graph.readers(name)
+    quantized = [graph.node(reader).op_type == "QuantizeLinear" for reader in readers]
+    if above is None:
+        return
+    if graph.node(above).op_type == "DequantizeLinear":
+        if quantized in ([], [False]):
+            insert_pair(graph, above)
+    elif quantized == [True] and graph.known_readers(name) and graph.readers(source) == [transpose]:
+        pair_before(graph, transpose, readers[0])
 
 
 def _drop_empty_pair(graph: LayoutGraph, q: int) -> None:

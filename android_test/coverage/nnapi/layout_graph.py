@@ -1,4 +1,4 @@
-"""A graph that the layout step edits: nodes, values and constants by name, with the look-ups of ONNX Runtime's optimizer.
+"""A graph that the layout step edits: nodes, values and constants by name, with the optimizer's look-ups.
 
 Nodes keep their index for life and a new one gets the next, because ONNX Runtime breaks ties between nodes by index.
 Constants keep their shape and lose their numbers when they are transposed: no rule reads the numbers of those.

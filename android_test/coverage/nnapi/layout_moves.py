@@ -167,9 +167,7 @@ def transpose_input(graph: LayoutGraph, index: int, place: int, perm: Perm) -> N
         insert_pair(graph, dq)
 
 
-def _transpose_constant(
-    graph: LayoutGraph, index: int, place: int, source: str, dq: int | None, perm: Perm
-) -> None:
+def _transpose_constant(graph: LayoutGraph, index: int, place: int, source: str, dq: int | None, perm: Perm) -> None:
     shape = graph.shape(source) or ()
     if int(np.prod(shape)) == 1:
         return

@@ -35,13 +35,14 @@ WEIGHTS_FROM_MEMORY: Final = (
     "the runner hands the external weights to the session from memory "
     "(AddExternalInitializersFromFilesInMemory), as the provider refuses what lies in a file"
 )
+OPERATOR_RULES: Final = {**RULES, **SHAPE_RULES}
 CONSTANT_PARTITION: Final = Limit(
     "a partition that reads something that is not constant", "constants only", "Fold what is constant."
 )
 LAYOUT_HINT: Final = (
-    "The layout step put Q and DQ between this operator and a Transpose (or Reshape) beside it, so that it stands alone "
-    "between DQ and Q. A Transpose is no second operator: put another float operator beside this one, or move the "
-    "Transpose out of DQ .. Q."
+    "The layout step put Q and DQ between this operator and a Transpose (or Reshape) beside it, so that it stands "
+    "alone between DQ and Q. A Transpose is no second operator: put another float operator beside this one, or move "
+    "the Transpose out of DQ .. Q."
 )
 
 
@@ -143,7 +144,7 @@ def _provider(view: GraphView, unit: NodeUnit, options: NnapiOptions) -> Limit |
     elif node.op_type in ("QuantizeLinear", "DequantizeLinear"):
         found = lone_rule(view, unit)
     else:
-        own = {**RULES, **SHAPE_RULES}.get(node.op_type)
+        own = OPERATOR_RULES.get(node.op_type)
         found = input_rule(view, unit) or (own(view, node, options.feature_level) if own else None)
     return found or session_failure(view, unit)
 

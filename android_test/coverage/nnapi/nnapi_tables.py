@@ -34,8 +34,7 @@ FLOAT_OPS: Final[dict[str, int]] = {
         "DepthToSpace DequantizeLinear",
         28: "Conv AveragePool MaxPool GlobalAveragePool GlobalMaxPool BatchNormalization LRN "
         "Sub Div Transpose Squeeze Slice Pad ReduceMean Softmax",
-        29: "Resize "
-        "Abs Exp Log Neg Sin Sqrt Pow PRelu Max Min Split Gather Cast QuantizeLinear",
+        29: "Resize Abs Exp Log Neg Sin Sqrt Pow PRelu Max Min Split Gather Cast QuantizeLinear",
         30: "Elu",
     }.items()
     for op in ops.split()

@@ -68,7 +68,9 @@ def _concat_from_outside(view: GraphView, unit: NodeUnit) -> Limit | None:
     if not unit.quantized or view.nodes[unit.target].op_type != "Concat":
         return None
     # A graph input gets the scale of the unit that reads it first, where the provider looks at input 0 only.
-    outside = [d.name for n, d in enumerate(unit.inputs) if d.name in view.constants or (n and d.name not in view.producer)]
+    outside = [
+        d.name for n, d in enumerate(unit.inputs) if d.name in view.constants or (n and d.name not in view.producer)
+    ]
     if not outside:
         return None
     hint = "The session fails: there a uint8 value has no scale of its own. Concat it as float, or quantize it here."
