@@ -1,14 +1,17 @@
 """The layout step between the provider's two looks at a graph: NNAPI's own operators want channels last.
 
-    Before:  Q -> DQ -> Relu -> Conv -> Q -> DQ
-    After:   Q -> DQ -> Transpose -> Q -> DQ -> Relu -> Conv' -> Q -> DQ -> Transpose -> Q -> DQ
+    Before:  Q -> DQ -> Transpose -> Relu -> Q -> DQ
+    After:   Q -> DQ -> Relu -> Q -> DQ -> Transpose -> Q -> DQ
+
+    Before:  Q -> DQ -> Conv -> Q -> DQ
+    After:   Q -> DQ -> Transpose -> Q -> DQ -> Conv' -> Q -> DQ -> Transpose -> Q -> DQ
 
 1. Every convolution, pool, Resize, ... that the provider took gets a Transpose before and behind it.
 2. The transpose optimizer pushes all Transposes of the graph, those of the file too, towards the outputs. It pushes
-   between channels-first and channels-last always (but for Concat), others where it estimates a gain.
-3. A Transpose that got stuck between a DQ and an operator is made a unit of its own by a pair of Q and DQ. Above, Relu
-   now stands alone between DQ and Q: the sandwich, which the provider refuses in its second look. Without that pair it
-   had been taken.
+   between channels first and channels last always (but for Concat), others where it estimates a gain. In the first
+   graph above, Relu now stands alone between DQ and Q: the sandwich, which the provider refuses in its second look,
+   although it took DQ, Transpose, Relu and Q one by one in its first.
+3. A Transpose that is left beside a DQ or Q is made a unit of its own by one more pair of Q and DQ.
 
 Source: ONNX Runtime, `core/optimizer/layout_transformation/layout_transformation.cc` (TransformLayoutForEP),
 `core/optimizer/transpose_optimization/onnx_transpose_optimization.cc` (OptimizeImpl, FixQDQNodeUnits) and
@@ -19,8 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from typing import Final
-
-from onnx import numpy_helper
 
 from android_test.coverage.graph_view import GraphView
 from android_test.coverage.nnapi.layout_graph import NHWC, EditedView, LayoutGraph, Perm, inverse
@@ -167,7 +168,7 @@ def _fold(graph: LayoutGraph, index: int) -> None:
         return
     new = graph.fresh(source)
     graph.constants[new] = graph.constants[source]
-    graph.reshape_constant(new, shape)
+    graph.reshape_constant(new, shape, perm_of(graph, index) if node.op_type == "Transpose" else None)
     graph.replace_reads(readers, name, new)
     if not graph.read_at_all(name):
         graph.remove(index)
@@ -227,7 +228,7 @@ def _same_pair(graph: LayoutGraph, dq: int, q: int) -> bool:
         a, b = ((*node.input, "", "")[place] for node in (one, two))
         if a == b:
             continue
-        arrays = [numpy_helper.to_array(graph.constants[name]) for name in (a, b) if name in graph.constants]
+        arrays = [array for name in (a, b) if (array := graph.array(name)) is not None]
         if len(arrays) != sum(bool(name) for name in (a, b)):
             return False
         if len(arrays) == 2 and arrays[0].tobytes() != arrays[1].tobytes():

@@ -1,7 +1,7 @@
 """A graph that the layout step edits: nodes, values and constants by name, with the optimizer's look-ups.
 
 Nodes keep their index for life and a new one gets the next, because ONNX Runtime breaks ties between nodes by index.
-Constants keep their shape and lose their numbers when they are transposed: no rule reads the numbers of those.
+A constant of many numbers loses them when it is transposed, as no rule reads those.
 
 Source: ONNX Runtime, `core/optimizer/transpose_optimization/ort_optimizer_api_impl.cc`.
 """
@@ -11,16 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from android_test.coverage.graph_view import GraphView, Value
+from android_test.coverage.graph_view import Array, GraphView, Value
 
 Perm = tuple[int, ...]
-NHWC: str = "com.ms.internal.nhwc"  # the domain of an operator whose layout was changed
+NHWC: Final = "com.ms.internal.nhwc"  # the domain of an operator whose layout was changed
+FEW: Final = 4096  # elements of a constant whose numbers are kept
 
 
 def inverse(perm: Perm) -> Perm:
@@ -32,6 +33,7 @@ def inverse(perm: Perm) -> Perm:
 class LayoutGraph:
     """The editable copy of one view. A removed node is None."""
 
+    source: GraphView
     nodes: list[onnx.NodeProto | None]
     values: dict[str, Value]
     constants: dict[str, TensorProto]
@@ -50,7 +52,7 @@ class LayoutGraph:
             copy.CopyFrom(node)
             copy.name = view.label(index)
             copies.append(copy)
-        graph = cls(copies, dict(view.values), dict(view.constants), frozenset(view.outputs), view.opset)
+        graph = cls(view, copies, dict(view.values), dict(view.constants), frozenset(view.outputs), view.opset)
         for name in [name for node in view.nodes for name in (*node.input, *node.output)]:
             graph.values.setdefault(name, Value(TensorProto.UNDEFINED, None))
         graph.makers = dict(view.producer)
@@ -103,8 +105,15 @@ class LayoutGraph:
 
     def ints(self, name: str) -> list[int] | None:
         """A constant of integers, None where `name` is no constant."""
+        array = self.array(name)
+        return None if array is None else [int(i) for i in array.reshape(-1)]
+
+    def array(self, name: str) -> Array | None:
+        """The constant `name`, from its file if need be; None where it is no constant."""
         tensor = self.constants.get(name)
-        return None if tensor is None else [int(i) for i in numpy_helper.to_array(tensor).reshape(-1)]
+        if tensor is None or tensor is self.source.constants.get(name):
+            return self.source.array(name)
+        return np.asarray(numpy_helper.to_array(tensor))
 
     def set_input(self, index: int, place: int, name: str) -> None:
         """Let node `index` read `name` at `place`; "" disconnects it."""
@@ -147,11 +156,13 @@ class LayoutGraph:
         self.values[name] = Value(TensorProto.INT64, (len(values),))
         return name
 
-    def reshape_constant(self, name: str, shape: Sequence[int]) -> None:
-        """Give a constant another shape of as many elements; its numbers are lost."""
+    def reshape_constant(self, name: str, shape: Sequence[int], perm: Perm | None = None) -> None:
+        """Give a constant another shape: transposed by `perm`, or with dimensions of 1 more or less."""
         old = self.constants[name]
         kept = TensorProto(name=name, data_type=old.data_type, dims=shape)
         kept.data_location = old.data_location
+        if int(np.prod(shape)) <= FEW and (array := self.array(name)) is not None:
+            kept = numpy_helper.from_array(array.reshape(shape) if perm is None else array.transpose(perm), name)
         self.constants[name] = kept
         self.values[name] = Value(old.data_type, tuple(shape))
 

@@ -4,7 +4,7 @@ Each looks past a DequantizeLinear, and where it has to leave a node between a D
 
     Before:  DQ -> op                   After:  DQ -> Transpose -> Q -> DQ -> op
 
-That pair is what turns a taken graph into a refused one: the operator behind it now stands between DQ and Q.
+Behind such a pair the operator may stand alone between DQ and Q, as it did not before.
 
 Source: ONNX Runtime, `core/optimizer/transpose_optimization/onnx_transpose_optimization.cc` (TransposeInputImpl,
 TransposeOutput, UnsqueezeInput, MakeQDQNodeUnit).
@@ -181,7 +181,7 @@ def _transpose_constant(graph: LayoutGraph, index: int, place: int, source: str,
         undone = add_transpose(graph, source, inverse(perm))
         graph.values[undone] = graph.values[source]
         graph.replace_reads(others, source, undone)
-    graph.reshape_constant(source, [shape[axis] for axis in perm])
+    graph.reshape_constant(source, [shape[axis] for axis in perm], perm)
     if dq is None:
         graph.set_input(reader, at, source)
     else:
@@ -190,7 +190,8 @@ def _transpose_constant(graph: LayoutGraph, index: int, place: int, source: str,
 
 def permuted_list(graph: LayoutGraph, source: str, perm: Sequence[int]) -> str:
     """A new constant with the elements of a list in another order."""
-    values = numpy_helper.to_array(graph.constants[source])
+    values = graph.array(source)
+    assert values is not None
     name = graph.fresh(source)
     graph.constants[name] = numpy_helper.from_array(values[list(perm)] if values.size else values, name)
     graph.values[name] = graph.values[source]

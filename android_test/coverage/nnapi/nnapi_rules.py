@@ -40,9 +40,9 @@ CONSTANT_PARTITION: Final = Limit(
     "a partition that reads something that is not constant", "constants only", "Fold what is constant."
 )
 LAYOUT_HINT: Final = (
-    "The layout step put Q and DQ between this operator and a Transpose (or Reshape) beside it, so that it stands "
-    "alone between DQ and Q. A Transpose is no second operator: put another float operator beside this one, or move "
-    "the Transpose out of DQ .. Q."
+    "The layout step moved the Transpose (or the Reshape that acts as one) beside this operator, which now stands "
+    "alone between DQ and Q. A Transpose is no second operator: put another float operator beside this one, or "
+    "move the Transpose out of DQ .. Q."
 )
 
 
