@@ -1,4 +1,4 @@
-"""What ONNX Runtime's NNAPI provider takes, as data. The limits that need code are in `nnapi_rules.py`.
+"""What ONNX Runtime's NNAPI provider takes, as data. The limits that need code are in `node_rules.py` and beside it.
 
 Source: ONNX Runtime, `core/providers/nnapi/nnapi_builtin/builders` (unchanged for years; holds for 1.31).
 Feature levels are Android API levels: 27 is Android 8.1, 29 is 10, 30 is 11, 31 is 12.
