@@ -57,11 +57,16 @@ class GraphView:
 
     @cached_property
     def constants(self) -> dict[str, TensorProto]:
-        """Initializers and `Constant` nodes, by name."""
-        found = {tensor.name: tensor for tensor in self.model.graph.initializer}
+        """Initializers and `Constant` nodes, by name.
+
+        An initializer that is also a graph input is not constant: a caller may replace it in any run (ONNX Runtime's
+        `Graph::GetConstantInitializer`, `core/graph/graph.cc`).
+        """
+        replaceable = {info.name for info in self.model.graph.input}
+        found = {one.name: one for one in self.model.graph.initializer if one.name not in replaceable}
         for node in self.model.graph.node:
-            if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
-                found[node.output[0]] = node.attribute[0].t
+            if node.op_type == "Constant" and (tensor := _constant(node)) is not None:
+                found[node.output[0]] = tensor
         return found
 
     @cached_property
@@ -130,6 +135,21 @@ class GraphView:
         """The node's name, or its operator and place where it has none."""
         node = self.nodes[index]
         return node.name or f"{node.op_type}#{index}"
+
+
+def _constant(node: onnx.NodeProto) -> TensorProto | None:
+    """The tensor of a `Constant` node; None for strings and sparse tensors, which no rule reads."""
+    entry = node.attribute[0] if node.attribute else None
+    if entry is None:
+        return None
+    value = helper.get_attribute_value(entry)
+    if entry.name == "value":
+        return entry.t
+    if entry.name in ("value_int", "value_ints"):
+        return numpy_helper.from_array(np.asarray(value, np.int64), node.output[0])
+    if entry.name in ("value_float", "value_floats"):
+        return numpy_helper.from_array(np.asarray(value, np.float32), node.output[0])
+    return None
 
 
 def attribute(node: onnx.NodeProto, name: str, default: Any) -> Any:

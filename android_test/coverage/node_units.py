@@ -31,6 +31,7 @@ VARIADIC: Final = frozenset({"Concat", "Max", "Min"})
 CONVOLUTION: Final = frozenset({"Conv", "ConvTranspose"})
 WITH_BIAS: Final = frozenset({"InstanceNormalization", "LayerNormalization"})
 OTHER: Final = frozenset({"Split", "MatMul", "Gemm", "Pad", "Where", "BatchNormalization"})
+GROUPED_DOMAINS: Final = ("", "ai.onnx", "com.microsoft", "com.ms.internal.nhwc")  # the last: behind a layout step
 GROUPED: Final = DROP | UNARY | BINARY | VARIADIC | CONVOLUTION | WITH_BIAS | OTHER
 
 
@@ -89,7 +90,7 @@ def _single(view: GraphView, index: int) -> NodeUnit:
 
 def _group(view: GraphView, index: int) -> NodeUnit | None:
     node = view.nodes[index]
-    if node.op_type not in GROUPED or node.domain not in ("", "ai.onnx", "com.microsoft"):
+    if node.op_type not in GROUPED or node.domain not in GROUPED_DOMAINS:
         return None
     dqs = [(place, i) for place, i in _producers(view, node) if view.nodes[i].op_type == "DequantizeLinear"]
     clip = _clip_behind(view, node)
@@ -181,7 +182,7 @@ def _types_fit(view: GraphView, node: onnx.NodeProto, dqs: list[int], qs: list[i
     if node.op_type in CONVOLUTION | {"MatMul", "Gemm"}:
         if before[0] == TensorProto.INT8 and before[1] != TensorProto.INT8:
             return False
-        return len(before) < 3 or before[2] == TensorProto.INT32
+        return len(before) < 3 or (before[2] == TensorProto.INT32 and _around_zero(view, view.nodes[dqs[2]]))
     if node.op_type in WITH_BIAS:
         return len(before) < 3 or before[2] == TensorProto.INT32
     if node.op_type in DROP:
@@ -198,6 +199,13 @@ def _dtype(view: GraphView, node: onnx.NodeProto, side: int) -> int:
         return known
     zero_point = _quantization(node).zero_point
     return view.value(zero_point).dtype if zero_point else int(TensorProto.UINT8)
+
+
+def _around_zero(view: GraphView, dq: onnx.NodeProto) -> bool:
+    """A bias with a zero point other than 0 belongs to no unit."""
+    zero_point = _quantization(dq).zero_point
+    zero = view.array(zero_point) if zero_point else None
+    return zero is None or not zero.any()
 
 
 def _same_scale(view: GraphView, dq: onnx.NodeProto, q: onnx.NodeProto) -> bool:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from selector.package.coverage_schema import Basis
+
+TAKEN_BY_PROVIDER: Final = ("session", "nnapi", "stricter")
 
 
 @dataclass(frozen=True)
@@ -37,8 +40,8 @@ class Refusal:
 class Verdict:
     """Static verdict on one graph.
 
-    `nodes` counts all nodes as the session sees them; `partitions` holds the node count of each subgraph that
-    the provider gets; `dropped` names the nodes of partitions too small to keep.
+    `nodes` counts all nodes as the provider sees them in the end, with what a layout step added; `partitions` holds
+    the node count of each subgraph that the provider gets; `dropped` names the nodes of partitions too small to keep.
     """
 
     nodes: int

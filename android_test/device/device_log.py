@@ -1,4 +1,9 @@
-"""What the NNAPI provider logs about its devices: lines with `[Name: [qti-dsp], Type [4]]`."""
+"""What the NNAPI provider logs about its devices: `0 Found devices [[Name: [qti-dsp], Type [4]],  ,] in NNAPI`.
+
+Severity 0 is VERBOSE; the runner lets this line through and drops the other lines of that severity.
+Source: ONNX Runtime, `core/providers/nnapi/nnapi_builtin/nnapi_execution_provider.cc` (constructor) and
+`nnapi_api_helper.cc` (GetDevicesDescription).
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-PATTERN: Final = re.compile(r"\[Name: \[([^\]]*)\], Type \[(\d+)\]\]")
+LINE: Final = re.compile(r"^\d Found devices \[")  # the runner puts the severity before each line
+DEVICE: Final = re.compile(r"\[Name: \[([^\]]*)\], Type \[(\d+)\]\]")
 # NeuralNetworks.h: ANEURALNETWORKS_DEVICE_*
 TYPES: Final = {0: "unknown", 1: "other", 2: "CPU", 3: "GPU", 4: "accelerator"}
 REFERENCE: Final = "nnapi-reference"  # NNAPI's own CPU implementation
@@ -20,7 +26,7 @@ def condensed(log: str) -> str:
     lines = log.splitlines()
     kept: list[str] = []
     for number, line in enumerate(lines):
-        if number >= len(lines) - LAST or PATTERN.search(line) or line[:2] in ("3 ", "4 "):
+        if number >= len(lines) - LAST or LINE.search(line) or line[:2] in ("3 ", "4 "):
             kept.append(line)
         elif not kept or kept[-1] != "...":
             kept.append("...")
@@ -41,12 +47,7 @@ class NnapiDevice:
 
 
 def nnapi_devices(log: str) -> tuple[NnapiDevice, ...]:
-    """The devices of the last block of such lines: earlier blocks list what was there, the last what was used."""
-    block: list[NnapiDevice] = []
-    inside = False
-    for line in log.splitlines():
-        found = [NnapiDevice(name, TYPES.get(int(kind), "unknown")) for name, kind in PATTERN.findall(line)]
-        if found:
-            block = [*(block if inside else []), *found]
-        inside = bool(found)
-    return tuple(dict.fromkeys(block))
+    """The devices that the last session in `log` was given, without those that its flags disabled."""
+    lines = [line for line in log.splitlines() if LINE.search(line)]
+    found = DEVICE.findall(lines[-1]) if lines else []
+    return tuple(dict.fromkeys(NnapiDevice(name, TYPES.get(int(kind), "unknown")) for name, kind in found))

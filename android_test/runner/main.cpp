@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 
 #include "assignment.hpp"
@@ -30,8 +31,14 @@ void enter(runner::Result& result, const char* phase) {
   std::fflush(stdout);
 }
 
+// The NNAPI provider names its devices at severity VERBOSE, where ONNX Runtime says thousands of other things. Only this
+// line is read later (device_log.py).
+constexpr const char* kVerboseLine = "Found devices [";
+
 void ORT_API_CALL log_line(void* sink, OrtLoggingLevel severity, const char*, const char*, const char*,
                            const char* message) {
+  if (severity == ORT_LOGGING_LEVEL_VERBOSE && std::strncmp(message, kVerboseLine, std::strlen(kVerboseLine)) != 0)
+    return;
   std::fprintf(static_cast<std::FILE*>(sink), "%d %s\n", static_cast<int>(severity), message);
   std::fflush(static_cast<std::FILE*>(sink));  // what was said before a crash is the evidence
 }
@@ -82,7 +89,7 @@ void write_outputs(const runner::Job& job, std::vector<Ort::Value>& values, runn
 void work(const runner::Job& job, Ort::Env& env, runner::Result& result) {
   enter(result, "load");
   Ort::SessionOptions options;
-  options.SetLogSeverityLevel(ORT_LOGGING_LEVEL_INFO);
+  options.SetLogSeverityLevel(ORT_LOGGING_LEVEL_VERBOSE);  // the device line; log_line drops the rest
   runner::prepare(job, env, options, result);
   const std::vector<char> model = runner::read_bytes(job.model);
   std::vector<char> weights;
@@ -103,9 +110,11 @@ void work(const runner::Job& job, Ort::Env& env, runner::Result& result) {
   for (const runner::Output& output : job.outputs) outputs.push_back(output.name.c_str());
   enter(result, "run");
   std::vector<Ort::Value> values;
+  Ort::RunOptions run;
+  run.SetRunLogSeverityLevel(ORT_LOGGING_LEVEL_INFO);  // what is timed writes no VERBOSE lines only to drop them
   for (int i = 0; i < job.warmup + job.runs; ++i) {
     begun = Clock::now();
-    values = session.Run(Ort::RunOptions{nullptr}, feed.names.data(), feed.values.data(), feed.values.size(),
+    values = session.Run(run, feed.names.data(), feed.values.data(), feed.values.size(),
                          outputs.data(), outputs.size());
     const double took = since(begun);
     if (i == 0) result.first_run_ms = took;
@@ -128,7 +137,7 @@ int main(int argc, char** argv) {
     result.onnxruntime = Ort::GetVersionString();
     sink = job.log.empty() ? stderr : std::fopen(job.log.c_str(), "w");
     if (!sink) throw std::runtime_error(job.log + ": cannot be written");
-    Ort::Env env(ORT_LOGGING_LEVEL_INFO, "runner", log_line, sink);
+    Ort::Env env(ORT_LOGGING_LEVEL_VERBOSE, "runner", log_line, sink);
     env.DisableTelemetryEvents();
     work(job, env, result);
   } catch (const std::exception& error) {

@@ -24,9 +24,11 @@ Level = Literal["rules", "compiled", "simulated"]
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 
 # provider: the execution provider refuses the node, so it runs on the CPU.
+# session:  the provider takes it, and then the session cannot be created, or the process dies.
 # nnapi:    the provider takes it, and NNAPI or the driver fails on it or computes something else.
+# stricter: the provider takes it, and this project does not, for the reason that the hint states.
 # inferred: concluded from source, not seen in a session of this release.
-Basis = Literal["provider", "nnapi", "inferred"]
+Basis = Literal["provider", "session", "nnapi", "stricter", "inferred"]
 CompileOutcome = Literal["compiled", "refused", "crashed", "timeout", "memory", "skipped"]
 
 

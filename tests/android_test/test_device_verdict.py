@@ -91,8 +91,17 @@ def test_a_qnn_backend_that_is_no_htp_is_refused() -> None:
     assert "strict: QNN's backend was /data/local/tmp/libQnnCpu.so, not HTP" in verdict.reasons
 
 
+def found(*devices: str) -> str:
+    """The line as the provider writes it, behind the severity that the runner puts before it."""
+    return f"0 Found devices [{''.join(f'{device},  ,' for device in devices)}] in NNAPI"
+
+
+DSP, GPU = "[Name: [qti-dsp], Type [4]]", "[Name: [mtk-gpu], Type [3]]"
+REFERENCE = "[Name: [nnapi-reference], Type [2]]"
+
+
 def test_a_long_log_keeps_its_devices_and_errors() -> None:
-    first, last = "1 [Name: [qti-dsp], Type [4]], ", "1 [Name: [nnapi-reference], Type [2]], "
+    first, last = found(DSP), found(REFERENCE)
     long = "\n".join([first, *["1 noise"] * 3000, last, "3 an error", *["1 noise"] * 3000])
     short = condensed(long)
     assert len(short.splitlines()) < 300
@@ -101,15 +110,15 @@ def test_a_long_log_keeps_its_devices_and_errors() -> None:
     assert condensed(first) == first
 
 
-def test_only_the_last_block_of_devices_counts() -> None:
-    log = "\n".join(
-        [
-            "1 all [Name: [qti-dsp], Type [4]], [Name: [nnapi-reference], Type [2]], ",
-            "1 something else",
-            "1 Target device [Name: [mtk-mdla], Type [4]],  is added",
-            "1 Target device [Name: [mtk-gpu], Type [3]],  is added",
-            "1 the end",
-        ]
-    )
-    assert nnapi_devices(log) == (NnapiDevice("mtk-mdla", "accelerator"), NnapiDevice("mtk-gpu", "GPU"))
+def test_the_last_list_of_devices_counts_also_where_it_is_empty() -> None:
+    log = "\n".join([found(DSP, REFERENCE), "1 something else", found(DSP, GPU), "1 the end"])
+    assert nnapi_devices(log) == (NnapiDevice("qti-dsp", "accelerator"), NnapiDevice("mtk-gpu", "GPU"))
+    assert nnapi_devices(f"{log}\n{found()}") == ()
     assert nnapi_devices("1 no device at all") == ()
+    assert nnapi_devices(f"1 Target device {DSP},  is added") == ()
+
+
+def test_the_fixtures_hold_the_line_as_the_provider_writes_it() -> None:
+    logs = [path.read_text(encoding="utf-8") for path in LOGS.glob("*.json")]
+    assert sum("0 Found devices [" in log for log in logs) > 15
+    assert not any("1 Found devices" in log or "Target device" in log for log in logs)

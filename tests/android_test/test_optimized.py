@@ -55,6 +55,27 @@ def test_a_norm_with_mul_stays(tmp_path: Path) -> None:
     assert lost == ()
 
 
+def test_a_dequantized_value_with_two_readers_loses_nothing(tmp_path: Path) -> None:
+    """The session makes a copy of the DQ for each reader, and saves no shapes of the copies."""
+    body = """q = QuantizeLinear(x, s, z)
+        d = DequantizeLinear(q, s, z)
+        a = Sqrt(d)
+        b = Abs(d)
+        y = Add(a, b)"""
+    model = onnx.parser.parse_model(f'<ir_version: 8, opset_import: ["" : 17]> g () => () {{ {body} }}')
+    for values, name in ((model.graph.input, "x"), (model.graph.output, "y")):
+        values.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 4, 16)))
+    for name, array in {"s": np.float32(0.1), "z": np.uint8(128)}.items():
+        model.graph.initializer.append(numpy_helper.from_array(np.asarray(array), name))
+    path = tmp_path / "shared.onnx"
+    onnx.save(onnx.shape_inference.infer_shapes(model, strict_mode=True), path)
+    before = check_nnapi(GraphView.load(path))
+    after, lost = newly_refused(path, before, NnapiOptions())
+    assert before.covered
+    assert after.covered
+    assert lost == ()
+
+
 def test_a_file_that_no_session_takes_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "broken.onnx"
     path.write_bytes(b"not a model")

@@ -1,4 +1,8 @@
-"""What the NNAPI provider asks of single float operators. Rules for all are in `nnapi_rules.py`."""
+"""What the NNAPI provider asks of single float operators that compute. Rules for all are in `node_rules.py`.
+
+Source: ONNX Runtime, `core/providers/nnapi/nnapi_builtin/builders/impl` (conv, gemm, clip, minmax, binary, pool and
+batchnorm `_op_builder.cc`).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import onnx
 from onnx import TensorProto
 
 from android_test.coverage.graph_view import GraphView, attribute
+from android_test.coverage.nnapi.shape_ops import constant_inputs
 from android_test.coverage.verdict import Limit
 
 
@@ -19,8 +24,6 @@ def _conv(view: GraphView, node: onnx.NodeProto, level: int) -> Limit | None:
     if rank != 4:
         hint = "Write it as a 2-D convolution with height 1."
         return Limit("a weight of rank 4 (2-D convolution)", f"rank {rank}", hint)
-    if len(node.input) > 2 and node.input[2] and node.input[2] not in view.constants:
-        return Limit("a constant bias", node.input[2], "Add a dynamic bias with Add.")
     return conv_dilation(view, node, node.input[1], level)
 
 
@@ -57,11 +60,15 @@ def _matmul(view: GraphView, node: onnx.NodeProto, level: int) -> Limit | None:
 
 
 def _gemm(view: GraphView, node: onnx.NodeProto, level: int) -> Limit | None:
-    return gemm_form(view, node, node.input[0], node.input[1], node.input[2] if len(node.input) > 2 else "")
+    names = (node.input[0], node.input[1], node.input[2] if len(node.input) > 2 else None)
+    return gemm_form(view, node, *names, level)
 
 
-def gemm_form(view: GraphView, node: onnx.NodeProto, a: str, b: str, bias: str) -> Limit | None:
-    """A*B + c in 2-D with transA 0, alpha and beta 1; a constant B unless transB; a bias of one dimension."""
+def gemm_form(view: GraphView, node: onnx.NodeProto, a: str, b: str, bias: str | None, level: int) -> Limit | None:
+    """A*B + c in 2-D with transA 0, alpha and beta 1; a constant B unless transB; c one number per column.
+
+    `bias` is None where the node has no third input, and "" where it has an empty one.
+    """
     ranks = [view.rank(a), view.rank(b)]
     if ranks != [2, 2]:
         return Limit("2-D inputs", f"ranks {ranks}", "Reshape first.")
@@ -70,9 +77,24 @@ def gemm_form(view: GraphView, node: onnx.NodeProto, a: str, b: str, bias: str) 
         return Limit("transA 0 and alpha = beta = 1", str(odd), "Fold the factor into the weights.")
     if not attribute(node, "transB", 0) and b not in view.constants:
         return Limit("a constant B unless transB is 1", b, "Transpose B, or make it constant.")
-    if bias and view.rank(bias) != 1:
-        return Limit("a bias of one dimension", f"rank {view.rank(bias)}", "Squeeze the bias.")
+    if bias == "":
+        return Limit("no empty name for a bias that is left out", "an empty third input", "Cut the list of inputs.")
+    if bias is not None:
+        columns = (view.value(b).shape or (None, None))[0 if attribute(node, "transB", 0) else 1]
+        shape = view.value(bias).shape
+        if shape is None or not shape or shape[-1] != columns or any(size != 1 for size in shape[:-1]):
+            hint = "Give the bias one number per column."
+            return Limit("a bias of one dimension, one number per column", f"shape {shape}", hint)
+        if len(shape) > 1 and level < 28:
+            return Limit("feature level 28 for a bias of more dimensions", str(level), "Squeeze the bias.")
     return None
+
+
+def _float_exponent(view: GraphView, node: onnx.NodeProto, level: int) -> Limit | None:
+    dtype = view.value(node.input[1]).dtype
+    if dtype in (TensorProto.FLOAT, TensorProto.UNDEFINED):
+        return None
+    return Limit("float32 in both inputs of Pow", TensorProto.DataType.Name(dtype), "Write the exponent as a float.")
 
 
 def _clip(view: GraphView, node: onnx.NodeProto, level: int) -> Limit | None:
@@ -89,109 +111,33 @@ def _two_inputs(view: GraphView, node: onnx.NodeProto, level: int) -> Limit | No
     return Limit("exactly two inputs", str(len(node.input)), "Chain two of them.")
 
 
-def _constant_inputs(view: GraphView, node: onnx.NodeProto, level: int) -> Limit | None:
-    """Everything but input 0 is a constant: shapes, axes, starts, pads."""
-    for name in node.input[1:]:
-        if name and name not in view.constants:
-            return Limit("constant inputs behind the first", name, "Fold it: every shape is fixed.")
-    return None
-
-
-def _reshape(view: GraphView, node: onnx.NodeProto, level: int) -> Limit | None:
-    shape = view.array(node.input[1])
-    if shape is not None and attribute(node, "allowzero", 0) and (shape == 0).any():
-        return Limit("no empty dimension", str(shape.tolist()), "Give the size.")
-    return _constant_inputs(view, node, level)
-
-
-def _pad(view: GraphView, node: onnx.NodeProto, level: int) -> Limit | None:
-    mode = attribute(node, "mode", "constant")
-    if mode != "constant":
-        return Limit("mode constant", mode, "Build a reflection from Slice and Concat.")
-    if found := _constant_inputs(view, node, level):
-        return found
-    pads = view.array(node.input[1])
-    if pads is not None and (pads < 0).any():
-        return Limit("pads of zero or more", str(pads.tolist()), "Use Slice to cut.")
-    return None
-
-
-def _split(view: GraphView, node: onnx.NodeProto, level: int) -> Limit | None:
-    if found := _constant_inputs(view, node, level):
-        return found
-    axis = attribute(node, "axis", 0)
-    sizes = {(view.value(name).shape or (None,))[axis] for name in node.output}
-    return Limit("equal parts", str(sizes), "Use one Slice a part.") if len(sizes) > 1 else None
-
-
-def _depth_to_space(view: GraphView, node: onnx.NodeProto, level: int) -> Limit | None:
-    mode = attribute(node, "mode", "DCR")
-    return Limit("mode DCR", mode, "Permute the channels of the weight before.") if mode != "DCR" else None
-
-
-def _resize(view: GraphView, node: onnx.NodeProto, level: int) -> Limit | None:
-    if view.rank(node.input[0]) != 4:
-        return Limit("rank 4", str(view.rank(node.input[0])), "Add dimensions of 1.")
-    mode = attribute(node, "mode", "nearest")
-    how = (
-        attribute(node, "coordinate_transformation_mode", "half_pixel"),
-        attribute(node, "nearest_mode", ""),
-    )
-    if mode == "nearest" and how != ("asymmetric", "floor"):
-        return Limit("nearest with asymmetric and floor", str(how), "Say so in the attributes.")
-    if mode not in ("nearest", "linear"):
-        return Limit("mode linear or nearest", mode, "Write it as a convolution.")
-    return _constant_inputs(view, node, level)
-
-
-def _gather(view: GraphView, node: onnx.NodeProto, level: int) -> Limit | None:
-    dtype = view.value(node.input[1]).dtype
-    if node.input[1] in view.constants or dtype == TensorProto.INT32:
-        return None
-    got = TensorProto.DataType.Name(dtype)
-    return Limit("indices constant or int32", f"{got} {node.input[1]}", "Make the input int32.")
-
-
-def _cast(view: GraphView, node: onnx.NodeProto, level: int) -> Limit | None:
-    to = attribute(node, "to", 0)
-    if to in (TensorProto.FLOAT, TensorProto.INT32):
-        return None
-    return Limit("a cast to float32 or int32", TensorProto.DataType.Name(to), "Keep other types out of the stage.")
-
-
 def _pool(view: GraphView, node: onnx.NodeProto, level: int) -> Limit | None:
     rank = view.rank(node.input[0])
     if rank != 4:
         return Limit("rank 4 (2-D pool)", f"rank {rank}", "Add a height of 1.")
-    odd = [key for key in ("ceil_mode", "count_include_pad") if attribute(node, key, 0)]
+    odd = [key for key in ("ceil_mode", "count_include_pad", "storage_order") if attribute(node, key, 0)]
     odd += ["dilations"] if any(step != 1 for step in attribute(node, "dilations", [1])) else []
-    return Limit("no ceil_mode, count_include_pad or dilation", str(odd), "Pad by hand.") if odd else None
+    if odd:
+        return Limit("no ceil_mode, count_include_pad, storage_order or dilation", str(odd), "Pad by hand.")
+    if len(node.output) != 1:
+        return Limit("one output of a pool", str(len(node.output)), "The indices of MaxPool are not supported.")
+    return None
 
 
 def _batch_normalization(view: GraphView, node: onnx.NodeProto, level: int) -> Limit | None:
     if len(node.output) != 1:
         return Limit("one output", str(len(node.output)), "Export in inference mode.")
-    return _constant_inputs(view, node, level)
+    return constant_inputs(view, node, level)
 
 
 RULES: Final[dict[str, Callable[[GraphView, onnx.NodeProto, int], Limit | None]]] = {
     "Conv": _conv,
     "MatMul": _matmul,
     "Gemm": _gemm,
+    "Pow": _float_exponent,
     "Clip": _clip,
     "Max": _two_inputs,
     "Min": _two_inputs,
-    "ReduceMean": _constant_inputs,
-    "Slice": _constant_inputs,
-    "Squeeze": _constant_inputs,
-    "Unsqueeze": _constant_inputs,
-    "Reshape": _reshape,
-    "Pad": _pad,
-    "Split": _split,
-    "DepthToSpace": _depth_to_space,
-    "Resize": _resize,
-    "Gather": _gather,
-    "Cast": _cast,
     **dict.fromkeys(("AveragePool", "MaxPool", "GlobalAveragePool", "GlobalMaxPool"), _pool),
     "BatchNormalization": _batch_normalization,
 }

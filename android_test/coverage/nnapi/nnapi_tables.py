@@ -1,4 +1,4 @@
-"""What ONNX Runtime's NNAPI provider takes, as data. The limits that need code are in `nnapi_rules.py`.
+"""What ONNX Runtime's NNAPI provider takes, as data. The limits that need code are in `node_rules.py` and beside it.
 
 Source: ONNX Runtime, `core/providers/nnapi/nnapi_builtin/builders` (unchanged for years; holds for 1.31).
 Feature levels are Android API levels: 27 is Android 8.1, 29 is 10, 30 is 11, 31 is 12.
@@ -13,18 +13,28 @@ DEFAULT_LEVEL: Final = 30  # Android 11: the lowest with every operator below
 
 MIN_OPSET: Final = 13  # what this project ships; some operators below start at 10 to 13
 MAX_SINCE_VERSION: Final = 27
-MAX_RANK: Final = 4
+# Operator -> the first version that the provider takes; all versions of the others.
+MIN_SINCE_VERSION: Final = {"Pad": 11, "Slice": 10, "Resize": 11, "Split": 13, "Gemm": 7, "BatchNormalization": 7}
+MAX_RANK: Final = 4  # of NNAPI's operands
+# Operator -> lowest and highest rank that the provider takes, and of how many inputs. No bound for the others.
+RANKS: Final[dict[str, tuple[int, int, int]]] = {
+    **dict.fromkeys(("Add", "Sub", "Mul", "Div", "Pow", "PRelu"), (0, 4, 2)),
+    **dict.fromkeys(("Transpose", "Reshape", "Concat", "Squeeze", "Flatten", "Pad", "ReduceMean", "Gather"), (1, 4, 1)),
+    **dict.fromkeys(("Softmax", "Slice"), (0, 4, 1)),
+    **dict.fromkeys(("LRN", "DepthToSpace"), (4, 4, 1)),
+}
+# Operators that may work on uint8 outside a unit, as they only move elements.
+INSIDE_A_PARTITION: Final = frozenset({"Transpose", "Resize", "Concat", "MaxPool"})
 
 # Operator -> the feature level it needs. What is missing here is refused.
 FLOAT_OPS: Final[dict[str, int]] = {
     op: level
     for level, ops in {
-        27: "Add Mul Conv Gemm MatMul Concat Reshape Flatten Unsqueeze Identity Relu Sigmoid Tanh Floor Clip "
-        "LRN AveragePool MaxPool GlobalAveragePool GlobalMaxPool BatchNormalization DepthToSpace "
-        "DequantizeLinear",
-        # The first line is 28 in the provider's table, which no level here tells from 29.
-        29: "Sub Div Transpose Squeeze Slice Pad ReduceMean Softmax Resize "
-        "Abs Exp Log Neg Sin Sqrt Pow PRelu LeakyRelu Max Min Split Gather Cast QuantizeLinear",
+        27: "Add Mul Gemm MatMul Concat Reshape Flatten Unsqueeze Identity Relu LeakyRelu Sigmoid Tanh Floor Clip "
+        "DepthToSpace DequantizeLinear",
+        28: "Conv AveragePool MaxPool GlobalAveragePool GlobalMaxPool BatchNormalization LRN "
+        "Sub Div Transpose Squeeze Slice Pad ReduceMean Softmax",
+        29: "Resize Abs Exp Log Neg Sin Sqrt Pow PRelu Max Min Split Gather Cast QuantizeLinear",
         30: "Elu",
     }.items()
     for op in ops.split()

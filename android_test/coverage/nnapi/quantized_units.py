@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import Final
 
-import numpy as np
 from onnx import TensorProto
 
 from android_test.coverage.graph_view import GraphView, attribute
@@ -16,7 +15,6 @@ from android_test.coverage.node_units import Door, NodeUnit, Quantization
 from android_test.coverage.verdict import Limit
 
 WEIGHTED: Final = ("Conv", "Gemm", "MatMul")
-BIAS_TOLERANCE: Final = 1e-3  # relative; scales are float32 products
 
 
 def unit_rule(view: GraphView, unit: NodeUnit, level: int) -> Limit | None:
@@ -32,7 +30,7 @@ def unit_rule(view: GraphView, unit: NodeUnit, level: int) -> Limit | None:
             return broken
     if op in WEIGHTED:
         return _weight(view, unit, level) or _bias(view, unit)
-    own = {"Softmax": _softmax, "Mul": _mul, "AveragePool": _average_pool, "Resize": _resize}.get(op)
+    own = {"Softmax": _softmax, "AveragePool": _average_pool, "Resize": _resize}.get(op)
     return own(view, unit) if own else None
 
 
@@ -78,7 +76,10 @@ def _weight(view: GraphView, unit: NodeUnit, level: int) -> Limit | None:
         return _one_scale(view, door.quantization)
     if dtype != TensorProto.INT8:
         return Limit("uint8 or int8 weights", TensorProto.DataType.Name(dtype), "Quantize weights as QInt8.")
-    zero = view.array(door.quantization.zero_point) if door.quantization.zero_point else None
+    zero_point = door.quantization.zero_point
+    zero = view.array(zero_point) if zero_point else None
+    if zero_point and zero is None:
+        return Limit("a constant scale and zero point", zero_point, "Use static quantization.")
     if zero is not None and zero.any():
         return Limit("zero point 0 for int8 weights", str(zero.max()), "Quantize weights symmetrically.")
     return _per_channel(view, unit, door, door.quantization)
@@ -92,7 +93,7 @@ def _weight_form(view: GraphView, unit: NodeUnit, level: int) -> Limit | None:
             return Limit("a weight of rank 4 (2-D convolution)", f"rank {rank}", hint)
         return conv_dilation(view, node, weight, level)
     if node.op_type == "Gemm":
-        return gemm_form(view, node, x, weight, unit.inputs[2].name if len(unit.inputs) > 2 else "")
+        return gemm_form(view, node, x, weight, unit.inputs[2].name if len(unit.inputs) > 2 else None, level)
     ranks = [view.rank(x), view.rank(weight)]
     return None if ranks == [2, 2] else Limit("2-D x constant 2-D when quantized", f"ranks {ranks}", "Reshape.")
 
@@ -119,26 +120,17 @@ def _per_channel(view: GraphView, unit: NodeUnit, door: Door, quantization: Quan
 def _bias(view: GraphView, unit: NodeUnit) -> Limit | None:
     if len(unit.inputs) < 3 or not unit.inputs[2].name:
         return None
-    x, w, b = (door.quantization for door in unit.inputs[:3])
     bias = unit.inputs[2]
-    if b is None or _dtype(view, bias, b) != TensorProto.INT32 or bias.name not in view.constants:
+    quantization = bias.quantization
+    if quantization is None or _dtype(view, bias, quantization) != TensorProto.INT32 or bias.name not in view.constants:
         return Limit("a constant int32 bias behind a DQ", bias.name, "Quantize the bias as well.")
-    assert x
-    assert w
-    scales = [view.array(one.scale) for one in (x, w, b)]
-    if any(scale is None for scale in scales):
-        return Limit("a constant scale", b.scale, "Use static quantization.")
-    x_scale, w_scale, b_scale = (np.asarray(scale, np.float64).reshape(-1) for scale in scales)
-    product = x_scale * w_scale
-    if product.size != b_scale.size or not np.allclose(b_scale, product, rtol=BIAS_TOLERANCE, atol=0):
-        value = f"{b_scale[0]:.6g} where the product is {product[0]:.6g}"
-        hint = "The provider ignores the bias's own scale and uses the product."
-        return Limit("a bias scale of x_scale * w_scale", value, hint, "nnapi")
+    if view.array(quantization.scale) is None:
+        return Limit("a constant scale", quantization.scale, "Use static quantization.")
     return None
 
 
-def _scale_and_zero(view: GraphView, door: Door) -> tuple[float, int]:
-    """Both as numbers; `_activation` has seen that they are constants."""
+def scale_and_zero(view: GraphView, door: Door) -> tuple[float, int]:
+    """Both as numbers; the rule for activations has seen that they are constants."""
     assert door.quantization
     scale = view.array(door.quantization.scale)
     zero = view.array(door.quantization.zero_point) if door.quantization.zero_point else None
@@ -147,23 +139,15 @@ def _scale_and_zero(view: GraphView, door: Door) -> tuple[float, int]:
 
 
 def _softmax(view: GraphView, unit: NodeUnit) -> Limit | None:
-    scale, zero = _scale_and_zero(view, unit.outputs[0])
+    scale, zero = scale_and_zero(view, unit.outputs[0])
     if (scale, zero) == (1 / 256, 0):
         return None
     hint = "`quantize_static` writes 1/255: leave Softmax float."
     return Limit("scale 1/256 and zero point 0 behind Softmax", f"{scale:.8f} and {zero}", hint)
 
 
-def _mul(view: GraphView, unit: NodeUnit) -> Limit | None:
-    a, b, out = (_scale_and_zero(view, door)[0] for door in (*unit.inputs, *unit.outputs))
-    if out > a * b:
-        return None
-    value = f"{out:.6g}, the product is {a * b:.6g}"
-    return Limit("an output scale above the product of the input scales", value, "Widen its range.", "nnapi")
-
-
 def _average_pool(view: GraphView, unit: NodeUnit) -> Limit | None:
-    before, after = (_scale_and_zero(view, door) for door in (unit.inputs[0], unit.outputs[0]))
+    before, after = (scale_and_zero(view, door) for door in (unit.inputs[0], unit.outputs[0]))
     if before == after:
         return None
     return Limit("the same scale on both sides of a pool", f"{before} and {after}", "Share one.")
