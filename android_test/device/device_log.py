@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
-PATTERN: Final = re.compile(r"\[Name: \[([^\]]*)\], Type \[(\d+)\]\]")
+from selector.package.receipt_schema import ListedDevice
+
+PATTERN: Final = re.compile(r"\[Name: \[([^\]]*)\], Type \[(\d{1,9})\]\]")
 # NeuralNetworks.h: ANEURALNETWORKS_DEVICE_*
 TYPES: Final = {0: "unknown", 1: "other", 2: "CPU", 3: "GPU", 4: "accelerator"}
-REFERENCE: Final = "nnapi-reference"  # NNAPI's own CPU implementation
-
-
 LAST: Final = 200  # lines that are kept whatever they say
 
 
@@ -27,25 +25,13 @@ def condensed(log: str) -> str:
     return "\n".join(kept)
 
 
-@dataclass(frozen=True)
-class NnapiDevice:
-    """One device that NNAPI offered to the session."""
-
-    name: str
-    type: str
-
-    @property
-    def is_cpu(self) -> bool:
-        """A CPU by its type or by its name."""
-        return self.type == "CPU" or self.name == REFERENCE
-
-
-def nnapi_devices(log: str) -> tuple[NnapiDevice, ...]:
+def nnapi_devices(log: str) -> tuple[ListedDevice, ...]:
     """The devices of the last block of such lines: earlier blocks list what was there, the last what was used."""
-    block: list[NnapiDevice] = []
+    block: list[ListedDevice] = []
     inside = False
     for line in log.splitlines():
-        found = [NnapiDevice(name, TYPES.get(int(kind), "unknown")) for name, kind in PATTERN.findall(line)]
+        pairs = PATTERN.findall(line)
+        found = [ListedDevice(name=name, type=TYPES.get(int(kind), "unknown")) for name, kind in pairs]
         if found:
             block = [*(block if inside else []), *found]
         inside = bool(found)
