@@ -21,13 +21,13 @@ from android_test.coverage.nnapi.nnapi_tables import DEFAULT_LEVEL, FEATURE_LEVE
 from android_test.device.adb import Phone
 from android_test.device.linux_runner import build_runner
 from android_test.device.probe import RunSettings
-from android_test.device.receipt import holds
 from android_test.device.verify_device import VerifyPlan, verify
 from export_onnx import console
 from export_onnx.contracts import BUCKETS, NPU_STAGES
 from selector.package.coverage_schema import LEVELS, REPORT_FOLDER
 from selector.package.opened import Package
 from selector.package.providers import TARGETS
+from selector.package.receipts import PackagedTarget, misses
 from selector.speak.to_wav import find_package
 
 
@@ -83,14 +83,14 @@ def coverage(options: argparse.Namespace) -> int:
 
 
 def verify_package(options: argparse.Namespace) -> int:
-    """0 where the receipt holds; one of CPU stages alone has no NPU to verify, and still has to run and agree."""
+    """0 where the receipt holds. A partial one never does; one of CPU stages alone has to run and agree."""
     phone = Phone.find(options.serial)
     package = Package.open(find_package(options.dist, options.target))
     work = options.build / "android_test" / "verify"
     settings = RunSettings(options.warmup, options.runs, options.time_limit)
     runner = options.runner or options.build / "android_test" / "runner" / "android"
     plan = VerifyPlan(package, runner, work, settings, options.buckets, options.stages, options.again)
-    return 0 if holds(verify(phone, plan)) else 1
+    return 1 if misses(verify(phone, plan), PackagedTarget.of(package.manifest)) else 0
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:

@@ -1,21 +1,21 @@
-"""What is on the cable: model, chip, Android, room; and why something on it can never count as an NPU."""
+"""What is on the cable: model, chip, Android, room."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from android_test.device.adb import Phone
+from selector.package.receipt_schema import Device
 
 HOME: Final = "/data/local/tmp/kokoro-npu"  # the one place where a phone lets a shell run programs
-EMULATORS: Final = ("goldfish", "ranchu", "cutf_cvm", "vbox86", "cuttlefish")  # ro.hardware
 PROPERTIES: Final = (
     "ro.product.model",
     "ro.product.manufacturer",
     "ro.soc.model",
     "ro.soc.manufacturer",
-    "ro.board.platform",
     "ro.build.version.release",
     "ro.build.version.sdk",
     "ro.build.fingerprint",
@@ -35,15 +35,28 @@ class DeviceFacts:
     kernel: str
     free_bytes: int
 
-    @property
-    def soc(self) -> str:
-        """The chip as Android names it, such as SM8550; the board where it does not."""
-        return self.properties.get("ro.soc.model") or self.properties.get("ro.board.platform", "")
+    def device(self, drivers: Sequence[str] = ()) -> Device:
+        """As the receipt names it.
 
-    @property
-    def is_android(self) -> bool:
-        """Whether Android answered."""
-        return bool(self.properties.get("ro.build.version.sdk"))
+        Args:
+            drivers: the devices that providers listed.
+        """
+        known = self.properties
+        level = known.get("ro.build.version.sdk", "")
+        return Device(
+            model=known.get("ro.product.model", ""),
+            manufacturer=known.get("ro.product.manufacturer", ""),
+            soc=known.get("ro.soc.model", ""),
+            android=known.get("ro.build.version.release", ""),
+            api_level=int(level) if level.isdecimal() else 0,
+            abi=known.get("ro.product.cpu.abi", ""),
+            build=known.get("ro.build.fingerprint", ""),
+            kernel=self.kernel,
+            machine=self.machine,
+            hardware=known.get("ro.hardware", ""),
+            qemu="1" in (known.get("ro.kernel.qemu"), known.get("ro.boot.qemu")),
+            drivers=list(drivers),
+        )
 
 
 def read_device_facts(phone: Phone, folder: str = HOME) -> DeviceFacts:
@@ -65,19 +78,6 @@ def parse_free(listing: str) -> int:
     """Free bytes from `df -k`; 0 where it cannot be told. A long device name may push the numbers to the next line."""
     numbers = re.findall(r"\s(\d+)\s+(\d+)\s+(\d+)\s+\d+%", listing)
     return int(numbers[-1][2]) * 1024 if numbers else 0
-
-
-def never(facts: DeviceFacts) -> str:
-    """Why nothing on this device can be verified as an NPU; empty for a phone."""
-    if not facts.is_android:
-        return f"no Android ({facts.kernel} {facts.machine}): a computer, whose NPU is at most simulated"
-    hardware = facts.properties.get("ro.hardware", "")
-    flags = [facts.properties.get(name, "") for name in ("ro.kernel.qemu", "ro.boot.qemu")]
-    if "1" in flags or hardware in EMULATORS:
-        return f"an emulator ({hardware or 'qemu'}): its NNAPI runs on the computer"
-    if not facts.properties.get("ro.product.cpu.abi", "").startswith("arm"):
-        return f"ABI {facts.properties.get('ro.product.cpu.abi', 'unknown')}: phones with an NPU are arm"
-    return ""
 
 
 def battery(phone: Phone) -> str:

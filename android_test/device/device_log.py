@@ -8,16 +8,14 @@ Source: ONNX Runtime, `core/providers/nnapi/nnapi_builtin/nnapi_execution_provid
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
+from selector.package.receipt_schema import ListedDevice
+
 LINE: Final = re.compile(r"^\d Found devices \[")  # the runner puts the severity before each line
-DEVICE: Final = re.compile(r"\[Name: \[([^\]]*)\], Type \[(\d+)\]\]")
+DEVICE: Final = re.compile(r"\[Name: \[([^\]]*)\], Type \[(\d{1,9})\]\]")
 # NeuralNetworks.h: ANEURALNETWORKS_DEVICE_*
 TYPES: Final = {0: "unknown", 1: "other", 2: "CPU", 3: "GPU", 4: "accelerator"}
-REFERENCE: Final = "nnapi-reference"  # NNAPI's own CPU implementation
-
-
 LAST: Final = 200  # lines that are kept whatever they say
 
 
@@ -33,21 +31,9 @@ def condensed(log: str) -> str:
     return "\n".join(kept)
 
 
-@dataclass(frozen=True)
-class NnapiDevice:
-    """One device that NNAPI offered to the session."""
-
-    name: str
-    type: str
-
-    @property
-    def is_cpu(self) -> bool:
-        """A CPU by its type or by its name."""
-        return self.type == "CPU" or self.name == REFERENCE
-
-
-def nnapi_devices(log: str) -> tuple[NnapiDevice, ...]:
+def nnapi_devices(log: str) -> tuple[ListedDevice, ...]:
     """The devices that the last session in `log` was given, without those that its flags disabled."""
     lines = [line for line in log.splitlines() if LINE.search(line)]
     found = DEVICE.findall(lines[-1]) if lines else []
-    return tuple(dict.fromkeys(NnapiDevice(name, TYPES.get(int(kind), "unknown")) for name, kind in found))
+    devices = (ListedDevice(name=name, type=TYPES.get(int(kind), "unknown")) for name, kind in found)
+    return tuple(dict.fromkeys(devices))

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Final, Literal
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
 
 from android_test.device.adb import QUICK, DeviceLostError, Phone
 from android_test.device.device_log import condensed
 from android_test.device.device_session import Session
 from android_test.device.goldens import shape_of
+from android_test.device.runner_result import RunnerResult, read_result
 from selector.package.manifest import BucketContract, StageContract
+from selector.package.receipt_schema import RunOutcome
 
-# finished: it ran.              refused: the runner says why it did not.   disk full: there was no room to write.
-# crashed: the process died.     timeout: it was ended at the limit.        garbage: it ended well and said no result.
-# lost: the line to the device broke.   not run: something before it failed.
-RunOutcome = Literal["finished", "refused", "disk full", "crashed", "timeout", "garbage", "lost", "not run"]
 KILLED: Final = (137, 124)  # 128 + SIGKILL; what some `timeout` programs say instead
 SIGNALS: Final = {132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL", 139: "SIGSEGV"}
 LOG_MARK: Final = "LOG-OF-THE-RUNTIME"
@@ -36,13 +33,14 @@ class DeviceRun:
     status: int = 0  # the process's exit status
     phase: str = ""  # how far it came
     seconds: float = 0.0
-    result: dict[str, Any] = field(default_factory=dict)  # the runner's, see runner/result.hpp
+    result: RunnerResult | None = None  # what the runner answered; None where it died before
     log: str = ""  # the runtime's, condensed
     printed: str = ""  # its standard output's last lines, where there was no result
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return asdict(self)
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return values | {"result": self.result.model_dump(mode="json") if self.result else None}
 
 
 @dataclass(frozen=True)
@@ -100,7 +98,8 @@ def run_on_device(phone: Phone, job: RunJob, folder: str, limit: float) -> Devic
         return DeviceRun("lost", str(error), seconds=round(time.monotonic() - started, 2))
     printed, _, whole = done.stdout.rpartition(f"\n{LOG_MARK}\n")
     log = condensed(whole)
-    return ended(done.status, printed or done.stdout, done.stderr, log, time.monotonic() - started, limit)
+    seconds = time.monotonic() - started
+    return answered(job, ended(done.status, printed or done.stdout, done.stderr, log, seconds, limit))
 
 
 def ended(status: int, stdout: str, stderr: str, log: str, seconds: float, limit: float) -> DeviceRun:
@@ -110,35 +109,36 @@ def ended(status: int, stdout: str, stderr: str, log: str, seconds: float, limit
     printed = "\n".join([*lines[-8:], *stderr.splitlines()[-8:]])[-2000:]
     seconds = round(seconds, 2)
     if status in KILLED and seconds >= limit:
-        return DeviceRun(
-            "timeout", f"ended after {limit:.0f} s in phase {phase or 'none'}", status, phase, seconds, {}, log, printed
-        )
+        reason = f"ended after {limit:.0f} s in phase {phase or 'none'}"
+        return DeviceRun("timeout", reason, status, phase, seconds, None, log, printed)
     if status > 128:
         name = SIGNALS.get(status, f"signal {status - 128}")
-        return DeviceRun("crashed", f"{name} in phase {phase or 'none'}", status, phase, seconds, {}, log, printed)
-    result = _result(lines)
+        return DeviceRun("crashed", f"{name} in phase {phase or 'none'}", status, phase, seconds, None, log, printed)
+    result, wrong = read_result(lines)
     if result is None:
         full = "o space left" in printed
         outcome: RunOutcome = "disk full" if full else "garbage" if status == 0 else "crashed"
-        reason = "no room on the device" if full else f"exit status {status} without a result: {printed[-160:]!r}"
-        return DeviceRun(outcome, reason, status, phase, seconds, {}, log, printed)
-    reason = str(result["reason"])
-    if result["outcome"] == "finished":
+        reason = "no room on the device" if full else f"exit status {status} {wrong}: {printed[-160:]!r}"
+        return DeviceRun(outcome, reason, status, phase, seconds, None, log, printed)
+    reason = result.reason
+    if result.outcome == "finished":
         return DeviceRun("finished", "", status, phase, seconds, result, log)
     outcome = "disk full" if "o space left" in reason else "refused"
     if said := [line[2:] for line in log.splitlines() if line[:2] in ("3 ", "4 ") and line[2:] != reason]:
         reason += f" The log's first error: {said[0]}"
-    return DeviceRun(outcome, reason, status, str(result["phase"]), seconds, result, log, printed)
+    return DeviceRun(outcome, reason, status, result.phase, seconds, result, log, printed)
 
 
-def _result(lines: list[str]) -> dict[str, Any] | None:
-    """The runner's JSON, where it is one: what else prints to standard output must not be taken for it."""
-    for line in reversed(lines):
-        if line.startswith("RESULT "):
-            try:
-                found = json.loads(line[7:])
-            except ValueError:
-                return None
-            whole = isinstance(found, dict) and {"outcome", "phase", "reason", "runs_ms", "assignment"} <= set(found)
-            return found if whole else None
-    return None
+def answered(job: RunJob, done: DeviceRun) -> DeviceRun:
+    """`done`, or garbage where the runner says that it did something else than `job` asked for."""
+    if done.outcome != "finished" or done.result is None:
+        return done
+    asked = (job.session.provider, job.runs, dict(job.outputs))
+    said = (
+        done.result.provider,
+        len(done.result.runs_ms),
+        {output.name: output.file for output in done.result.outputs},
+    )
+    if said == asked:
+        return done
+    return replace(done, outcome="garbage", reason=f"the runner was asked for {asked} and says {said}", result=None)

@@ -9,8 +9,9 @@ from typing import Final
 from android_test.coverage.htp.htp_host import SOCS
 from export_onnx.errors import DeviceError
 from selector.package.manifest import Manifest, ProviderOptions, StageContract
+from selector.package.receipt_schema import ProviderName
 
-SHORT: Final = {
+SHORT: Final[dict[str, ProviderName]] = {
     "CPUExecutionProvider": "cpu",
     "NnapiExecutionProvider": "nnapi",
     "QNNExecutionProvider": "qnn",
@@ -26,7 +27,7 @@ SIMULATED: Final = SOCS["SM8550"]
 class Session:
     """How one session is made. `plugin` is a library of the folder on the device; empty: built in."""
 
-    provider: str
+    provider: ProviderName
     optimization: str
     session: dict[str, str] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
@@ -39,8 +40,15 @@ def session_of(options: ProviderOptions, libraries: frozenset[str], folder: str,
     Args:
         folder: on the device, absolute: libraries of providers are opened by whole path.
         machine: of the device; on x86 QNN is simulated.
+
+    Raises:
+        DeviceError: the runner does not know the provider.
     """
-    name = SHORT.get(options.name, options.name)
+    if options.name not in SHORT:
+        raise DeviceError(
+            "provider", expected=" | ".join(SHORT), got=options.name, todo="Get a kokoro-npu as new as the package."
+        )
+    name = SHORT[options.name]
     session, given, plugin = dict(options.session) | RECORD, dict(options.options), ""
     if name == "qnn":
         given |= {"htp_performance_mode": "burst"}

@@ -6,6 +6,7 @@ Each file is run as written (no optimizations), so that a difference on the devi
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -99,10 +100,14 @@ def _misfit(package: Package, bucket: BucketContract, got: str) -> PackageError:
     )
 
 
-def compare_goldens(stage: StageContract, wanted: Tensors, got: Tensors) -> dict[str, float]:
-    """dB by output. Whole numbers are equal (200) or not (-200); magnitudes and phases count as complex numbers."""
+def compare_goldens(stage: StageContract, wanted: Tensors, got: Tensors, names: Sequence[str] = ()) -> dict[str, float]:
+    """dB by output. Whole numbers are equal (200) or not (-200); magnitudes and phases count as complex numbers.
+
+    Args:
+        names: of the outputs to compare; empty for all.
+    """
     decibels = {}
-    for port in stage.outputs:
+    for port in (one for one in stage.outputs if not names or one.name in names):
         ours, theirs = wanted[port.name], got.get(port.name)
         if theirs is None or theirs.shape != ours.shape:
             decibels[port.name] = -CEILING

@@ -6,6 +6,8 @@ What was found lies as JSON in a folder of its own; a second run of `verify` rea
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -14,14 +16,16 @@ import numpy as np
 
 from android_test.device.adb import DeviceLostError, Phone
 from android_test.device.device_facts import temperature
+from android_test.device.device_log import nnapi_devices
 from android_test.device.device_run import DeviceRun, RunJob, run_on_device
 from android_test.device.device_session import Session
-from android_test.device.device_verdict import Evidence, Judgement, judge
 from android_test.device.goldens import DTYPES, Goldens, compare_goldens
+from android_test.device.runner_result import RunnerResult
 from export_onnx.errors import DeviceError
 from export_onnx.run.padding import Tensors
+from selector.package.device_verdict import judge
 from selector.package.manifest import StageContract
-from selector.package.receipts import StageRun
+from selector.package.receipt_schema import ProviderName, RunBeside, StageEvidence, StageRun
 
 TRY_AGAIN: Final = ("lost", "not run", "disk full")  # says nothing about the stage
 
@@ -96,60 +100,73 @@ def golden_name(goldens: Goldens, tensor: str) -> str:
     return f"golden/{goldens.bucket.name}/{tensor}.bin"
 
 
-def fetch(phone: Phone, done: DeviceRun, folder: str, work: Path) -> Tensors:
-    """The outputs that a run says it wrote.
+def fetch(phone: Phone, done: DeviceRun, folder: str, work: Path, names: Sequence[str] = ()) -> Tensors:
+    """The outputs that a run says it wrote; only those in `names` where there are any.
 
     Raises:
         DeviceLostError: the line broke.
         DeviceError: a file is missing, or is not what the runner says.
     """
     tensors: Tensors = {}
-    for output in done.result.get("outputs", []):
+    written = done.result.outputs if done.result else []
+    for output in (one for one in written if not names or one.name in names):
         local = work / "pulled.bin"
-        phone.pull(f"{folder}/{output['file']}", local)
-        dtype, shape = DTYPES[output["dtype"]], tuple(output["shape"])
-        numbers = np.fromfile(local, dtype)
+        phone.pull(f"{folder}/{output.file}", local)
+        numbers = np.fromfile(local, DTYPES[output.dtype])
         local.unlink()
-        if numbers.size != int(np.prod(shape)):
+        if numbers.size != math.prod(output.shape):
             got = f"{numbers.size} numbers"
-            raise DeviceError(output["file"], expected=f"shape {list(shape)}", got=got, todo="Run it again.")
-        tensors[output["name"]] = numbers.reshape(shape)
+            raise DeviceError(output.file, expected=f"shape {output.shape}", got=got, todo="Run it again.")
+        tensors[output.name] = numbers.reshape(output.shape)
     return tensors
 
 
-def judged(probe: StageProbe, found: StageResult, never: str) -> tuple[Judgement, StageRun]:
-    """The verdict, and the receipt's row."""
-    evidence = Evidence(probe.session.provider, never, found.run, found.cpu, found.decibels, probe.floor)
-    verdict = judge(evidence)
-    result = found.run.result
-    times = result.get("runs_ms", []) if found.run.outcome == "finished" else []
-    p50, p95 = (float(np.percentile(times, q)) for q in (50, 95)) if times else (None, None)
-    beside = found.cpu.result.get("runs_ms", []) if found.cpu else []
-    bucket = probe.goldens.bucket
-    return verdict, StageRun(
-        stage=probe.stage.name,
-        bucket=bucket.name,
-        provider=probe.session.provider,
-        verdict=verdict.verdict,
-        conditions=verdict.conditions,
-        reasons=verdict.reasons,
-        outcome=found.run.outcome,
+def evidence_of(provider: ProviderName, found: StageResult) -> StageEvidence:
+    """What the receipt carries of a probe, and what the verdict is made from.
+
+    Args:
+        provider: that the probe asked for.
+    """
+    run, result = found.run, found.run.result
+    listed = nnapi_devices(run.log) if provider == "nnapi" else result.hardware if result else ()
+    beside = found.cpu.result if found.cpu else None
+    return StageEvidence(
+        outcome=run.outcome,
+        reason=run.reason,
+        provider=provider,
+        optimization=result.optimization if result else "",
+        session=result.session if result else {},
+        options=result.options if result else {},
+        flags=result.flags if result else 0,
+        assignment_recorded=result.assignment_known if result else False,
+        assignment=result.assignment if result else [],
+        devices=list(listed),
         decibels=found.decibels,
-        floor=probe.floor,
-        load_ms=_rounded(result.get("load_ms") if times else None),
-        first_run_ms=_rounded(result.get("first_run_ms") if times else None),
-        p50_ms=_rounded(p50),
-        p95_ms=_rounded(p95),
-        runs=len(times),
-        cpu_p50_ms=_rounded(float(np.median(beside)) if beside else None),
-        real_time_factor=_rounded(p50 / 1000 / bucket.seconds if p50 is not None else None, 5),
-        peak_mb=_rounded(result["peak_kb"] / 1024 if times else None, 1),
-        temperature=found.temperature,
+        runs_ms=result.runs_ms if result and run.outcome == "finished" else [],
+        cpu=RunBeside(outcome=found.cpu.outcome, runs_ms=beside.runs_ms if beside else []) if found.cpu else None,
     )
 
 
-def _rounded(value: float | None, digits: int = 3) -> float | None:
-    return None if value is None else round(float(value), digits)
+def judged(probe: StageProbe, found: StageResult, never: str) -> StageRun:
+    """The receipt's row, with its verdict."""
+    evidence = evidence_of(probe.session.provider, found)
+    verdict = judge(evidence, probe.floor, never)
+    result = found.run.result if found.run.outcome == "finished" else None
+    bucket = probe.goldens.bucket
+    return StageRun(
+        stage=probe.stage.name,
+        bucket=bucket.name,
+        seconds=bucket.seconds,
+        floor=probe.floor,
+        verdict=verdict.verdict,
+        conditions=verdict.conditions,
+        reasons=verdict.reasons,
+        evidence=evidence,
+        load_ms=result.load_ms if result else None,
+        first_run_ms=result.first_run_ms if result else None,
+        peak_mb=round(result.peak_kb / 1024, 1) if result else None,
+        temperature=found.temperature,
+    )
 
 
 def keep_result(found: StageResult, file: Path) -> None:
@@ -177,5 +194,10 @@ def kept(file: Path) -> StageResult | None:
 
 
 def run_of(values: dict[str, Any]) -> DeviceRun:
-    """A recorded run."""
-    return DeviceRun(**{field.name: values[field.name] for field in fields(DeviceRun)})
+    """A recorded run.
+
+    Raises:
+        KeyError, TypeError, ValueError: something else was recorded.
+    """
+    result = RunnerResult.model_validate(values["result"]) if values["result"] else None
+    return DeviceRun(**{field.name: values[field.name] for field in fields(DeviceRun)} | {"result": result})

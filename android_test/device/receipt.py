@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from android_test.device.device_facts import DeviceFacts, never
 from android_test.device.probe import StageResult
 from android_test.device.receipt_page import page_of
 from export_onnx.provenance import sha256
+from selector.package.device_verdict import ON_CPU, chain_misses, why_never
 from selector.package.manifest import Manifest
-from selector.package.receipts import ChainRun, Device, Receipt, StageRun, models_digest
+from selector.package.receipt_schema import RECEIPT_VERSION, ChainRun, Device, Receipt, StageRun
+from selector.package.receipts import PackagedTarget
 
 RECEIPT: Final = "receipt.json"
 PAGE: Final = "receipt.html"
@@ -21,23 +22,6 @@ ALWAYS: Final = (
     "sustained speed: the timed runs are short, and a warm phone is slower",
     "power: nothing here measures it",
 )
-
-
-def device_of(facts: DeviceFacts, drivers: Sequence[str]) -> Device:
-    """The receipt's device."""
-    known = facts.properties
-    return Device(
-        model=known.get("ro.product.model", facts.machine),
-        manufacturer=known.get("ro.product.manufacturer", ""),
-        soc=facts.soc,
-        android=known.get("ro.build.version.release", ""),
-        api_level=int(known.get("ro.build.version.sdk", "0")),
-        abi=known.get("ro.product.cpu.abi", facts.machine),
-        build=known.get("ro.build.fingerprint", ""),
-        kernel=facts.kernel,
-        drivers=list(drivers),
-        never=never(facts),
-    )
 
 
 def receipt_of(
@@ -55,13 +39,15 @@ def receipt_of(
         found: the evidence behind `stages`.
         notes: battery; thermal status before and after.
     """
-    versions = sorted({str(one.run.result["onnxruntime"]) for one in found if one.run.result.get("onnxruntime")})
-    return Receipt(
-        receipt_version=1,
+    results = [one.run.result for one in found if one.run.result]
+    versions = sorted({result.onnxruntime for result in results if result.onnxruntime})
+    packaged = PackagedTarget.of(manifest)
+    receipt = Receipt(
+        receipt_version=RECEIPT_VERSION,
         made=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         package=manifest.package,
         target=manifest.target,
-        models_sha256=models_digest(manifest),
+        models_sha256=packaged.models_sha256,
         version=manifest.version,
         onnxruntime=", ".join(versions) or "unknown",
         runner_sha256=sha256(runner),
@@ -69,31 +55,41 @@ def receipt_of(
         battery=notes[0],
         temperature=notes[1],
         stages=list(stages),
+        left_out=packaged.left_out(stages),
         chain=chain,
-        not_proven=not_proven(device, stages, chain),
+        not_proven=[],
     )
+    return receipt.model_copy(update={"not_proven": not_proven(receipt, packaged)})
 
 
-def not_proven(device: Device, stages: Sequence[StageRun], chain: ChainRun | None) -> list[str]:
+def not_proven(receipt: Receipt, packaged: PackagedTarget) -> list[str]:
     """What a reader might take for proven and is not, in words."""
-    lines = [f"that any NPU runs it: this device is {device.never}"] if device.never else []
-    lines += [f"{one.stage} {one.bucket}: {reason}" for one in stages for reason in open_questions(one)]
-    if chain is None or chain.outcome != "finished":
-        lines.append("the whole chain: " + (chain.outcome if chain else "it was not run"))
-    return [*lines, *ALWAYS]
+    never = why_never(receipt.device)
+    lines = [f"that any NPU runs it: this device is {never}"] if never else []
+    lines += [f"{one.stage} {one.bucket}: {reason}" for one in receipt.stages for reason in open_questions(one)]
+    chain = chain_misses(receipt.chain, packaged.floors, packaged.buckets[0])
+    lines += [f"the whole chain: {miss}" for miss in chain]
+    if receipt.left_out:
+        lines.append(f"what was left out of this run: {', '.join(receipt.left_out)}")
+    return [*lines, *unnamed_devices(receipt.stages), *ALWAYS]
 
 
 def open_questions(stage: StageRun) -> list[str]:
     """Why a stage is less than it should be; that a CPU stage is no NPU stage is not among it."""
-    return [reason for reason in stage.reasons if reason != "runs on the CPU" and not reason.startswith("never: ")]
+    return [reason for reason in stage.reasons if reason != ON_CPU and not reason.startswith("never: ")]
 
 
-def holds(receipt: Receipt) -> bool:
-    """Whether every NPU stage is verified, every other stage ran and agrees, and the chain was not broken off."""
-    chain = receipt.chain is None or receipt.chain.outcome == "finished"
-    return chain and all(
-        one.verdict in ("verified", "not an NPU") and not open_questions(one) for one in receipt.stages
-    )
+def unnamed_devices(stages: Sequence[StageRun]) -> list[str]:
+    """One line per list of several NNAPI devices: NNAPI shares a graph out among them and does not say how."""
+    shared: dict[str, list[str]] = {}
+    for one in stages:
+        if one.evidence.provider == "nnapi" and len(one.evidence.devices) > 1:
+            names = ", ".join(f"{device.name} ({device.type})" for device in one.evidence.devices)
+            shared.setdefault(names, []).append(f"{one.stage} {one.bucket}")
+    return [
+        f"which device ran {', '.join(runs)}: NNAPI was given {names}, and does not say which of them ran a node"
+        for names, runs in shared.items()
+    ]
 
 
 def write_receipt(receipt: Receipt, folder: Path) -> Path:

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final
 
-from selector.package.receipts import Receipt, StageRun
+from export_onnx.proof.decibels import CEILING
+from selector.package.device_verdict import EQUAL, why_never
+from selector.package.receipt_schema import Receipt, StageRun
 
 COLORS: Final = {"verified": "#116b2f", "not verified": "#8a5a00", "failed": "#a01818", "not an NPU": "#555"}
 COLUMNS: Final = (
@@ -41,10 +43,10 @@ def page_of(receipt: Receipt) -> str:
     """The whole page."""
     device = receipt.device
     facts = {
-        "device": f"{device.manufacturer} {device.model}".strip(),
+        "device": f"{device.manufacturer} {device.model}".strip() or device.machine,
         "chip": device.soc or "not named",
         "Android": f"{device.android} (API {device.api_level})" if device.android else "none",
-        "ABI": device.abi,
+        "ABI": device.abi or device.machine,
         "build": device.build or device.kernel,
         "drivers": ", ".join(device.drivers) or "none named",
         "battery": receipt.battery or "not named",
@@ -76,12 +78,15 @@ def receipt_summary(receipt: Receipt) -> str:
     npu = receipt.npu_stages()
     failed = sum(one.verdict == "failed" for one in receipt.stages)
     after = f" {failed} of {len(receipt.stages)} probes failed." if failed else ""
-    if receipt.device.never:
-        return f"Not an NPU: this device is {receipt.device.never}.{after}"
+    if receipt.left_out:
+        every = len(receipt.stages) + len(receipt.left_out)
+        after += f" Partial: {len(receipt.left_out)} of {every} stages and buckets were left out."
+    if never := why_never(receipt.device):
+        return f"Not an NPU: this device is {never}.{after}"
     if not npu:
         return f"Not an NPU: every stage of this package runs on the CPU.{after}"
     verified = sum(one.verdict == "verified" for one in npu)
-    return f"{verified} of {len(npu)} NPU stages verified on {receipt.device.soc or receipt.device.model}.{after}"
+    return f"{verified} of {len(npu)} NPU stages verified on {receipt.device.label}.{after}"
 
 
 def chain_line(receipt: Receipt) -> str:
@@ -91,9 +96,11 @@ def chain_line(receipt: Receipt) -> str:
         return "The whole chain was not run."
     if chain.outcome != "finished":
         return f"The whole chain at {chain.bucket} did not finish: {chain.outcome}."
+    equal = [f"{name} {'equal' if chain.decibels.get(name) == CEILING else 'different'}" for name in EQUAL]
     return (
-        f"The whole chain at {chain.bucket}: {chain.seconds_of_sound:.2f} s of sound in {chain.wav}, "
-        f"real-time factor {chain.real_time_factor:.3f} without loading, {chain.decibels:.1f} dB against a computer."
+        f"The whole chain at {chain.bucket}: {chain.seconds_of_sound or 0:.2f} s of sound in {chain.wav}, real-time "
+        f"factor {chain.real_time_factor or 0:.3f} without loading, {chain.decibels.get('waveform', -CEILING):.1f} dB "
+        f"against a computer, {', '.join(equal)}."
     )
 
 
@@ -104,9 +111,9 @@ def _table(stages: Sequence[StageRun]) -> str:
 
 def _row(one: StageRun) -> str:
     numbers = (one.p50_ms, one.p95_ms, one.cpu_p50_ms, one.real_time_factor, one.load_ms, one.first_run_ms, one.peak_mb)
-    cells = [f"<td>{escape(text)}</td>" for text in (one.stage, one.bucket, one.provider)]
+    cells = [f"<td>{escape(text)}</td>" for text in (one.stage, one.bucket, one.evidence.provider)]
     cells.append(f"<td><span class='verdict' style='background:{COLORS[one.verdict]}'>{one.verdict}</span></td>")
-    worst = min(one.decibels.values()) if one.decibels else None
+    worst = min(one.evidence.decibels.values()) if one.evidence.decibels else None
     cells += [f"<td class='number'>{'' if n is None else f'{n:.4g}'}</td>" for n in (*numbers, worst, one.floor)]
     # The reasons below the figures: in a column of their own they would be narrow, and make every row tall.
     why = f"<tr class='why'><td colspan='{len(COLUMNS)}'><div>{escape('; '.join(one.reasons))}</div></td></tr>"

@@ -13,19 +13,20 @@ from typing import Final
 from android_test.device.adb import Phone
 from android_test.device.chain_run import run_chain
 from android_test.device.deploy import deploy
-from android_test.device.device_facts import HOME, DeviceFacts, battery, never, read_device_facts, temperature
-from android_test.device.device_log import nnapi_devices
+from android_test.device.device_facts import HOME, DeviceFacts, battery, read_device_facts, temperature
 from android_test.device.device_run import DeviceRun
 from android_test.device.device_session import libraries, provider_of, session_of
 from android_test.device.goldens import Goldens, make_goldens
 from android_test.device.probe import RunSettings, StageProbe, StageResult, judged, keep_result, kept, probe_stage
-from android_test.device.receipt import PAGE, device_of, receipt_of, write_receipt
+from android_test.device.receipt import PAGE, receipt_of, write_receipt
 from android_test.device.receipt_page import chain_line, receipt_summary
 from export_onnx import console
 from export_onnx.errors import DeviceError
 from export_onnx.provenance import sha256, signature
+from selector.package.device_verdict import why_never
 from selector.package.opened import Package
-from selector.package.receipts import ChainRun, Receipt, StageRun, models_digest
+from selector.package.receipt_schema import ChainRun, Receipt, StageRun
+from selector.package.receipts import models_digest
 
 COMES_BACK: Final = 30.0  # seconds that a device may be away before the rest counts as lost
 
@@ -60,8 +61,8 @@ def verify(phone: Phone, plan: VerifyPlan) -> Receipt:
     parts = libraries(plan.runner)
     facts = read_device_facts(phone, plan.folder)
     place = plan.work / "devices" / f"{plan.package.manifest.target}-{re.sub(r'[^A-Za-z0-9.]+', '_', phone.serial)}"
-    reason = never(facts)
-    console.say(f"{plan.package.folder.name} on {phone.serial}" + (f": {reason}" if reason else f", {facts.soc}"))
+    reason = why_never(facts.device())
+    console.say(f"{plan.package.folder.name} on {phone.serial}: {reason or facts.device().label}")
     probes = probes_of(plan, facts, frozenset(parts))
     resume(place, key_of(plan, facts, parts), plan.again)
     before = ("", "")
@@ -79,16 +80,16 @@ def verify(phone: Phone, plan: VerifyPlan) -> Receipt:
         away = bool(found) and found[-1].run.outcome == "lost" and not phone.wait(COMES_BACK)
         gone = StageResult(DeviceRun("lost", f"{phone.serial} did not come back in {COMES_BACK:.0f} s"), None, {})
         found.append(broken or (gone if away else look(phone, probe, plan, place)))
-    rows = [judged(probe, one, reason)[1] for probe, one in zip(probes, found, strict=True)]
+    rows = [judged(probe, one, reason) for probe, one in zip(probes, found, strict=True)]
     chain, after = None, ""
     if not broken and phone.is_there():
         chain = whole_chain(phone, plan, probes, place)
         after = temperature(phone) if phone.is_there() else ""
     notes = (before[0], {"before": before[1], "after": after})
-    device = device_of(facts, drivers(found))
+    device = facts.device(drivers(rows))
     receipt = receipt_of(plan.package.manifest, device, parts["runner"], found, rows, chain, notes)
     file = write_receipt(receipt, place)
-    show_results(receipt, rows)
+    show_results(receipt)
     console.say(f"{receipt_summary(receipt)} See {file} and {PAGE}")
     return receipt
 
@@ -177,16 +178,14 @@ def whole_chain(phone: Phone, plan: VerifyPlan, probes: Sequence[StageProbe], pl
     return run_chain(phone, stages, sessions, goldens, weights, plan.folder, plan.settings, place / "chain.wav")
 
 
-def drivers(found: Sequence[StageResult]) -> list[str]:
-    """The devices that providers named, with their types."""
-    named = {f"{d.name} ({d.type})": None for one in found for d in nnapi_devices(one.run.log)}
-    named |= {f"{d['name']} ({d['type']})": None for one in found for d in one.run.result.get("hardware", [])}
-    return list(named)
+def drivers(rows: Sequence[StageRun]) -> list[str]:
+    """The devices that providers listed, with their types."""
+    return list(dict.fromkeys(f"{device.name} ({device.type})" for row in rows for device in row.evidence.devices))
 
 
-def show_results(receipt: Receipt, rows: Sequence[StageRun]) -> None:
-    """One line a stage, and the chain."""
-    for row in rows:
+def show_results(receipt: Receipt) -> None:
+    """One line per stage and bucket, and one about the chain."""
+    for row in receipt.stages:
         times = f", {row.p50_ms:.1f} ms (p95 {row.p95_ms:.1f})" if row.p50_ms is not None and row.p95_ms else ""
         console.say(f"{row.stage} {row.bucket}: {row.verdict}{times}. {'; '.join(row.reasons)}")
     console.say(chain_line(receipt))

@@ -17,7 +17,7 @@ from selector.package.build_inputs import VOICE_SHAPE, BuildInputs, TargetInputs
 from selector.package.coverage_schema import processor
 from selector.package.golden import golden_section
 from selector.package.manifest import SCHEMA_VERSION, File, Manifest, parse
-from selector.package.packaged_models import MODELS
+from selector.package.packaged_models import MODELS, models_by_stage
 from selector.package.strict_schema import dumps
 from selector.text.tokenizer import INPUT, OUTPUT
 
@@ -89,10 +89,7 @@ def compose_manifest(
         "voices": voices_section(inputs),
         "coverage": target.coverage.model_dump(mode="json") if target.coverage else None,
         "quality": target.quality.model_dump(mode="json"),
-        "golden": golden_section(
-            {stage.name: {b.name: models[b.models[stage.name]] for b in buckets} for stage in contracts.STAGES},
-            min(inputs.voices),
-        ),
+        "golden": golden_section(models_by_stage(buckets, models), min(inputs.voices)),
         "devices": plan.devices,
         "files": {path: file.model_dump() for path, file in files.items()},
     }

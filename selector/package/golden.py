@@ -26,11 +26,15 @@ def golden_section(models: Mapping[str, Mapping[str, bytes]], voice: str) -> dic
     """The manifest's `golden`.
 
     Args:
-        models: stage -> bucket -> ONNX file. A stage's floor is that of its coarsest bucket.
+        models: stage -> bucket -> ONNX file.
         voice: by which the sentence is spoken.
     """
-    floors = {stage: min(floor_for(model) for model in buckets.values()) for stage, buckets in models.items()}
-    return {"phonemes": PHONEMES, "voice": voice, "speed": SPEED, "seed": SEED, "floors": floors}
+    return {"phonemes": PHONEMES, "voice": voice, "speed": SPEED, "seed": SEED, "floors": stage_floors(models)}
+
+
+def stage_floors(models: Mapping[str, Mapping[str, bytes]]) -> dict[str, float]:
+    """dB by stage: the floor of the stage's coarsest bucket. Arguments as in `golden_section`."""
+    return {stage: min(floor_for(model) for model in buckets.values()) for stage, buckets in models.items()}
 
 
 def floor_for(content: bytes) -> float:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from export_onnx import console
+from export_onnx.contracts import STAGES
 from export_onnx.provenance import Report, code_digest, read_report, sha256, signature, start, versions
 from selector.choose.voice_table import Fit
 from selector.choose.worth import check_worth, summarize_fits
@@ -27,11 +28,12 @@ from selector.package.build_inputs import (
     read_target_inputs,
 )
 from selector.package.compose_manifest import PackagePlan
-from selector.package.coverage_schema import coverage_signature
+from selector.package.coverage_schema import coverage_signature, processor
 from selector.package.fit_tables import fit_tables
+from selector.package.golden import stage_floors
 from selector.package.manifest import MANIFEST
-from selector.package.packaged_models import MODELS, digest_of_models
-from selector.package.receipts import devices_section, read_receipts
+from selector.package.packaged_models import MODELS, digest_of_models, models_by_stage, read_models
+from selector.package.receipts import PackagedTarget, devices_section, read_receipts
 from selector.package.write_package import LICENSE, write_package
 
 MOST_BYTES: Final = 110_000_000  # of a target's package at full size
@@ -48,7 +50,7 @@ def make_packages(
         receipts: JSON files of `android_test verify`, for the manifests.
 
     Raises:
-        PackageError: the result of an earlier step is missing or damaged, a receipt is of other models, or `dist`
+        PackageError: the result of an earlier step is missing or damaged, a receipt is refused, or `dist`
             cannot be written.
         ParityError: the selector's table does not hold on texts that it was not fitted on.
     """
@@ -100,9 +102,23 @@ def devices_of(inputs: BuildInputs, targets: Sequence[TargetInputs], receipts: S
     """
     if not receipts:
         return None
+    made = {target.target: packaged_target(inputs, target) for target in targets}
+    return devices_section(read_receipts(receipts), made)
+
+
+def packaged_target(inputs: BuildInputs, target: TargetInputs) -> PackagedTarget:
+    """What receipts of a target are held against: its models, their floors, and the stages that run on the NPU.
+
+    Raises:
+        PackageError: as `read_models`.
+    """
     buckets = bucket_contracts(inputs, MODELS)
-    made = {target.target: digest_of_models(buckets, target.models) for target in targets}
-    return devices_section(read_receipts(receipts), made, [bucket.name for bucket in buckets])
+    models = read_models(buckets, target.models)
+    npu = [stage.name for stage in STAGES if processor(stage, target.target, target.coverage) == "npu"]
+    floors = stage_floors(models_by_stage(buckets, models))
+    return PackagedTarget(
+        digest_of_models(models, target.models), floors, tuple(npu), tuple(bucket.name for bucket in buckets)
+    )
 
 
 def packages_signature(

@@ -159,17 +159,35 @@ class Golden(StrictSchema):
     floors: dict[str, Annotated[float, Field(gt=0)]]
 
 
-class Soc(StrictSchema):
-    """The targets whose receipts from this chip verify every NPU stage, and the fastest: `cpu` where none does."""
+class DeviceEntry(StrictSchema):
+    """What receipts from one chip or model say.
+
+    Attributes:
+        verified: the targets of which every receipt from there holds, on the NPU.
+        failed: by target, why a receipt from there does not hold, in one line; such a target is not verified.
+        use: the fastest target that holds, by the whole chain; `cpu` where none does.
+    """
 
     verified: list[NpuTarget]
+    failed: dict[Target, str]
     use: Target
+
+    @model_validator(mode="after")
+    def _nothing_that_failed(self) -> DeviceEntry:
+        if set(self.verified) & set(self.failed):
+            raise ValueError("a target failed on a device and is verified there")
+        if self.use != "cpu" and self.use not in self.verified:
+            raise ValueError("a target is to be used and is not verified")
+        return self
 
 
 class Devices(StrictSchema):
-    """What receipts say, by `ro.soc.model`; on every other device the CPU is to be used."""
+    """What receipts say. An app looks its phone up once: in `socs` by ro.soc.model (`Build.SOC_MODEL`), or, on a phone
+    without that property, in `models` by ro.product.model (`Build.MODEL`); everywhere else it uses the CPU.
+    """
 
-    socs: dict[str, Soc]
+    socs: dict[str, DeviceEntry]
+    models: dict[str, DeviceEntry]
     elsewhere: Literal["cpu"]
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import onnx
 
+from export_onnx import contracts
 from export_onnx.errors import PackageError
 from export_onnx.graph.shared_weights import WEIGHTS_FILE
 from export_onnx.provenance import sha256
@@ -33,9 +34,23 @@ def read_models(buckets: Sequence[BucketContract], source: Path) -> dict[str, by
     return {path: read_model(source / Path(path).name, source / WEIGHTS_FILE) for path in names}
 
 
-def digest_of_models(buckets: Sequence[BucketContract], source: Path) -> str:
-    """`receipts.models_digest` of the package that these models make. Arguments as in `read_models`."""
-    hashes = {path: hashlib.sha256(content).hexdigest() for path, content in read_models(buckets, source).items()}
+def models_by_stage(buckets: Sequence[BucketContract], models: Mapping[str, bytes]) -> dict[str, dict[str, bytes]]:
+    """Stage -> bucket -> ONNX file, in the order of the chain.
+
+    Args:
+        models: ONNX files by their path in the package, as `read_models` gives them.
+    """
+    return {stage.name: {b.name: models[b.models[stage.name]] for b in buckets} for stage in contracts.STAGES}
+
+
+def digest_of_models(models: Mapping[str, bytes], source: Path) -> str:
+    """`receipts.models_digest` of the package that these models make.
+
+    Args:
+        models: as in `models_by_stage`.
+        source: the folder of their `weights.bin`.
+    """
+    hashes = {path: hashlib.sha256(content).hexdigest() for path, content in models.items()}
     return digest(hashes | {f"{MODELS}/{WEIGHTS_FILE}": sha256(source / WEIGHTS_FILE)})
 
 

@@ -1,96 +1,58 @@
-"""What a phone proved about a package (`android_test verify` writes it), and what a manifest says because of it.
+"""What a manifest says because of receipts (`android_test verify` writes them).
 
-The only schema of a receipt. A receipt counts for the very model files that it was measured with.
+A receipt counts for the very model files that it was measured with. It is refused where it is incomplete or where its
+verdicts do not follow from its evidence; where it is sound and a stage failed, the manifest says so.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import ValidationError
 
 from export_onnx.errors import PackageError
+from selector.package.device_verdict import ON_CPU, chain_misses, judge, why_never
 from selector.package.manifest import Manifest
-from selector.package.providers import Target
-from selector.package.strict_schema import Sha256, StrictSchema
+from selector.package.providers import NPU_TARGETS
+from selector.package.receipt_schema import RECEIPT_VERSION, Receipt, StageRun
+from selector.package.strict_schema import first_problem
 
-RECEIPT_VERSION: Final = 1
-Verdict = Literal["verified", "not verified", "not an NPU", "failed"]
-
-
-class Device(StrictSchema):
-    """What was on the cable. `never` says why nothing on it can count as an NPU; empty for a phone."""
-
-    model: str
-    manufacturer: str
-    soc: str
-    android: str
-    api_level: int
-    abi: str
-    build: str
-    kernel: str
-    drivers: list[str]
-    never: str
+MOST_LETTERS: Final = 300  # of a failure in the manifest
+VERIFY_AGAIN: Final = "Run `python -m android_test verify` again, and package its receipt.json as it was written."
 
 
-class StageRun(StrictSchema):
-    """One stage at one bucket. Times in ms, memory in MB; None: not measured."""
+@dataclass(frozen=True)
+class PackagedTarget:
+    """What receipts of one target are held against.
 
-    stage: str
-    bucket: str
-    provider: str
-    verdict: Verdict
-    conditions: dict[str, bool]
-    reasons: list[str]
-    outcome: str
-    decibels: dict[str, float]
-    floor: float
-    load_ms: float | None
-    first_run_ms: float | None
-    p50_ms: float | None
-    p95_ms: float | None
-    runs: Annotated[int, Field(ge=0)]
-    cpu_p50_ms: float | None
-    real_time_factor: float | None
-    peak_mb: float | None
-    temperature: str
+    Attributes:
+        models_sha256: `digest` of the models and their weights.
+        floors: dB by stage, of every stage in the chain.
+        npu_stages: those that the package runs on the NPU.
+        buckets: names, the smallest bucket first.
+    """
 
+    models_sha256: str
+    floors: Mapping[str, float]
+    npu_stages: tuple[str, ...]
+    buckets: tuple[str, ...]
 
-class ChainRun(StrictSchema):
-    """The whole chain once, stage after stage on the device, as processes of their own."""
+    @classmethod
+    def of(cls, manifest: Manifest) -> PackagedTarget:
+        """The target of a finished package."""
+        npu = tuple(stage.name for stage in manifest.stages if stage.runs_on == "npu")
+        buckets = tuple(bucket.name for bucket in sorted(manifest.buckets, key=lambda one: one.frames))
+        floors = {stage.name: manifest.golden.floors[stage.name] for stage in manifest.stages}
+        return cls(models_digest(manifest), floors, npu, buckets)
 
-    bucket: str
-    outcome: str
-    seconds_of_sound: float | None
-    real_time_factor: float | None
-    decibels: float | None
-    wav: str
-
-
-class Receipt(StrictSchema):
-    """One package on one device."""
-
-    receipt_version: Literal[1]
-    made: str
-    package: str
-    target: Target
-    models_sha256: Sha256
-    version: str
-    onnxruntime: str
-    runner_sha256: Sha256
-    device: Device
-    battery: str
-    temperature: dict[str, str]
-    stages: Annotated[list[StageRun], Field(min_length=1)]
-    chain: ChainRun | None
-    not_proven: list[str]
-
-    def npu_stages(self) -> list[StageRun]:
-        """Those that were meant for the NPU."""
-        return [one for one in self.stages if one.verdict != "not an NPU"] if self.target != "cpu" else []
+    def left_out(self, stages: Sequence[StageRun]) -> list[str]:
+        """Every stage at a bucket that `stages` lacks, as "decoder 5s"."""
+        there = {(one.stage, one.bucket) for one in stages}
+        return [f"{name} {bucket}" for bucket in self.buckets for name in self.floors if (name, bucket) not in there]
 
 
 def models_digest(manifest: Manifest) -> str:
@@ -115,60 +77,130 @@ def read_receipts(files: Sequence[Path]) -> list[Receipt]:
         try:
             found.append(Receipt.model_validate_json(file.read_text(encoding="utf-8")))
         except (OSError, UnicodeDecodeError, ValidationError) as error:
+            place, got = first_problem(error) if isinstance(error, ValidationError) else ("the whole", str(error)[:160])
             raise PackageError(
-                str(file),
+                f"{file}, {place}",
                 expected=f"a receipt of version {RECEIPT_VERSION}",
-                got=str(error)[:160],
-                todo="Pass receipt.json as `python -m android_test verify` wrote it.",
+                got=got,
+                todo="Pass receipt.json as this release's `python -m android_test verify` wrote it.",
             ) from error
     return found
 
 
-def devices_section(
-    receipts: Sequence[Receipt], made: Mapping[str, str], buckets: Sequence[str]
-) -> dict[str, Any] | None:
-    """The manifest's `devices`: per SoC the verified targets and the one to use; None without receipts.
+def check_receipt(receipt: Receipt, made: Mapping[str, PackagedTarget]) -> PackagedTarget:
+    """The packaged target that a sound receipt speaks of.
 
     Args:
-        made: target -> digest of the models that are packaged now.
-        buckets: of the packages; a target is verified where every NPU stage is, at each of them.
+        made: by target, what is packaged now.
 
     Raises:
-        PackageError: a receipt of other models, or of a target that is not packaged now.
+        PackageError: the receipt is of other models, lacks a stage or a bucket, names no device, or says something
+            that does not follow from its evidence.
+    """
+    where = f"receipt of {receipt.package} on {receipt.device.label}"
+    packaged = made.get(receipt.target)
+    if packaged is None or packaged.models_sha256 != receipt.models_sha256:
+        raise PackageError(
+            where,
+            expected=f"models of {packaged.models_sha256 if packaged else 'a target that is packaged now'}",
+            got=receipt.models_sha256,
+            todo="Verify the package that you make, and package its target in the same run.",
+        )
+    runs = [(one.stage, one.bucket) for one in receipt.stages]
+    strange = [f"{s} {b}" for s, b in runs if s not in packaged.floors or b not in packaged.buckets]
+    if (missing := packaged.left_out(receipt.stages)) or strange:
+        raise PackageError(
+            where,
+            expected="every stage at every bucket, and no other",
+            got=f"none of {', '.join(missing)}" if missing else f"also {', '.join(strange)}",
+            todo="Run `python -m android_test verify` without --stages and --buckets.",
+        )
+    if not receipt.device.soc and not receipt.device.model:
+        raise PackageError(
+            where,
+            expected="a device with ro.soc.model or ro.product.model",
+            got="neither",
+            todo="Leave this receipt out: apps could not tell which device it speaks of.",
+        )
+    never = why_never(receipt.device)
+    for one in receipt.stages:
+        follows = judge(one.evidence, packaged.floors[one.stage], never)
+        if (one.verdict, one.conditions) != (follows.verdict, follows.conditions):
+            because = f" ({'; '.join(follows.reasons)})" if follows.reasons else ""
+            raise PackageError(
+                f"{where}, {one.stage} {one.bucket}",
+                expected=f'"{follows.verdict}", which follows from its evidence{because}',
+                got=f'"{one.verdict}" with the conditions {one.conditions}',
+                todo=VERIFY_AGAIN,
+            )
+    return packaged
+
+
+def misses(receipt: Receipt, packaged: PackagedTarget) -> list[str]:
+    """Why a receipt does not hold; empty where it does. Judges the evidence, and reads no stored verdict.
+
+    It holds where it covers every stage at every bucket, every NPU stage is verified with the target's provider, every
+    other stage ran on the CPU and agrees, and the whole chain agrees.
+    """
+    found = [f"{name}: left out" for name in packaged.left_out(receipt.stages)]
+    if receipt.target != "cpu" and not packaged.npu_stages:
+        found.append(f"{receipt.target}: no stage of the package runs on the NPU")
+    never = why_never(receipt.device) if receipt.target != "cpu" else ""
+    for one in receipt.stages:
+        wanted = receipt.target if one.stage in packaged.npu_stages else "cpu"
+        floor = packaged.floors.get(one.stage)
+        if floor is None or one.evidence.provider != wanted:
+            found.append(f"{one.stage} {one.bucket}: ran with {one.evidence.provider}, not with {wanted}")
+            continue
+        reasons = judge(one.evidence, floor, never).reasons
+        found += [f"{one.stage} {one.bucket}: {reason}" for reason in reasons if reason != ON_CPU]
+    chain = chain_misses(receipt.chain, packaged.floors, packaged.buckets[0])
+    return found + [f"the whole chain: {miss}" for miss in chain]
+
+
+def devices_section(receipts: Sequence[Receipt], made: Mapping[str, PackagedTarget]) -> dict[str, Any] | None:
+    """The manifest's `devices`: the targets that are verified on a chip, those that failed, and the one to use.
+
+    A target is verified where all of its receipts from there hold. Of the targets that hold, `cpu` among them, the one
+    with the lowest real-time factor of the whole chain at the smallest bucket is used; the slowest receipt counts.
+
+    Args:
+        made: by target, what is packaged now.
+
+    Returns:
+        JSON values; None without receipts.
+
+    Raises:
+        PackageError: as `check_receipt`.
     """
     if not receipts:
         return None
-    times: dict[str, dict[str, float]] = {}
+    found: dict[tuple[Literal["socs", "models"], str], list[tuple[Receipt, list[str]]]] = {}
     for receipt in receipts:
-        if made.get(receipt.target) != receipt.models_sha256:
-            raise PackageError(
-                f"receipt of {receipt.package} on {receipt.device.model}",
-                expected=f"models of {made.get(receipt.target, 'a target that is packaged now')}",
-                got=receipt.models_sha256,
-                todo="Verify the package that you make, and package its target in the same run.",
-            )
-        verified = times.setdefault(receipt.device.soc or receipt.device.model, {})
-        milliseconds = verified_time(receipt, buckets)
-        if milliseconds is not None:
-            verified[receipt.target] = min(milliseconds, verified.get(receipt.target, milliseconds))
-    socs = {
-        soc: {
-            "verified": sorted(found),
-            "use": min((ms, target) for target, ms in found.items())[1] if found else "cpu",
-        }
-        for soc, found in sorted(times.items())
+        packaged, device = check_receipt(receipt, made), receipt.device
+        never = why_never(device)  # the speed of an emulator's CPU must not count either
+        judged = [f"this device is {never}"] if never else misses(receipt, packaged)
+        found.setdefault(("socs", device.soc) if device.soc else ("models", device.model), []).append((receipt, judged))
+    section: dict[str, Any] = {"socs": {}, "models": {}, "elsewhere": "cpu"}
+    for (space, key), judged_receipts in sorted(found.items()):
+        section[space][key] = device_entry(judged_receipts)
+    return section
+
+
+def device_entry(judged: Sequence[tuple[Receipt, list[str]]]) -> dict[str, Any]:
+    """The manifest's entry of one chip or model, from its receipts and what each of them misses."""
+    failed: dict[str, str] = {}
+    factors: dict[str, float] = {}
+    for receipt, missed in judged:
+        if missed:
+            more = f" (and {len(missed) - 1} more)" if len(missed) > 1 else ""
+            first = " ".join(missed[0].split())[:MOST_LETTERS]  # a driver's message may have several lines
+            failed.setdefault(receipt.target, f"{receipt.device.model or receipt.device.label}: {first}{more}")
+        elif receipt.chain is not None and (factor := receipt.chain.real_time_factor) is not None:
+            factors[receipt.target] = max(factor, factors.get(receipt.target, factor))
+    holds = {target: factor for target, factor in factors.items() if target not in failed}
+    return {
+        "verified": sorted(target for target in holds if target in NPU_TARGETS),
+        "failed": dict(sorted(failed.items())),
+        "use": min((factor, target) for target, factor in holds.items())[1] if holds else "cpu",
     }
-    return {"socs": socs, "elsewhere": "cpu"}
-
-
-def verified_time(receipt: Receipt, buckets: Sequence[str]) -> float | None:
-    """Milliseconds of the NPU stages over all buckets (p50); None unless every one is verified at each bucket."""
-    stages = receipt.npu_stages()
-    names = {one.stage for one in stages}
-    seen = {(one.stage, one.bucket) for one in stages}
-    whole = bool(names) and all((name, bucket) in seen for name in names for bucket in buckets)
-    if receipt.device.never or not whole:
-        return None
-    if any(one.verdict != "verified" or one.p50_ms is None for one in stages):
-        return None
-    return sum(one.p50_ms for one in stages if one.p50_ms is not None)

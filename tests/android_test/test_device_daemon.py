@@ -32,10 +32,12 @@ from android_test.device.probe import RunSettings
 from android_test.device.verify_device import VerifyPlan, verify
 from export_onnx.errors import DeviceError
 from selector.package import make_packages
+from selector.package.device_verdict import why_never
 from selector.package.manifest import BucketContract, PortContract, ProviderOptions, StageContract
 from selector.package.opened import Package
 from selector.package.providers import NPU
-from selector.package.receipts import Receipt, read_receipts
+from selector.package.receipt_schema import Assigned, ListedDevice, Receipt
+from selector.package.receipts import PackagedTarget, misses, read_receipts
 from tests.android_test import linux_device
 from tests.android_test.linux_device import SERIAL, WORK, LinuxDevice
 from tests.selector.selector_fakes import make_build
@@ -96,7 +98,7 @@ def scripted(plan: VerifyPlan, script: str) -> VerifyPlan:
 
 
 def outcomes(receipt: Receipt) -> list[str]:
-    return [one.outcome for one in receipt.stages]
+    return [one.evidence.outcome for one in receipt.stages]
 
 
 def only_receipt(plan: VerifyPlan) -> Receipt:
@@ -109,14 +111,17 @@ def test_every_stage_and_bucket_gets_a_receipt_and_a_second_run_resumes(device: 
     manifest = plan.package.manifest
     assert len(receipt.stages) == len(manifest.stages) * len(manifest.buckets)
     assert {one.verdict for one in receipt.stages} == {"not an NPU"}
-    assert all(one.p50_ms and one.runs == 2 and min(one.decibels.values()) > 40 for one in receipt.stages)
+    seen = [one.evidence for one in receipt.stages]
+    assert all(len(one.runs_ms) == 2 and min(one.decibels.values()) > 40 for one in seen)
+    assert misses(receipt, PackagedTarget.of(manifest)) == []
     assert receipt == only_receipt(plan)
-    assert "no Android" in receipt.device.never
+    assert "no Android" in why_never(receipt.device)
     place = next(plan.work.glob("devices/*"))
     assert "Not an NPU" in (place / "receipt.html").read_text(encoding="utf-8")
     assert receipt.chain is not None
-    assert receipt.chain.decibels is not None
-    assert receipt.chain.decibels > 40
+    assert receipt.chain.decibels["waveform"] > 40
+    assert receipt.chain.decibels["frames_per_token"] == receipt.chain.decibels["n_frames"] == 200
+    assert receipt.chain.real_time_factor
     samples, rate = soundfile.read(place / receipt.chain.wav)
     assert rate == 24_000
     assert np.abs(samples).max() > 0.01
@@ -135,7 +140,7 @@ def test_every_stage_and_bucket_gets_a_receipt_and_a_second_run_resumes(device: 
         ("echo PHASE run; kill -SEGV $$", "crashed", "SIGSEGV in phase run"),
         ("echo PHASE load; sleep 60", "timeout", "ended after 4 s in phase load"),
         ("head -c 300 /dev/urandom; echo", "garbage", "without a result"),
-        ('echo \'RESULT {"outcome": "finished"\'', "garbage", "without a result"),
+        ('echo \'RESULT {"outcome": "finished"\'', "garbage", "a result that breaks its schema"),
         ("exit 3", "crashed", "exit status 3"),
         ("dd if=/dev/zero of=fill bs=1M 2>/dev/null; real $1; rm -f fill", "disk full", "No space left on device"),
     ],
@@ -152,6 +157,21 @@ def test_a_runner_that_fails_is_a_verdict_and_the_next_probe_goes_on(
     assert [one.verdict for one in receipt.stages] == ["failed", "not an NPU"]
     assert said in receipt.stages[0].reasons[0]
     assert receipt == only_receipt(plan)
+
+
+@pytest.mark.parametrize("name", ["frames_per_token", "n_frames", "waveform"])
+def test_a_chain_that_comes_out_wrong_makes_the_receipt_not_hold(
+    device: LinuxDevice, plan: VerifyPlan, name: str
+) -> None:
+    """Every stage alone is right; in the chain the stage's file is emptied of everything but zeros."""
+    file = f"chain/{name}.bin"
+    spoil = f"if grep -q '^output.*{file}' job.txt; then head -c $(wc -c < {file}) /dev/zero > z; mv z {file}; fi"
+    whole = dataclasses.replace(scripted(plan, f"real $1; status=$?; {spoil}; exit $status"), stages=())
+    receipt = verify(Phone.find(SERIAL), whole)
+    assert {one.verdict for one in receipt.stages} == {"not an NPU"}
+    missed = [line for line in misses(receipt, PackagedTarget.of(plan.package.manifest)) if "left out" not in line]
+    assert missed[0].startswith(f"the whole chain: {name} ")
+    assert missed[0] in receipt.not_proven
 
 
 def test_a_cable_pulled_in_mid_run_is_recorded_and_the_second_run_resumes(
@@ -273,8 +293,8 @@ def test_a_provider_that_takes_nothing_is_not_verified(
     )
     plan = dataclasses.replace(plan, settings=dataclasses.replace(FAST, runs=5))
     stage = verify(Phone.find(SERIAL), plan).stages[0]
-    assert stage.provider == "nnapi"
-    if stage.outcome == "finished":
+    assert stage.evidence.provider == "nnapi"
+    if stage.evidence.outcome == "finished":
         assert stage.verdict == "not verified"
         assert not stage.conditions["whole"]
         assert not stage.conditions["hardware"]
@@ -282,7 +302,7 @@ def test_a_provider_that_takes_nothing_is_not_verified(
         assert stage.conditions["agrees"]
     else:
         assert strict
-        assert (stage.verdict, stage.outcome) == ("failed", "refused")
+        assert (stage.verdict, stage.evidence.outcome) == ("failed", "refused")
 
 
 def toy(folder: Path) -> tuple[StageContract, BucketContract]:
@@ -320,13 +340,14 @@ def test_qnn_compiles_and_runs_on_the_device_s_simulation(device: LinuxDevice, r
     here, outputs = compile_for(tmp_path / "models" / "toy.onnx", Compile(), {"x": feed})
     assert here.covered, here
     np.testing.assert_array_equal(np.fromfile(tmp_path / "y.bin", np.float32).reshape(1, 8, 1, 64), outputs["y"])
-    assert done.result["assignment"] == [
-        {"provider": "QNNExecutionProvider", "subgraphs": here.subgraphs, "nodes": here.nodes_on_npu}
-    ]
-    assert done.result["hardware"] == [{"name": "Qualcomm", "type": "CPU"}]
+    assert done.result is not None
+    ours = Assigned(provider="QNNExecutionProvider", subgraphs=here.subgraphs, nodes=here.nodes_on_npu)
+    assert done.result.assignment == [ours]
+    assert done.result.hardware == [ListedDevice(name="Qualcomm", type="CPU")]
     on_cpu = dataclasses.replace(session, provider="cpu", options={}, session=RECORD, plugin="")
     beside = run_on_device(phone, dataclasses.replace(job, session=on_cpu), HOME, 60)
-    assert beside.result["assignment"] == [{"provider": "CPUExecutionProvider", "subgraphs": 2, "nodes": 2}]
+    assert beside.result is not None
+    assert beside.result.assignment == [Assigned(provider="CPUExecutionProvider", subgraphs=2, nodes=2)]
 
 
 def test_what_the_runner_refuses(device: LinuxDevice, runner: Path, plan: VerifyPlan, tmp_path: Path) -> None:
@@ -360,9 +381,11 @@ def test_the_command_s_exit_status_tells(device: LinuxDevice, plan: VerifyPlan, 
     from android_test.__main__ import main
 
     arguments = ["verify", "--dist", str(packages), "--serial", SERIAL, "--runner", str(plan.runner), "--runs", "1"]
-    arguments += ["--build", str(plan.work), "--buckets", "5s", "--stages", "decoder", "--target"]
+    arguments += ["--build", str(plan.work), "--target"]
     assert main([*arguments, "cpu"]) == 0
-    assert main([*arguments, "nnapi"]) == 1
+    restricted = ["--buckets", "5s", "--stages", "decoder"]
+    assert main([*arguments, "cpu", *restricted]) == 1  # what was left out is not proven
+    assert main([*arguments, "nnapi", *restricted]) == 1
     folder = plan.work / "android_test" / "verify" / "devices"
     stored = json.loads(next(folder.glob("nnapi-*/receipt.json")).read_text(encoding="utf-8"))
     assert "built without NNAPI" in stored["stages"][0]["reasons"][0]

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
 from android_test.device.adb import Phone, choose_phone, find_adb, parse_devices
-from android_test.device.device_facts import EMULATORS, DeviceFacts, never, parse_free
-from android_test.device.device_run import DeviceRun, ended
+from android_test.device.device_facts import DeviceFacts, parse_free
+from android_test.device.device_run import DeviceRun
 from android_test.device.device_session import libraries, session_of
 from android_test.device.goldens import compare_goldens
 from android_test.device.probe import StageResult, keep_result, kept
-from android_test.device.receipt import holds, not_proven
-from android_test.device.receipt_page import page_of, receipt_summary
+from android_test.device.receipt import not_proven
+from android_test.device.receipt_page import chain_line, page_of, receipt_summary
+from android_test.device.runner_result import RunnerResult
 from android_test.device.verify_device import resume
 from export_onnx.errors import DeviceError
+from selector.package.device_verdict import EMULATORS, why_never
 from selector.package.manifest import PortContract, ProviderOptions, StageContract
-from tests.selector.test_receipts import receipt, stage
+from selector.package.receipts import misses
+from tests.selector.receipt_fakes import BUCKETS, chain, device, packaged, receipt, stage, stages
 
+LOGS = Path(__file__).parent / "device_logs"
+RESULT: dict[str, Any] = json.loads((LOGS / "holds.json").read_text(encoding="utf-8"))["run"]["result"]
 LISTING = """* daemon started successfully
 List of devices attached
 R58\tdevice
@@ -84,18 +89,26 @@ PHONE = {
 }
 
 
-def facts(**change: str) -> DeviceFacts:
-    return DeviceFacts(PHONE | {name.replace("_", "."): value for name, value in change.items()}, "aarch64", "Linux", 1)
+def never(properties: dict[str, str], machine: str = "aarch64") -> str:
+    return why_never(DeviceFacts(properties, machine, "Linux 6", 1).device())
 
 
 def test_a_phone_can_be_verified_and_nothing_else() -> None:
-    assert never(facts()) == ""
-    assert "no Android" in never(DeviceFacts({}, "x86_64", "Linux 6", 1))
+    assert never(PHONE) == ""
+    assert "no Android" in never({}, "x86_64")
+    assert "no Android" in never(PHONE | {"ro.build.version.sdk": "none"})
     for hardware in EMULATORS:
-        assert "emulator" in never(facts(ro_hardware=hardware))
-    assert "emulator" in never(facts(ro_kernel_qemu="1"))
-    assert "emulator" in never(facts(ro_boot_qemu="1"))
-    assert "x86_64" in never(DeviceFacts(PHONE | {"ro.product.cpu.abi": "x86_64"}, "x86_64", "Linux", 1))
+        assert "emulator" in never(PHONE | {"ro.hardware": hardware})
+    assert "emulator" in never(PHONE | {"ro.kernel.qemu": "1"})
+    assert "emulator" in never(PHONE | {"ro.boot.qemu": "1"})
+    assert "x86_64" in never(PHONE | {"ro.product.cpu.abi": "x86_64"}, "x86_64")
+
+
+def test_a_chip_is_named_by_its_own_property_alone() -> None:
+    """A board's name is another name space: two phones of one board may have different chips."""
+    unnamed = {name: value for name, value in PHONE.items() if name != "ro.soc.model"}
+    made = DeviceFacts(unnamed | {"ro.board.platform": "kalama", "ro.product.model": "A phone"}, "aarch64", "L", 1)
+    assert (made.device().soc, made.device().model, made.device().label) == ("", "A phone", "A phone")
 
 
 def test_free_space_is_read_from_both_forms() -> None:
@@ -103,47 +116,6 @@ def test_free_space_is_read_from_both_forms() -> None:
     assert parse_free(head + "/dev/block/dm-5 100 40 60 40% /data\n") == 60 * 1024
     assert parse_free(head + "/dev/block/by-name/userdata\n   100 30 70 30% /data\n") == 70 * 1024
     assert parse_free("df: nothing") == 0
-
-
-RESULT = {"outcome": "finished", "phase": "done", "reason": "", "runs_ms": [1.0], "assignment": []}
-
-
-@pytest.mark.parametrize(
-    ("status", "stdout", "outcome"),
-    [
-        (0, "PHASE done\nRESULT " + json.dumps(RESULT), "finished"),
-        (0, "RESULT " + json.dumps(RESULT | {"outcome": "refused", "reason": "no such provider"}), "refused"),
-        (
-            0,
-            "RESULT " + json.dumps(RESULT | {"outcome": "refused", "reason": "x: No space left on device"}),
-            "disk full",
-        ),
-        (134, "PHASE load\nRESULT " + json.dumps(RESULT), "crashed"),
-        (139, "PHASE run", "crashed"),
-        (137, "PHASE run", "timeout"),
-        (124, "PHASE run", "timeout"),
-        (0, "", "garbage"),
-        (0, "RESULT [1]", "garbage"),
-        (0, 'RESULT {"outcome": "finished"}', "garbage"),
-        (0, "RESULT {", "garbage"),
-        (1, "sh: ./runner: not found", "crashed"),
-        (1, "write error: No space left on device", "disk full"),
-    ],
-)
-def test_how_a_run_ended(status: int, stdout: str, outcome: str) -> None:
-    assert ended(status, stdout, "", "", 10.0, 10.0).outcome == outcome
-
-
-def test_a_process_killed_before_its_limit_has_crashed() -> None:
-    """The system ends what takes too much memory with the same signal as we do at the limit."""
-    done = ended(137, "PHASE load", "", "", 2.0, 10.0)
-    assert (done.outcome, done.reason) == ("crashed", "SIGKILL in phase load")
-
-
-def test_a_refusal_carries_the_log_s_first_error() -> None:
-    said = json.dumps(RESULT | {"outcome": "refused", "reason": "nodes on the CPU"})
-    done = ended(0, f"RESULT {said}", "", "1 fine\n3 QNN SetupBackend failed\n3 nodes on the CPU", 1.0, 10.0)
-    assert done.reason == "nodes on the CPU The log's first error: QNN SetupBackend failed"
 
 
 def port(name: str, dtype: Literal["float32", "int32"] = "float32") -> PortContract:
@@ -191,7 +163,7 @@ def test_evidence_is_kept_and_only_what_is_conclusive_counts(tmp_path: Path) -> 
     file = tmp_path / "probe_bert_5s.json"
     found = StageResult(
         DeviceRun("crashed", "SIGABRT", 134, log="l"),
-        DeviceRun("finished", result=RESULT),
+        DeviceRun("finished", result=RunnerResult.model_validate(RESULT)),
         {"y": 50.0},
         "thermal status 0",
     )
@@ -213,32 +185,55 @@ def test_what_was_made_with_other_things_is_forgotten(tmp_path: Path) -> None:
 
 def test_the_page_says_no_more_than_the_receipt() -> None:
     page = page_of(receipt())
-    assert "6 of 6 NPU stages verified on SM8550" in page
+    assert "4 of 4 NPU stages verified on SM8550" in page
     assert "<script" not in page
     assert "http" not in page
-    nothing = receipt(never="an emulator (<ranchu>)")
-    assert receipt_summary(nothing).startswith("Not an NPU: this device is an emulator")
+    nothing = receipt(device=device(hardware="ranchu", kernel="<kernel>", build=""))
+    assert receipt_summary(nothing).startswith("Not an NPU: this device is an emulator (ranchu)")
     assert "verified on" not in page_of(nothing)
-    assert "&lt;ranchu&gt;" in page_of(nothing)
-    mixed = receipt(stages=[stage("bert", "5s"), stage("generator", "5s", "failed", None)])
+    assert "&lt;kernel&gt;" in page_of(nothing)
+    mixed = receipt(stages=[stage("decoder", "5s"), stage("generator", "5s", outcome="crashed", runs_ms=[])])
     assert receipt_summary(mixed) == "1 of 2 NPU stages verified on SM8550. 1 of 2 probes failed."
     assert receipt_summary(receipt("cpu")).startswith("Not an NPU: every stage of this package runs on the CPU")
+    assert chain_line(receipt()).endswith("31.0 dB against a computer, frames_per_token equal, n_frames equal.")
+    assert "n_frames different" in chain_line(receipt(chain=chain(decibels={"waveform": 50.0})))
+
+
+def test_a_partial_receipt_is_shown_as_one_and_fails_the_command() -> None:
+    rows = [stage("generator", bucket) for bucket in BUCKETS]
+    partial = receipt(stages=rows, left_out=packaged().left_out(rows))
+    assert len(partial.left_out) == 14
+    assert receipt_summary(partial).endswith("Partial: 14 of 16 stages and buckets were left out.")
+    assert any(line.startswith("what was left out of this run: bert 5s") for line in not_proven(partial, packaged()))
+    assert misses(partial, packaged())
 
 
 def test_what_fails_the_command() -> None:
-    chain = {"bucket": "5s", "seconds_of_sound": None, "real_time_factor": None, "decibels": None, "wav": ""}
-    below = stage("tail", "5s", "not an NPU") | {"reasons": ["runs on the CPU", "waveform at 3 dB, floor 40"]}
-    assert holds(receipt())
-    assert holds(receipt("cpu", stages=[below | {"reasons": ["runs on the CPU"]}]))
-    assert not holds(receipt("cpu", stages=[below]))
-    assert not holds(receipt(stages=[stage("generator", "5s", "not verified")]))
-    assert not holds(receipt(stages=[stage("generator", "5s", "failed")]))
-    assert not holds(receipt(chain=chain | {"outcome": "tail: crashed"}))
+    below = stages("cpu", planted="tail 5s", decibels={"waveform": 3.0})
+    assert not misses(receipt(), packaged())
+    assert not misses(receipt("cpu"), packaged(()))
+    assert not misses(receipt("cpu", device=device(api_level=0)), packaged(()))
+    assert misses(receipt("cpu", stages=below), packaged(()))
+    assert misses(receipt(device=device(api_level=0)), packaged())
+    assert misses(receipt(stages=stages(planted="generator 5s", devices=[])), packaged())
+    assert misses(receipt(stages=stages(planted="generator 5s", outcome="lost")), packaged())
+    assert misses(receipt(chain=chain(outcome="tail: crashed")), packaged())
 
 
 def test_what_was_not_proven_is_listed() -> None:
-    made = receipt(never="no Android")
-    lines = not_proven(made.device, made.stages, None)
-    assert lines[0] == "that any NPU runs it: this device is no Android"
+    lines = not_proven(receipt(device=device(api_level=0), chain=None), packaged())
+    assert lines[0].startswith("that any NPU runs it: this device is no Android")
     assert "the whole chain: it was not run" in lines
     assert any("power" in line for line in lines)
+    assert not any("which device" in line for line in lines)
+
+
+def test_several_devices_are_named_since_nnapi_does_not_say_which_ran_a_node() -> None:
+    both = [{"name": "mtk-mdla", "type": "accelerator"}, {"name": "mtk-gpu", "type": "GPU"}]
+    made = receipt(stages=stages(planted="generator 10s", devices=both))
+    assert misses(made, packaged()) == []  # a GPU beside an NPU is no fault of the package
+    said = [line for line in not_proven(made, packaged()) if line.startswith("which device")]
+    assert said == [
+        "which device ran generator 10s: NNAPI was given mtk-mdla (accelerator), mtk-gpu (GPU), and does not say which "
+        "of them ran a node"
+    ]

@@ -2,30 +2,51 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from android_test.device.device_log import NnapiDevice, condensed, nnapi_devices
-from android_test.device.device_verdict import Evidence, judge
-from android_test.device.probe import run_of
+from android_test.device.device_log import condensed, nnapi_devices
+from android_test.device.probe import StageResult, evidence_of, run_of
+from selector.package.device_verdict import Judgement, judge, why_never
+from selector.package.receipt_schema import Device, ListedDevice, StageEvidence
+from tests.selector.receipt_fakes import device
 
 LOGS = Path(__file__).parent / "device_logs"
 CONDITIONS = ("strict", "whole", "hardware", "agrees", "faster")
+DEVICES = {
+    "phone": device(),
+    "emulator": device(hardware="ranchu"),
+    "computer": device(api_level=0, abi="", kernel="Linux 6", machine="x86_64"),
+}
 NAMES = sorted(file.stem for file in LOGS.glob("*.json"))
 
 
-def evidence(name: str) -> Evidence:
+@dataclass(frozen=True)
+class Recorded:
+    """A file of the folder: what was recorded, and what it is to be judged with."""
+
+    evidence: StageEvidence
+    floor: float
+    device: Device
+
+    def judged(self, **change: Any) -> Judgement:
+        """With the evidence changed."""
+        return judge(self.evidence.model_copy(update=change), self.floor, why_never(self.device))
+
+
+def recorded(name: str) -> Recorded:
     stored = json.loads((LOGS / f"{name}.json").read_text(encoding="utf-8"))
-    assert stored.pop("story")
-    cpu = run_of(stored.pop("cpu"))
-    return Evidence(run=run_of(stored.pop("run")), cpu=cpu, **stored)
+    assert stored["story"]
+    found = StageResult(run_of(stored["run"]), run_of(stored["cpu"]), stored["decibels"])
+    return Recorded(evidence_of(stored["provider"], found), stored["floor"], DEVICES[stored["device"]])
 
 
 def test_what_holds_is_verified() -> None:
-    verdict = judge(evidence("holds"))
+    verdict = recorded("holds").judged()
     assert (verdict.verdict, verdict.reasons) == ("verified", [])
     assert verdict.conditions == dict.fromkeys(CONDITIONS, True)
 
@@ -33,7 +54,7 @@ def test_what_holds_is_verified() -> None:
 @pytest.mark.parametrize("name", [n for n in NAMES if n.partition("_")[0] in CONDITIONS])
 def test_each_condition_refuses_its_false_pass_alone(name: str) -> None:
     """No other condition would have caught it."""
-    verdict = judge(evidence(name))
+    verdict = recorded(name).judged()
     condition = name.partition("_")[0]
     assert verdict.verdict == "not verified"
     assert [c for c, held in verdict.conditions.items() if not held] == [condition]
@@ -47,22 +68,22 @@ def test_every_condition_has_a_false_pass() -> None:
 
 @pytest.mark.parametrize("name", [n for n in NAMES if n != "holds"])
 def test_only_what_holds_is_verified(name: str) -> None:
-    assert judge(evidence(name)).verdict != "verified"
+    assert recorded(name).judged().verdict != "verified"
 
 
 def test_an_emulator_is_never_verified_whatever_it_shows() -> None:
-    verdict = judge(evidence("never_emulator"))
+    verdict = recorded("never_emulator").judged()
     assert verdict.verdict == "not verified"
     assert all(verdict.conditions.values())
     assert verdict.reasons[0].startswith("never: an emulator")
 
 
 def test_real_recordings_of_what_is_no_npu() -> None:
-    lying = judge(evidence("recorded_cpu_as_nnapi"))
+    lying = recorded("recorded_cpu_as_nnapi").judged()
     assert not lying.conditions["strict"]
     assert not lying.conditions["whole"]
     assert not lying.conditions["hardware"]
-    simulated = judge(evidence("recorded_simulation_as_qnn"))
+    simulated = recorded("recorded_simulation_as_qnn").judged()
     assert simulated.conditions["strict"]
     assert simulated.conditions["whole"]
     assert simulated.conditions["agrees"]
@@ -71,24 +92,24 @@ def test_real_recordings_of_what_is_no_npu() -> None:
 
 
 def test_what_died_has_no_conditions() -> None:
-    verdict = judge(evidence("failed_crash"))
+    verdict = recorded("failed_crash").judged()
     assert (verdict.verdict, verdict.conditions) == ("failed", {})
     assert "SIGABRT" in verdict.reasons[0]
 
 
 def test_the_cpu_is_no_npu_and_still_has_to_agree() -> None:
-    on_cpu = dataclasses.replace(evidence("holds"), provider="cpu", cpu=None)
-    assert judge(on_cpu).verdict == "not an NPU"
-    assert judge(on_cpu).reasons == ["runs on the CPU"]
-    wrong = judge(dataclasses.replace(on_cpu, decibels={"d_en": 3.0}))
+    right = recorded("holds").judged(provider="cpu", cpu=None)
+    assert right.verdict == "not an NPU"
+    assert right.reasons == ["runs on the CPU"]
+    wrong = recorded("holds").judged(provider="cpu", cpu=None, decibels={"d_en": 3.0})
     assert wrong.reasons == ["runs on the CPU", "d_en at 3 dB, floor 30"]
 
 
 def test_a_qnn_backend_that_is_no_htp_is_refused() -> None:
-    held = evidence("recorded_simulation_as_qnn")
-    result = held.run.result | {"options": {"backend_path": "/data/local/tmp/libQnnCpu.so"}}
-    verdict = judge(dataclasses.replace(held, run=dataclasses.replace(held.run, result=result)))
-    assert "strict: QNN's backend was /data/local/tmp/libQnnCpu.so, not HTP" in verdict.reasons
+    """Not by a folder's name either."""
+    for backend in ("/data/local/tmp/libQnnCpu.so", "/data/htp/libQnnCpu.so"):
+        verdict = recorded("recorded_simulation_as_qnn").judged(options={"backend_path": backend})
+        assert f"strict: QNN's backend was {backend}, not HTP" in verdict.reasons
 
 
 def found(*devices: str) -> str:
@@ -106,13 +127,16 @@ def test_a_long_log_keeps_its_devices_and_errors() -> None:
     short = condensed(long)
     assert len(short.splitlines()) < 300
     assert "3 an error" in short
-    assert nnapi_devices(short) == nnapi_devices(long) == (NnapiDevice("nnapi-reference", "CPU"),)
+    assert nnapi_devices(short) == nnapi_devices(long) == (ListedDevice(name="nnapi-reference", type="CPU"),)
     assert condensed(first) == first
 
 
 def test_the_last_list_of_devices_counts_also_where_it_is_empty() -> None:
     log = "\n".join([found(DSP, REFERENCE), "1 something else", found(DSP, GPU), "1 the end"])
-    assert nnapi_devices(log) == (NnapiDevice("qti-dsp", "accelerator"), NnapiDevice("mtk-gpu", "GPU"))
+    assert nnapi_devices(log) == (
+        ListedDevice(name="qti-dsp", type="accelerator"),
+        ListedDevice(name="mtk-gpu", type="GPU"),
+    )
     assert nnapi_devices(f"{log}\n{found()}") == ()
     assert nnapi_devices("1 no device at all") == ()
     assert nnapi_devices(f"1 Target device {DSP},  is added") == ()

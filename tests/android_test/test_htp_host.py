@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from android_test.coverage.htp import htp_host as qnn_host
+from android_test.coverage.htp.context_record import compiler_version, record_file
 from android_test.coverage.htp.htp_host import (
     Compilation,
     CompileJob,
@@ -43,6 +45,23 @@ def test_compiles_runs_and_counts(model: Path, tmp_path: Path) -> None:
     assert verdict.context > 0
     assert verdict.cpu_seconds > 0
     np.testing.assert_allclose(outputs["y"], 4, rtol=1e-2)
+
+
+@needs_compiler
+def test_a_context_is_refused_on_another_chip(model: Path, tmp_path: Path) -> None:
+    """Without its record the session takes it: Qualcomm's simulation does not check the chip."""
+    context, feed = tmp_path / "context" / "small.onnx", {"x": np.full((1, 8, 1, 64), 4, np.float32)}
+    assert compile_for(model, CompileJob(("SM8650",), context))[0].covered
+    record = record_file(context)
+    assert json.loads(record.read_text()) == {"socs": ["SM8650"], "compiler": compiler_version()}
+    assert compile_for(context, CompileJob(("SM8650",)), feed)[0].outcome == "compiled"
+    refused, outputs = compile_for(context, CompileJob(("SM8550",)), feed)
+    assert (refused.outcome, refused.reason, outputs) == ("refused", "a context for SM8650, not for SM8550", {})
+    assert not refused.covered
+    record.write_text(record.read_text().replace(compiler_version(), "0.0.1"))
+    assert "the compiler 0.0.1" in compile_for(context, CompileJob(("SM8650",)))[0].reason
+    record.unlink()
+    assert "without a record of its chip" in compile_for(context, CompileJob(("SM8650",)))[0].reason
 
 
 @needs_compiler

@@ -10,11 +10,10 @@ import pytest
 
 from android_test.coverage.check import CoverageSettings, Variant, check
 from android_test.device import device_session as session
-from android_test.device import device_verdict
 from export_onnx.contracts import BUCKETS, NPU_STAGES
 from export_onnx.errors import CoverageError
 from quantize import blocklists, gates, recipes
-from selector.package import providers
+from selector.package import device_verdict, providers
 from tests.selector.selector_fakes import make_build
 
 ROOT = Path(__file__).parent.parent.parent

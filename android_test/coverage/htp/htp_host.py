@@ -24,6 +24,7 @@ from typing import Any, Final
 import numpy as np
 
 from android_test.coverage.graph_view import Array
+from android_test.coverage.htp.context_record import record_file, write_record, wrong_context
 from export_onnx.errors import CoverageError
 from selector.package.coverage_schema import CompileOutcome
 from selector.package.providers import HTP
@@ -99,7 +100,10 @@ class CompileRequest:
 
 @dataclass(frozen=True)
 class CompileJob:
-    """For which chips, and at what cost. Several give one context file for all, which cannot run here."""
+    """For which chips, and at what cost. Several give one context file for all, which cannot run here.
+
+    `context` is written with a record of its chips beside it, see `context_record`.
+    """
 
     socs: tuple[str, ...] = ("SM8550",)
     context: Path | None = None
@@ -128,6 +132,8 @@ def compile_for(
     if reason := unavailable():
         return Compilation(path.name, names, "skipped", reason), {}
     request = CompileRequest(str(_existing(path)), provider_options(job), str(job.context or ""))
+    if reason := wrong_context(path, job.socs):
+        return Compilation(path.name, names, "refused", reason), {}
     with tempfile.TemporaryDirectory(prefix="qnn_host_") as folder:
         place = Path(folder) / "request.json"
         if feed is not None:
@@ -136,6 +142,8 @@ def compile_for(
             request = CompileRequest(**{**asdict(request), "inputs": str(place.with_suffix(".inputs.npz"))})
         place.write_text(json.dumps(asdict(request)))
         verdict = _run(path.name, names, place, job)
+        if job.context and verdict.context:
+            write_record(job.context, job.socs)
         stored = place.with_suffix(".outputs.npz")
         if not stored.exists():
             return verdict, {}
@@ -168,6 +176,7 @@ def _run(model: str, soc: str, request: Path, job: CompileJob) -> Compilation:
     if job.context:
         job.context.parent.mkdir(parents=True, exist_ok=True)
         job.context.unlink(missing_ok=True)  # the provider refuses to write over one
+        record_file(job.context).unlink(missing_ok=True)
     log = request.with_suffix(".log")
     started = time.monotonic()
     with log.open("wb") as sink:
