@@ -129,9 +129,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = console.Parser(prog="python -m calibrate", description=__doc__)
     parser.add_argument("--build", type=Path, default=Path("build"), help="where steps read and write")
     parser.add_argument("--corpus", help="text, csv, json or parquet file, or a hub name (default: our sentences)")
-    parser.add_argument("--sentences", type=int, default=SENTENCES, help=f"how many to calibrate on (default: {SENTENCES})")
+    parser.add_argument("--sentences", type=int, default=SENTENCES, help=f"how many (default: {SENTENCES})")
     names = [f"{bucket.seconds:g}" for bucket in BUCKETS]
-    parser.add_argument("--bucket", default=names[0], choices=names, help="in seconds; the ranges serve all buckets")
+    parser.add_argument("--bucket", default=names[0], choices=names, help="in seconds; ranges serve all buckets")
     parser.add_names("--stages", QUANTIZED, "`quantize` refuses to work without one it needs")
     parser.add_argument("--method", default=METHODS[0], choices=METHODS, help="how ranges are chosen")
     return parser.parse_args(arguments)

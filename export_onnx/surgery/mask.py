@@ -43,7 +43,7 @@ def repeat_steps(x: Tensor, times: int) -> Tensor:
 
 
 def spectral_mask(frame_mask: Tensor, times: int, length: int) -> Tensor:
-    """[1, 1, 1, F] -> [1, 1, 1, length] with one step more than `times` per frame: an STFT has one column at each end."""
+    """[1, 1, 1, F] -> [1, 1, 1, length] one step more than `times` per frame, as an STFT has a column at each end."""
     first = torch.ones(1, 1, 1, 1)
     rest = torch.zeros(1, 1, 1, length - 1 - frame_mask.shape[3] * times)
     return torch.cat([first, repeat_steps(frame_mask, times), rest], 3)

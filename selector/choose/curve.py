@@ -1,4 +1,4 @@
-"""Frames against length: a voice's curve, the margin above it, and how many tokens a pause is worth.
+"""Fits frames as a function of length: a voice's curve, and the margin above it.
 
     frames ~ a + b L + c max(0, L - M / 4) + d max(0, L - M / 2),    L: length, M: the table's greatest length
 
@@ -6,7 +6,7 @@ Why it bends: a voice has a row of style for every number of phonemes, and the r
 Kokoro-82M is slower per token at 200 tokens than at 60 and at 380. On that model (weights from its published 8-bit ONNX
 file, five voices, halves of the fitted texts in turn) a straight line with a fixed pause and the greatest residual as
 its margin covers 98.7 % of the worst voice's other texts at 10.2 % of median excess; this covers 99.5 % at 8.4 %. A
-weight for each symbol of the vocabulary, by ridge regression, would take another 5 % off the spread: not enough for a
+weight per symbol of the vocabulary, by ridge regression, would take another 5 % off the spread: not enough for a
 list of weights in every manifest and every language.
 
 The spread around the curve grows with the root of the length: independent errors add up so. Residuals are in units of

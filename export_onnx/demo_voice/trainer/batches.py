@@ -1,4 +1,4 @@
-"""Training examples: windows of utterances for the vocoder, whole utterances of like length for the prosody."""
+"""Makes batches of training examples: windows of utterances for the vocoder, whole utterances for the prosody."""
 
 from __future__ import annotations
 

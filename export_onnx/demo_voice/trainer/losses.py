@@ -1,4 +1,4 @@
-"""What the student is punished for: multi-resolution STFT, mel, and absolute errors of duration, F0 and energy."""
+"""The student's losses: multi-resolution STFT, mel, and absolute errors of duration, F0 and energy."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def masked_l1(said: torch.Tensor, taught: torch.Tensor, mask: torch.Tensor) -> t
 
 
 def mel_loss(said: torch.Tensor, audio: torch.Tensor) -> torch.Tensor:
-    """Absolute error of a predicted log mel, what is not heard left out.
+    """Absolute error of a predicted log mel, without levels that nobody hears.
 
     Args:
         said: `[B, 80, 2 F]`, nepers.

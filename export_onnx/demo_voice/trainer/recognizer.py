@@ -1,4 +1,4 @@
-"""An ear that neither trained: pocketsphinx with its own English model, on the held-out sentences' small vocabulary.
+"""Word errors of an independent recognizer, pocketsphinx with its own English model, on a small vocabulary.
 
 Any order of the vocabulary's words is allowed, so every word has to be heard; a made-up sentence is never forced.
 """
