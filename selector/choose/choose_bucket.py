@@ -26,7 +26,7 @@ class Table(Protocol):
 
     @property
     def tokens(self) -> Sequence[int]:
-        """Ascending; the last is the most a bucket takes."""
+        """Ascending; the last is the most tokens that any bucket takes."""
 
     @property
     def speeds_milli(self) -> Sequence[int]:

@@ -32,7 +32,7 @@ QUANTILE: Final = 0.99
 # of 16 splits of the fitted texts: 2.33 kept it in 13, 2.4 in 15, 2.5 and 2.6 in 16; each tenth is 0.3 % of excess.
 DEVIATIONS: Final = 2.5
 BENDS: Final = (0.25, 0.5)  # of the greatest length
-SHORT: Final = 30  # tokens; how many a text of one word is as uncertain as
+SHORT: Final = 30  # tokens; a text of one word is as uncertain as one of so many tokens
 
 Vector = NDArray[np.float64]
 

@@ -42,7 +42,7 @@ class Package:
         """Opens the package in `folder` and checks every file's size and hash.
 
         Raises:
-            PackageError: there is no manifest, a changed, missing or extra file, a dangling link, or a path that leaves the
+            PackageError: no manifest; a file is changed, missing or extra; a link dangles; or a path leaves the
                 folder.
         """
         folder = Path(folder)
@@ -109,7 +109,7 @@ class Package:
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:
-    """Checks that exactly the listed files are there, with the listed sizes and hashes.
+    """Checks that exactly the listed files are there, with their sizes and hashes.
 
     Raises:
         PackageError: a file is missing, extra or changed; the error names the first one.

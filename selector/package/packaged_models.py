@@ -40,7 +40,7 @@ def digest_of_models(buckets: Sequence[BucketContract], source: Path) -> str:
 
 
 def read_model(file: Path, weights: Path) -> bytes:
-    """Reads a model as it is packaged, and checks that it parses and that all its external tensors are in `weights.bin`.
+    """Reads a model as it is packaged, and checks that all its external tensors are in `weights.bin`.
 
     If a tensor is stored in `weights.bin` and also has its values inside, which ONNX's checker refuses, the latter are
     left out.

@@ -35,7 +35,7 @@ def refusing_disk_errors(where: Path) -> Iterator[None]:
 
 @contextmanager
 def whole_folder(final: Path) -> Iterator[Path]:
-    """A temporary folder beside `final` that becomes `final` if the block ends without an error, and vanishes otherwise.
+    """A temporary folder beside `final` that becomes `final` if the block ends without an error, else vanishes.
 
     An earlier `final` stays until the new one is complete. Leftovers of a killed run are removed first.
 

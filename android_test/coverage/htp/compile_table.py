@@ -1,4 +1,4 @@
-"""`python -m android_test compile-table`: what Qualcomm's compiler needs for the full-size vocoder, as a table.
+"""`python -m android_test compile-table`: a table of the cost of compiling the full-size vocoder for Qualcomm's HTP.
 
 By bucket, chip and kind of activation: the vocoder's two halves as they ship (`quantize/sound/fold_time.py`,
 `export_onnx/graph/cut.py`, the options of `selector/package/providers.py`). The cost of a compilation does not depend

@@ -1,7 +1,7 @@
 """Test vectors for the splitting of long text: hand-written texts, every end of every range of characters, and some
 hundred seeded random texts, each with the chunks that Python makes of it.
 
-One question a line: `split`, how to count, the limit, the first chunk's limit (0: none), the text, and as the answer
+One question per line: `split`, how to count, the limit, the first chunk's limit (0: none), the text, and as the answer
 the chunks: `phonemes words bound text`. The count stands for the phonemes: `c/d/p` is c for a code point, d for an
 ASCII digit and p for ASCII punctuation. Tabs, line ends and backslashes are escaped; `\\n` separates chunks.
 """
@@ -69,7 +69,7 @@ def counter(weights: str) -> Count:
 
 
 def split_answer(text: str, weights: str, limit: int, first: int) -> str:
-    """What this implementation says."""
+    """This implementation's answer."""
     try:
         made = chunk(text, counter(weights), limit, first)
         return "\\n".join(f"{c.phonemes} {c.words} {c.bound.name.lower()} {escape(c.text)}" for c in made)
