@@ -113,9 +113,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     device = steps.add_parser("verify", help="a package on a device over adb: every stage and bucket, and a receipt")
     device.add_argument("--target", choices=TARGETS, default="nnapi", help="which package (default: nnapi)")
     device.add_argument("--dist", type=Path, default=Path("dist"), help="a package, or the folder that holds them")
-    device.add_argument(
-        "--serial", default="", help="device, as `adb devices` names it; needed if there are several"
-    )
+    device.add_argument("--serial", default="", help="device, as `adb devices` names it; needed if there are several")
     device.add_argument("--runner", type=Path, help="its folder (default: android_test/runner/android below --build)")
     device.add_argument("--buckets", nargs="+", default=[], metavar="BUCKET", help="names such as 5s (default: all)")
     device.add_argument("--stages", nargs="+", default=[], metavar="STAGE", help="names (default: all)")

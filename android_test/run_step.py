@@ -27,5 +27,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def command() -> int:
-    """The entry point of the console script: errors in one line, exit status as `console.EXIT_STATUS` says."""
+    """The entry point of the console script: errors in one line, exit status as in `console.EXIT_STATUS`."""
     return console.guarded(main)

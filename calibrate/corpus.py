@@ -67,10 +67,10 @@ def make_split(corpus: str | None, voices: Sequence[str], calibration: int, sear
     Args:
         corpus: None for the repository's sentences; else a text, csv, json or parquet file, or a data set's hub name.
         voices: names; sorted here.
-        calibration, search, held_out: how many sentences, where there are as many.
+        calibration, search, held_out: how many sentences at most.
 
     Raises:
-        TextError: the corpus cannot be read, or holds too little.
+        TextError: the corpus cannot be read, or has too few sentences.
     """
     train, test = _default_sentences() if corpus is None else _split_sentences(read_corpus(corpus))
     known = _evenly(train, calibration)

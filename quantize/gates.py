@@ -62,7 +62,7 @@ class Limits:
 
         Args:
             summary: over all sentences.
-            voices: of each voice; where there is one voice, it is the summary.
+            voices: one summary per voice; without them `summary` counts as one voice.
         """
         mean, worst = summary.mean, summary.worst
         lowest = min(voice.mean.snr_db for voice in voices or (summary,))
@@ -90,7 +90,7 @@ class Standard:
     goal: Limits
 
 
-# Each floor lies between what ships and the ordinary ways to 8 bits, which on the same held-out sentences of Kokoro-82M
+# Each floor is between our targets and the ordinary ways to 8 bits, which on the same held-out sentences of Kokoro-82M
 # (weights from its published 8-bit file) are at PESQ 2.61 / 2.14 and 4.74 dB log-mel (dynamic INT8) and at 2.94 / 2.66
 # and 3.59 dB (static min-max); ours, in 8 bits, is at 4.45 / 4.38 and 1.06 dB.
 STANDARDS: Final = {

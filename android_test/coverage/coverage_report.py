@@ -109,7 +109,7 @@ def _simulated_run(agreement: Agreement) -> SimulatedRun:
 
 
 def inputs_of(variants: Sequence[Variant], settings: CoverageSettings) -> str:
-    """One digest of everything that a report depends on, except for the level asked for."""
+    """One digest of everything that a report depends on, except for the requested level."""
     files = {f"{v.target}/{v.path.name}": sha256(v.path) for v in variants}
     floats = {path.name: sha256(path) for path in sorted(settings.floats.glob("*.onnx"))}
     asked = {"stages": settings.stages, "buckets": settings.buckets, "socs": settings.socs, "nnapi": settings.nnapi}

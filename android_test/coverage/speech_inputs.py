@@ -19,7 +19,7 @@ from selector.package.golden import PHONEMES
 
 
 def speech_values(folder: Path, bucket: Bucket) -> Tensors:
-    """Every tensor at a stage's door for one sentence in `bucket`; `folder` holds the float stages.
+    """Every stage's inputs and outputs for one sentence in `bucket`; `folder` has the float stages.
 
     Raises:
         CoverageError: the folder lacks the checkpoint's vocabulary or voices.

@@ -115,7 +115,7 @@ def load_outside(tensor: onnx.TensorProto, folder: Path) -> None:
         return
     place = ExternalDataInfo(tensor)
     if Path(place.location).name != place.location or place.location in ("", ".", ".."):
-        raise ValueError(f"tensor {tensor.name} lies in {place.location!r}, which is no file beside the model")
+        raise ValueError(f"tensor {tensor.name} is stored in {place.location!r}, which is no file beside the model")
     with (folder / place.location).open("rb") as file:
         file.seek(place.offset or 0)
         raw = file.read(place.length if place.length is not None else -1)

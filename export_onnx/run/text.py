@@ -76,7 +76,7 @@ def phonemize(text: str, language: str = "en-us") -> str:
         language: `en-us`, `en-gb`, or espeak's name of another language.
 
     Raises:
-        TextError: the text holds nothing to say, or the language is unknown.
+        TextError: the text has nothing to say, or the language is unknown.
     """
     clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     phonemes = _front_end(language)(clean).strip() if clean else ""

@@ -17,7 +17,7 @@ class Surgery:
 
     name: str  # the file's
     replaces: str  # in the original
-    because: str  # why it stands where it stands
+    because: str  # the reason for its place in the order
 
 
 SURGERIES: Final = (

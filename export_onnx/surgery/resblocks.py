@@ -1,7 +1,7 @@
 """The two AdaIN residual blocks, with masks of the real steps.
 
 Before   AdaINResBlock1 (Snake, generator) and AdainResBlk1d (LeakyReLU, decoder front and F0 / energy)
-After    the same flow on [1, C, 1, L], with the surgeries beside this file for its parts; a shortcut over [x, features]
+After    the same flow on [1, C, 1, L], with the other surgeries for its parts; a shortcut over [x, features]
          is one over x plus one over the features
 Why      every norm needs the mask, so the blocks must pass it on; an input of a convolution wider than 1 must be zero
          on padding, like the original's own zero padding. F0, energy and text features are concatenated to x without

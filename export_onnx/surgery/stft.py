@@ -92,6 +92,6 @@ class InverseStft(nn.Module):
         windows = nn.functional.conv_transpose1d(real, self.squared_window, stride=HOP)
         length = HOP * (magnitude.shape[2] - 1)
         centre = slice(N_FFT // 2, N_FFT // 2 + length)
-        # A sample is real where the column behind it is. There the squared windows sum to 1 or more.
+        # A sample is real if the column behind it is. The squared windows of real samples sum to 1 or more.
         kept = (real[:, :, 1:].unsqueeze(3) * torch.ones(HOP)).reshape(1, 1, length)
         return (summed[:, :, centre] / windows[:, :, centre].clamp(min=0.5) * kept).squeeze(1)

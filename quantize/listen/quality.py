@@ -29,7 +29,7 @@ from export_onnx.proof.mel import log_mel_distance
 QUIET_SHARE: Final = 0.1  # of the frames, the quietest of the reference
 RAIL: Final = 1.0  # full scale of a WAV file
 WIDE_BAND_RATE: Final = 16_000  # Hz, P.862.2's
-WORST_PESQ: Final = 1.0  # also where the standard finds no speech to compare
+WORST_PESQ: Final = 1.0  # also if the standard finds no speech to compare
 
 
 @dataclass(frozen=True)

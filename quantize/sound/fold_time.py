@@ -146,7 +146,7 @@ class _Fold:
         self.borders.append(reshape)
 
     def _mean_over_both(self, node: ir.Node) -> None:
-        """The axes are an attribute, and from opset 18 on an input."""
+        """Takes the mean over both axes, which are an attribute, and from opset 18 on an input."""
         if len(node.inputs) > 1:
             before = [int(axis) for axis in array_of(input_of(node, 1))]
             axes = add_constant(self.graph, f"{node.name}.axes", np.array([2, TIME], np.int64))
@@ -158,7 +158,7 @@ class _Fold:
 
 
 def _round_borders(graph: ir.Graph, borders: Iterable[ir.Node]) -> None:
-    """Q and DQ on the folded side of each reshape beside a Q or behind a DQ: the reshape is then of integers too."""
+    """Adds Q and DQ on the folded side of each reshape next to a Q or behind a DQ, so that it moves integers, too."""
     for reshape in borders:
         source, target = input_of(reshape), reshape.outputs[0]
         before, after = source.producer(), list(target.consumers())
@@ -183,7 +183,7 @@ def _insert_pair(
     beside: ir.Node,
     behind: bool = False,
 ) -> None:
-    """Q and DQ from `source` to `target`, in front of a node or behind it."""
+    """Inserts Q and DQ from `source` to `target`, in front of a node or behind it."""
     integers = ir.Value(name=f"{target.name}.integers")
     pair = [
         ir.Node("", "QuantizeLinear", [source, *step], outputs=[integers], name=f"{target.name}/QuantizeLinear"),

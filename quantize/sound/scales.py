@@ -74,7 +74,7 @@ def choose_scales(
     for whole in sites:
         site = replace(whole, seen=tuple(value for value in whole.seen if value.value in seen))
         if not site.seen or (bits == 16 and any(touch.follow in COSTLY for touch in site.touches)):
-            continue  # 16 bits have room for a quiet channel beside a loud one, and need no node for it
+            continue  # 16 bits are fine enough for quiet channels beside loud ones without an additional node
         readers = [
             _reader(touch, site, nodes, weights, seen)
             for touch in site.touches

@@ -65,7 +65,7 @@ class Touch:
     Attributes:
         node: a node's name; for "new factor" and "factor behind" the value's name.
         start: first channel in the node's own channels.
-        repeat: times that each channel stands side by side (polyphase outputs).
+        repeat: how many copies of each channel are side by side (polyphase outputs).
     """
 
     follow: Follow
@@ -76,7 +76,7 @@ class Touch:
 
 @dataclass(frozen=True)
 class Seen:
-    """A quantized value that the scale changes, and where its channels stand in it."""
+    """A quantized value that the scale changes, and the place of the site's channels in it."""
 
     value: str
     start: int = 0

@@ -1,6 +1,6 @@
 """Chooses which ALBERT weights become INT8, and how, for a target whose NPU runs `bert`.
 
-Today no recipe asks for it: every target runs `bert` on the CPU (`text_side.py` says why), and then its weights are
+Today no recipe uses this: every target runs `bert` on the CPU (`text_side.py` has the reason), so its weights are
 stored in fewer bits like those of the other text stages (`stored_bits.py`). ALBERT runs one layer twelve times, so a
 *part* is a weight with every convolution that uses it.
 

@@ -128,8 +128,8 @@ def _target(target: TargetFacts) -> dict[str, Any]:
 def _groups(quality: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """The summary of each group of sentences, by the group's name on the page."""
     groups, unheard = quality["groups"], quality["unheard"]
-    names = {"all": "all sentences", "heard": "heard voices", "unheard": "unheard voices"}
-    names |= {voice: f"{voice}{', unheard' if voice in unheard else ''}" for voice in voices_of(groups)}
+    names = {"all": "all sentences", "heard": "voices in calibration", "unheard": "held-out voices"}
+    names |= {voice: f"{voice}{', held out' if voice in unheard else ''}" for voice in voices_of(groups)}
     return {names[name]: summary for name, summary in groups.items()}
 
 

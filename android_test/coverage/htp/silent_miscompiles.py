@@ -105,7 +105,7 @@ def _adds_rounded(view: GraphView, add: onnx.NodeProto) -> bool:
 
 
 def _outer_product(view: GraphView, mul: onnx.NodeProto) -> bool:
-    """[1, C, 1, 1] times [1, 1, 1, L]: each side is 1 where the other is long."""
+    """Whether it multiplies [1, C, 1, 1] by [1, 1, 1, L]: each side is 1 on the axis on which the other is long."""
     left, right = (view.value(name).shape or () for name in mul.input)
     return (
         len(left) == len(right) == 4

@@ -9,7 +9,7 @@ from torch.nn.functional import l1_loss
 
 from export_onnx.demo_voice.trainer.signal_features import log_mel
 
-RESOLUTIONS: Final = (2048, 1024, 512, 128)  # samples; the first tells harmonics apart, the last sees plosives
+RESOLUTIONS: Final = (2048, 1024, 512, 128)  # samples; the first resolves harmonics, the last plosives
 FLOOR: Final = 1e-5  # of the window's length: about 85 dB under the loudest bin, so that digital silence weighs little
 MEL_FLOOR: Final = -6.0  # nepers; 60 dB below loud speech
 

@@ -62,7 +62,7 @@ def escape(text: str) -> str:
 
 
 def counter(weights: str) -> Count:
-    """The count that `c/d/p` says."""
+    """The counting function that `c/d/p` describes."""
     plain, digit, mark = map(int, weights.split("/"))
     weight = dict.fromkeys(string.digits, digit) | dict.fromkeys(string.punctuation, mark)
     return lambda piece: sum(weight.get(c, plain) for c in piece)
@@ -99,7 +99,7 @@ def split_questions() -> list[str]:
 
 
 def _prose(draws: np.random.Generator) -> str:
-    """Sentences of clauses of words, as books have them: where the costs of cuts weigh against each other."""
+    """Sentences of clauses of words, as in books, in which the costs of cuts compete."""
     words = ("a", "of", "the", "road", "valley", "through", "evening", "harbours")
     ends, text = (".", "?", ".", "!\n\n"), ""
     for _ in range(int(draws.integers(3, 14))):
@@ -118,7 +118,7 @@ def _line(text: str, weights: str, limit: int, first: int) -> str:
 
 
 def _probes() -> Iterator[str]:
-    """Texts whose chunks tell of what kind a character is: at both ends of each range, and beside them."""
+    """Texts whose chunks show the kind of a character, for both ends of each range and the characters next to them."""
     for name in ("LOWER", "UPPER", "DIGIT", "MARK", "VANISHING", "BLANK"):
         ranges: Ranges = getattr(characters, name)
         for c in _ends(ranges):
