@@ -31,15 +31,15 @@ ONLY    := $(if $(BUCKETS),--buckets $(BUCKETS))
 help:
 	@echo 'make export-int8   Kokoro-82M -> INT8 packages in $(DIST)/   [WEIGHTS= TARGETS= BUCKETS=]'
 	@echo 'make export-int8 WEIGHTS=demo   the same from a small voice in this repository, in a few minutes'
-	@echo 'make report        as far as $(BUILD)/report.html: what was made and proven, and how it sounds'
-	@echo 'make readme        … and the tables of README.md and docs/'
-	@echo 'make speak         TEXT="…" [VOICE= SPEED= TARGET=cpu OUT=out.wav]: the package speaks'
-	@echo 'make runner-android NDK=… ORT_ANDROID=…   what runs on a phone; see android_test/runner/README.md'
-	@echo 'make verify-device TARGET=nnapi|qnn|cpu [SERIAL=]: the package on a phone over adb -> a receipt'
-	@echo 'make bench         Kokoro-82M and the demo voice against PyTorch and the usual exports [BENCH="--readme"]'
+	@echo 'make report        up to $(BUILD)/report.html: the models, the proofs, and the sound'
+	@echo 'make readme        the same, and the tables of README.md and docs/'
+	@echo 'make speak         TEXT="…" [VOICE= SPEED= TARGET=cpu OUT=out.wav]: speaks with the package'
+	@echo 'make runner-android NDK=… ORT_ANDROID=…   the program for the phone; see android_test/runner/README.md'
+	@echo 'make verify-device TARGET=nnapi|qnn|cpu [SERIAL=]: runs the package on a phone over adb and writes a receipt'
+	@echo 'make bench         compares Kokoro-82M and the demo voice with PyTorch and the usual exports [BENCH="--readme"]'
 	@echo 'make test          every quick test, format, lint and types'
-	@echo 'make full-size     the slower tests at the size of Kokoro-82M'
-	@echo 'make compile-table completes android_test/coverage/htp/compile_table.md: what the HTP compiler costs'
+	@echo 'make full-size     slower tests at the size of Kokoro-82M'
+	@echo 'make compile-table completes android_test/coverage/htp/compile_table.md, the cost of the HTP compiler'
 	@echo 'make demo-voice    trains the demo voice again (hours on two cores; it resumes)'
 
 # The environment follows pyproject.toml, also in the versions of Python that fit.
@@ -55,7 +55,7 @@ $(READY): pyproject.toml
 export-int8: package
 	@$(PYTHON) -m export_onnx --who --build $(BUILD)
 
-# Each step looks itself whether it is up to date, and does nothing then.
+# Each step checks itself whether it is up to date, and does nothing if it is.
 export_onnx: $(READY)
 	$(PYTHON) -m export_onnx --weights '$(WEIGHTS)' $(ONLY) --build $(BUILD)
 calibrate: export_onnx

@@ -1,1 +1,1 @@
-"""Proof that the NPU takes every node: rules, Qualcomm's compiler, a phone."""
+"""Proves that the NPU takes every node: by rules, by Qualcomm's compiler, and on a phone."""

@@ -32,7 +32,7 @@ from selector.speak.to_wav import find_package
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Exit status: 0 all that was asked for is proven, 1 not."""
+    """Runs one of the commands. The exit status is 0 if everything that was requested is proven, else 1."""
     options = parse(arguments)
     if options.step == "coverage":
         return coverage(options)
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def coverage(options: argparse.Namespace) -> int:
-    """Check every NPU stage in the folders, show and write the report."""
+    """Checks every NPU stage in the folders, shows and writes the report."""
     settings = CoverageSettings(
         require=options.require,
         floats=options.float,
@@ -108,21 +108,19 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     step.add_argument("--weights-from-memory", action="store_true", help="the runner loads weights.bin itself")
     step.add_argument("--time-limit", type=float, default=900, help="seconds a compilation (default: 900)")
     step.add_argument("--memory-limit", type=float, default=18, help="GiB a compilation (default: 18)")
-    step.add_argument("--contexts", type=Path, help="folder for Qualcomm's context binaries, one a chip")
+    step.add_argument("--contexts", type=Path, help="folder for Qualcomm's context binaries, one per chip")
     step.add_argument("--one-context", action="store_true", help="one for all chips instead")
     step.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     device = steps.add_parser("verify", help="a package on a device over adb: every stage and bucket, and a receipt")
     device.add_argument("--target", choices=TARGETS, default="nnapi", help="which package (default: nnapi)")
     device.add_argument("--dist", type=Path, default=Path("dist"), help="a package, or the folder that holds them")
-    device.add_argument(
-        "--serial", default="", help="device, as `adb devices` names it; needed where there are several"
-    )
+    device.add_argument("--serial", default="", help="device, as `adb devices` names it; needed if there are several")
     device.add_argument("--runner", type=Path, help="its folder (default: android_test/runner/android below --build)")
     device.add_argument("--buckets", nargs="+", default=[], metavar="BUCKET", help="names such as 5s (default: all)")
     device.add_argument("--stages", nargs="+", default=[], metavar="STAGE", help="names (default: all)")
     device.add_argument("--runs", type=int, default=20, help="timed runs (default: 20)")
     device.add_argument("--warmup", type=int, default=2, help="runs before those (default: 2)")
-    device.add_argument("--time-limit", type=float, default=300, help="seconds a stage (default: 300)")
+    device.add_argument("--time-limit", type=float, default=300, help="seconds per stage (default: 300)")
     device.add_argument("--again", action="store_true", help="measure again what an earlier run has found")
     device.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     add_bench_options(

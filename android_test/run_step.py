@@ -1,7 +1,7 @@
-"""`kokoro-npu <step> …`: the console script, which does what `python -m <step> …` does.
+"""`kokoro-npu <step> …`: the console script, which does the same as `python -m <step> …`.
 
-It stands in the last package of the chain, because it is the only code that knows every step. A step is imported only
-when it is asked for, so that an environment with the extra `speak` alone can run `kokoro-npu selector speak`.
+It is in the last package of the chain, because it is the only code that imports every step. A step is imported only
+when it runs, so that an environment with the extra `speak` alone can run `kokoro-npu selector speak`.
 """
 
 from __future__ import annotations

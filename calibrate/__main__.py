@@ -28,7 +28,7 @@ Collected = dict[str, dict[str, ChannelStatistics]]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Speaks the corpus in float, watches the NPU stages' convolutions, writes ranges, keeps the speech."""
+    """Speaks the corpus in float, records the NPU stages' convolutions, writes ranges, keeps the speech."""
     options = parse(arguments)
     source, folder = options.build / "export_onnx", options.build / "calibrate"
     bucket = next(b for b in BUCKETS if f"{b.seconds:g}" == options.bucket)
@@ -78,10 +78,13 @@ def collect(
     stages: Sequence[str] = QUANTIZED,
     folder: Path | None = None,
 ) -> tuple[Collected, int, list[Skipped]]:
-    """Statistics of the NPU stages over the calibration part; how many sentences; those that do not fit.
+    """Runs the calibration part and records statistics of the NPU stages' convolutions.
 
     Args:
-        folder: where the sentences are kept, if anywhere.
+        folder: where the sentences are kept; None keeps none.
+
+    Returns:
+        The statistics by stage and value, the number of sentences, and those that do not fit the bucket.
     """
     probes = [make_probe(source, stage, bucket) for stage in stages]
     collected: Collected = {probe.stage: {} for probe in probes}
@@ -102,7 +105,7 @@ def collect(
 
 
 def keep_speech(source: Path, bucket: Bucket, utterances: Sequence[Utterance], folder: Path, part: str) -> int:
-    """Speaks another part through the whole float chain and keeps what fits the bucket; how many sentences that is."""
+    """Speaks another part through the whole float chain, keeps the sentences that fit the bucket, and counts them."""
     with console.progress(f"speak, {part.replace('_', ' ')}", len(utterances)) as advance:
         spoken = speak_all(source, bucket, _watched(utterances, advance), sound=True)
         kept = [sample for sample in spoken if isinstance(sample, Sample)]
@@ -128,8 +131,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--corpus", help="text, csv, json or parquet file, or a hub name (default: our sentences)")
     parser.add_argument("--sentences", type=int, default=SENTENCES, help=f"how many (default: {SENTENCES})")
     names = [f"{bucket.seconds:g}" for bucket in BUCKETS]
-    parser.add_argument("--bucket", default=names[0], choices=names, help="seconds; ranges serve all buckets")
-    parser.add_names("--stages", QUANTIZED, "`quantize` refuses what lacks one")
+    parser.add_argument("--bucket", default=names[0], choices=names, help="in seconds; ranges serve all buckets")
+    parser.add_names("--stages", QUANTIZED, "`quantize` refuses to work without one it needs")
     parser.add_argument("--method", default=METHODS[0], choices=METHODS, help="how ranges are chosen")
     return parser.parse_args(arguments)
 

@@ -1,4 +1,4 @@
-"""The float chain on sentences: the inputs of the NPU stages, and what flows through their convolutions."""
+"""Runs the float chain on sentences and gives the NPU stages' inputs and the values of their convolutions."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from export_onnx.run.sessions import SessionSettings, cpu_session, run_session
 
 BEFORE_SOUND: Final = (*BEFORE_SOURCE, "source", "style")
 SPEAKING: Final = "en-us"
-OPENED: Final = SessionSettings(arena=False)  # many values are outputs, the peak of the step: their memory goes back
+OPENED: Final = SessionSettings(arena=False)  # many values are outputs: the session frees their memory after each run
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """One that does not, and why."""
+    """An utterance that does not fit the bucket, with the reason."""
 
     utterance: Utterance
     reason: str
@@ -45,7 +45,7 @@ def speak_all(
     """Runs the stages before the vocoder on each utterance, one at a time.
 
     Args:
-        folder: what the export step wrote.
+        folder: the export step's folder.
         bucket: one of its buckets.
         sound: whether to run the float vocoder, too, and keep its `waveform` at its natural length.
     """
@@ -69,15 +69,15 @@ def speak_all(
 
 
 def utterance_inputs(folder: Path, vocab: Mapping[str, int], utterance: Utterance, bucket: Bucket) -> Tensors:
-    """What the text stages take for one utterance, padded to the bucket.
+    """The inputs of the text stages for one utterance, padded to the bucket.
 
     Args:
-        folder: what the export step wrote; its voices are read.
+        folder: the export step's folder, whose voices are read.
 
     Raises:
         TextError: the text cannot become ids.
-        ContractError: it does not fit the bucket.
-        WeightsError: the voice is not there.
+        ContractError: the text does not fit the bucket.
+        WeightsError: the voice does not exist.
     """
     encoded = text.encode(text.phonemize(utterance.text, SPEAKING), vocab)
     style = read_voice(folder / "voices", utterance.voice)[len(encoded.phonemes) - 1][None]
@@ -86,7 +86,7 @@ def utterance_inputs(folder: Path, vocab: Mapping[str, int], utterance: Utteranc
 
 @dataclass(frozen=True)
 class ConvProbe:
-    """A session of one stage that also gives what flows in and out of its convolutions.
+    """A session of one stage that also gives the inputs and outputs of its convolutions.
 
     Attributes:
         tensors: the names of those values.
@@ -98,21 +98,21 @@ class ConvProbe:
     tensors: tuple[str, ...]
 
     def run(self, sample: Sample) -> Iterator[tuple[str, NDArray[np.float32]]]:
-        """Each value of one sample, real steps only: [C, L]."""
+        """Gives each value of one sample by name, without padding: [C, L]."""
         outputs = run_session(self.session, sample.values, self.tensors, f"stage {self.stage}, opened")
         for name, array in outputs.items():
             yield name, real_steps(array, self.stage, self.bucket, sample)
 
 
 def make_probe(folder: Path, stage: str, bucket: Bucket) -> ConvProbe:
-    """Loads a stage's float graph and opens it at its convolutions."""
+    """Loads a stage's float graph and makes the values of its convolutions outputs."""
     model = load(folder / f"{stage}_{bucket.name}.onnx")
     names = conv_values(model)
     return ConvProbe(stage, bucket, cpu_session(with_outputs(model, names), OPENED), names)
 
 
 def conv_values(model: onnx.ModelProto) -> tuple[str, ...]:
-    """Inputs and outputs of all convolutions, in the graph's order; graph inputs are not among them."""
+    """The inputs and outputs of all convolutions, in the graph's order, without the graph's own inputs."""
     inputs = {value.name for value in model.graph.input}
     convs = (node for node in model.graph.node if node.op_type == "Conv")
     names = dict.fromkeys(name for conv in convs for name in (conv.input[0], conv.output[0]))
@@ -125,5 +125,5 @@ def real_steps(array: NDArray[np.generic], stage: str, bucket: Bucket, sample: S
     whole, real = (bucket.tokens, sample.tokens) if counts_tokens else (bucket.frames, sample.frames)
     length = array.shape[-1]
     rows = np.asarray(array, np.float32).reshape(-1, length)
-    spectral = not counts_tokens and length > whole * STAGE1_PER_FRAME  # a column at each end, and what pads them
+    spectral = not counts_tokens and length > whole * STAGE1_PER_FRAME  # one column at each end, and padding
     return rows[:, : spectral_columns(real) if spectral else real * (length // whole)]

@@ -1,11 +1,13 @@
-"""Sentences x voices x speeds, split by sentence and by voice: what ranges are made from, and what judges them.
+"""Sentences x voices x speeds, split by sentence and by voice into three parts.
 
-    calibration   heard and made-up voices: ranges and second moments come from these sentences
-    search        other sentences of the same corpus, heard and other made-up voices: choices are made on these
-    held out      sentences of another corpus, half of them in voices that nothing else heard: these judge
+    calibration   recorded and made-up voices; ranges and second moments come from these sentences
+    search        other sentences of the same corpus, in the same recorded and other made-up voices; choices such as a
+                  block-list are made on these
+    held out      sentences of another corpus, half of them in held-out voices, which are in no other part; these judge
+                  the result
 
-No sentence is in two parts, unless a corpus has none left to search on. `voices.py` says which voices are held out and
-how others are made up.
+If a corpus has no sentence left to search on, the search part repeats calibration's; otherwise no sentence is in two
+parts. `voices.py` chooses the held-out voices and makes the others up.
 """
 
 from __future__ import annotations
@@ -26,12 +28,12 @@ PARTS: Final = ("calibration", "search", "held_out")
 SEARCH_VOICES: Final = 5  # made-up ones, from another seed than calibration's
 TEXT_COLUMNS: Final = ("text", "sentence", "transcription", "normalized_text")
 READERS: Final = {".txt": "text", ".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
-HELD_OUT_SHARE: Final = 10  # of a corpus without a split of its own: one in ten
+HELD_OUT_SHARE: Final = 10  # one sentence in ten of a corpus without a split of its own
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """One thing to say."""
+    """One sentence in one voice at one speed."""
 
     text: str
     voice: str
@@ -41,7 +43,7 @@ class Utterance:
 
 @dataclass(frozen=True)
 class Split:
-    """What ranges are collected from, what choices are made on, and what judges the result."""
+    """The three parts of the corpus, and the voices that only `held_out` has."""
 
     name: str
     calibration: tuple[Utterance, ...]
@@ -50,7 +52,7 @@ class Split:
     held_out_voices: tuple[str, ...] = ()
 
     def facts(self) -> dict[str, Any]:
-        """For the report: every sentence with its voice and speed, and a digest."""
+        """Every sentence with its voice and speed, and a digest, as the report holds them."""
         listed = {
             "corpus": self.name,
             "held_out_voices": list(self.held_out_voices),
@@ -65,10 +67,10 @@ def make_split(corpus: str | None, voices: Sequence[str], calibration: int, sear
     Args:
         corpus: None for the repository's sentences; else a text, csv, json or parquet file, or a data set's hub name.
         voices: names; sorted here.
-        calibration, search, held_out: how many sentences, where there are as many.
+        calibration, search, held_out: how many sentences at most.
 
     Raises:
-        TextError: the corpus cannot be read, or holds too little.
+        TextError: the corpus cannot be read, or has too few sentences.
     """
     train, test = _default_sentences() if corpus is None else _split_sentences(read_corpus(corpus))
     known = _evenly(train, calibration)
@@ -102,7 +104,7 @@ def _default_sentences() -> tuple[list[str], list[str]]:
 
 
 def _split_sentences(sentences: list[str]) -> tuple[list[str], list[str]]:
-    """By the sentence's own digest: adding sentences to a corpus moves none from one part to the other."""
+    """Splits sentences by their own digest, so that a sentence added to a corpus moves no other one."""
     unique = list(dict.fromkeys(sentences))
     held = [s for s in unique if hashlib.sha256(s.encode()).digest()[0] % HELD_OUT_SHARE == 0]
     kept = [s for s in unique if s not in set(held)]

@@ -1,8 +1,8 @@
-"""The speech that calibration made, kept: later steps choose and judge on it without speaking it again.
+"""Keeps the speech that calibration made, so that later steps choose and judge on it without speaking it again.
 
-One `.npz` a sentence in `speech/`, with every tensor that crosses a stage's door before the vocoder; those that choose
-and judge hold the float vocoder's `waveform`, too. Every tensor is zero on padding, so a sample of one bucket is one of
-any larger bucket as soon as it is padded.
+There is one `.npz` per sentence in `speech/`, with the inputs and outputs of all stages before the vocoder; sentences
+of the search and held-out parts have the float vocoder's `waveform`, too. Every tensor is zero on padding, so a sample
+of one bucket becomes a sample of any larger bucket by padding.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PORTS: Final = {port.name: port for stage in STAGES for port in (*stage.inputs,
 
 @dataclass(frozen=True)
 class Sample:
-    """One utterance that fits the bucket, up to the vocoder's door."""
+    """One utterance that fits the bucket, with the values up to the vocoder's inputs."""
 
     utterance: Utterance
     values: Tensors  # by contract name
@@ -36,12 +36,12 @@ class Sample:
 
     @property
     def reference(self) -> NDArray[np.float32]:
-        """What the float vocoder says, [600 * frames]."""
+        """The float vocoder's sound, [600 * frames]."""
         return np.asarray(self.values["waveform"], np.float32)
 
 
 def write_sample(folder: Path, part: str, number: int, sample: Sample) -> None:
-    """`speech/<part>_<number>.npz` into calibration's folder."""
+    """Writes `speech/<part>_<number>.npz` into calibration's folder."""
     (folder / SPEECH).mkdir(exist_ok=True)
     facts = {"utterance": asdict(sample.utterance), "frames": sample.frames, "tokens": sample.tokens}
     arrays: dict[str, NDArray[Any]] = {"facts": np.array(json.dumps(facts)), **sample.values}
@@ -60,7 +60,7 @@ def read_samples(folder: Path, part: str, most: int | None = None) -> list[Sampl
             str(folder / SPEECH),
             expected=f"sentences of the part {part!r}",
             got="none",
-            todo="Run `python -m calibrate`; take shorter sentences or a larger --bucket where it spoke none.",
+            todo="Run `python -m calibrate`; take shorter sentences or a larger --bucket if it spoke none.",
         )
     return [_read(file) for file in files]
 
@@ -81,7 +81,7 @@ def in_bucket(sample: Sample, config: Mapping[str, Any], bucket: Bucket) -> Samp
     """The same sample at another bucket's length; `waveform` keeps its natural length.
 
     Raises:
-        ContractError: the bucket does not hold it.
+        ContractError: the sample does not fit the bucket.
     """
     if sample.tokens > bucket.tokens or sample.frames > bucket.frames:
         raise ContractError(

@@ -1,11 +1,11 @@
-"""Streaming statistics of a tensor's channels: extremes exact, shape as a histogram that grows with the data.
+"""Streaming statistics of a tensor's channels: exact extremes, and a histogram whose range grows with the data.
 
-Memory does not depend on how much is seen. Bins are symmetric around zero and as wide as a power of two, so a
-histogram that must grow merges its bins in pairs: the result does not depend on the order of the samples. Histograms
-are kept per channel, because a channel that is later scaled by s only has its bins scaled by s.
+Memory does not depend on the amount of data. Bins are symmetric around zero and as wide as a power of two. If a value
+is outside, the histogram merges its bins in pairs, so the result does not depend on the order of the samples.
+Histograms are kept per channel, because a channel that is later scaled by s only has its bins scaled by s.
 
 The upsamplers repeat a pattern every 2, 20, 60 or 120 steps, and a grid of sampled steps that shares a factor with it
-would see a part of the pattern only. So the sampled steps follow the golden ratio, which shares none.
+would meet only a part of the pattern. So the sampled steps follow the golden ratio, which shares none.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 BINS: Final = 1024  # per channel
-STEPS_A_SAMPLE: Final = 512  # of the time axis enter histogram and moments; extremes see all of them
+STEPS_A_SAMPLE: Final = 512  # of time enter histogram and moments; extremes are of all
 GOLDEN: Final = (5**0.5 - 1) / 2
-SMALLEST: Final = -40  # log2 of the half range of a channel that has seen only zeros
+SMALLEST: Final = -40  # log2 of the half range of a channel of zeros
 
 
 @dataclass
 class ChannelStatistics:
-    """What has been seen of one tensor, by channel.
+    """The statistics of one tensor so far, per channel.
 
     Attributes:
         low, high: exact extremes, [C].
@@ -53,7 +53,7 @@ class ChannelStatistics:
         self.counts = np.zeros((self.channels, BINS), dtype=np.int64)
 
     def add(self, x: NDArray[np.float32]) -> None:
-        """One sentence's real steps, [C, L]."""
+        """Adds the real steps of one sentence, [C, L]."""
         low, high = x.min(1), x.max(1)
         self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
         self._grow(np.maximum(np.abs(low), np.abs(high)))
@@ -80,7 +80,7 @@ class ChannelStatistics:
 
 @cache
 def sampled_steps(length: int) -> NDArray[np.int64]:
-    """Up to `STEPS_A_SAMPLE` different steps of `length`, in order, spread evenly but on no grid."""
+    """At most `STEPS_A_SAMPLE` different steps of `length`, in order, spread evenly but on no grid."""
     if length <= STEPS_A_SAMPLE:
         return np.arange(length)
     drawn = dict.fromkeys(int(i * GOLDEN % 1 * length) for i in range(1, 2 * STEPS_A_SAMPLE))

@@ -1,4 +1,4 @@
-"""`ranges.json` for people and `histograms.npz` for the next step. The same statistics give the same bytes."""
+"""Stores statistics: `ranges.json` for people, `histograms.npz` for the next step. Same statistics, same bytes."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Channels:
         return np.maximum(np.abs(self.low), np.abs(self.high))
 
     def ends(self, tail: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Where each channel ends below and above when `tail` of its values may lie outside, [C] each."""
+        """The lower and upper end of each channel if the share `tail` of its values may be outside, [C] each."""
         share = np.cumsum(self.counts, 1) / np.maximum(self.counts.sum(1, keepdims=True), 1)
         edges = np.exp2(self.exponent.astype(np.float64))
         below = (share <= tail / 2).sum(1)  # bins wholly in the tail
@@ -52,7 +52,7 @@ class Channels:
         return np.maximum(low, self.low), np.minimum(high, self.high)
 
     def centres(self) -> NDArray[np.float64]:
-        """The bins' centres, [C, BINS]."""
+        """The bins' centers, [C, BINS]."""
         half = np.exp2(self.exponent.astype(np.float64))[:, None]
         middles: NDArray[np.float64] = ((np.arange(BINS, dtype=np.float64) + 0.5) / (BINS / 2) - 1) * half
         return middles
@@ -83,7 +83,7 @@ Statistics = dict[str, dict[str, Channels]]  # stage -> tensor -> statistics
 def write_statistics(
     folder: Path, collected: Mapping[str, Mapping[str, ChannelStatistics]], samples: int, method: Method
 ) -> None:
-    """Both files into `folder`."""
+    """Writes both files into `folder`."""
     arrays: dict[str, NDArray[Any]] = {}
     table: dict[str, dict[str, Any]] = {}
     for stage, tensors in collected.items():
@@ -103,7 +103,7 @@ def write_statistics(
 
 
 def read_statistics(folder: Path) -> Statistics:
-    """What `write` wrote.
+    """The statistics that `write_statistics` wrote.
 
     Raises:
         ContractError: the calibration step has not completed.

@@ -1,10 +1,10 @@
-"""Who speaks: voices that are heard in calibration, voices that are held out, and voices that nobody recorded.
+"""Chooses the voices: those in calibration, those held out, and made-up ones that nobody recorded.
 
 A voice pack is a table of style vectors, so a sum of packs is a voice, too. Ranges and second moments of a few
-recorded voices alone do not hold for an unheard one, so a dozen made-up voices join the calibration. They are drawn
-from the heard voices only; a held-out voice is in none of them. On Kokoro-82M (weights from its published 8-bit file,
-u8/s8, weights to the nearest) the unheard jf_tebukuro gains by them: PESQ mean / worst 4.38 / 4.32 -> 4.42 / 4.38, SNR
-16.8 -> 19.5 dB. The four heard voices stay where they were: PESQ 4.49 / 4.40 -> 4.48 / 4.43.
+recorded voices alone do not hold for other voices, so a dozen made-up voices join the calibration. They are mixed from
+the voices in calibration only, never from a held-out voice. On Kokoro-82M (weights from its published 8-bit file,
+u8/s8, weights rounded to the nearest) the held-out jf_tebukuro gains by them: PESQ mean / worst 4.38 / 4.32 -> 4.42 /
+4.38, SNR 16.8 -> 19.5 dB. The four voices in calibration stay about the same: PESQ 4.49 / 4.40 -> 4.48 / 4.43.
 
 A made-up voice is written as its formula, `af_bella:1.8+am_adam:-0.8`, which is also its name in every report.
 """
@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from export_onnx.errors import WeightsError
 
-HELD_OUT_SHARE: Final = 0.4  # of the voices at most; the rest must still span what calibration is to cover
-# How far an extrapolation goes past a voice, in distances between two voices: calibration's, and further out those by
-# which choices are made, because what is chosen must hold for voices that calibration does not reach.
+HELD_OUT_SHARE: Final = 0.4  # of the voices at most, so that calibration still has enough different ones
+# How far an extrapolation goes past a voice, in distances between two voices. Search's voices are further out than
+# calibration's, because a choice must hold for voices that calibration does not reach.
 BEYOND: Final = 0.8
 FURTHER: Final = 1.2
 MADE_UP: Final = 12
@@ -31,11 +31,12 @@ _TERM: Final = re.compile(r"(?P<voice>[^:+]+):(?P<weight>-?\d+(?:\.\d+)?)")
 
 
 def split_voices(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Heard voices, and voices that are held out: the last one by name of each language and sex that has two or more.
+    """Splits voices into those in calibration and those held out.
 
-    Kokoro's names begin with a letter for the language and one for the sex, `af_bella`. The only voice of its kind is
-    heard: nothing else would tell calibration of it, and it ships. The smallest groups come first, because their
-    held-out voice is the least like any heard one; no more than two fifths of all voices are held out.
+    Kokoro's names begin with a letter for the language and one for the sex, `af_bella`. If a language and sex has two
+    or more voices, the last one by name is held out. The only voice of its kind is in calibration: it ships, and no
+    other voice is like it. The smallest groups come first, because their held-out voice is the least like any voice in
+    calibration; no more than two fifths of all voices are held out.
     """
     ordered, groups = sorted(names), dict[str, list[str]]()
     for name in ordered:
@@ -46,11 +47,11 @@ def split_voices(names: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]
 
 
 def make_up(heard: Sequence[str], number: int = MADE_UP, seed: int = 0, beyond: float = BEYOND) -> tuple[str, ...]:
-    """Formulas of voices that nobody recorded: extrapolations, mirror images and blends of heard voices, in turn.
+    """Formulas of made-up voices: extrapolations, mirror images and blends of the voices `heard`, in turn.
 
     Args:
-        heard: at least two, or there is nothing to make a voice from and the result is empty.
-        number: how many; fewer where few voices allow fewer different ones.
+        heard: the voices in calibration; with fewer than two, the result is empty.
+        number: how many; fewer if few voices allow fewer different ones.
         seed: other seeds give other voices.
         beyond: see `BEYOND`.
     """
@@ -71,7 +72,7 @@ def make_up(heard: Sequence[str], number: int = MADE_UP, seed: int = 0, beyond: 
 
 
 def formula(weights: dict[str, float]) -> str:
-    """Voice -> weight as a name."""
+    """The name of the voice that is the sum of these voices by their weights."""
     return "+".join(f"{voice}:{weight:g}" for voice, weight in weights.items())
 
 
@@ -83,7 +84,7 @@ def read_voice(folder: Path, name: str) -> NDArray[np.float32]:
         name: a recorded voice's, or a formula.
 
     Raises:
-        WeightsError: a recorded voice that it names is not there, or it is no formula.
+        WeightsError: the name is neither a recorded voice nor a formula of recorded voices.
     """
     if (folder / f"{name}.npy").is_file():
         return np.asarray(np.load(folder / f"{name}.npy"), np.float32)

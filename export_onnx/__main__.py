@@ -25,7 +25,7 @@ from export_onnx.provenance import Report, code_digest, completed, is_up_to_date
 from export_onnx.run import text
 
 PROOF_TEXT = "The quick brown fox jumps over the lazy dog."
-PROOF_PACE = 2  # words of it for each second of a bucket: fewer than anyone says
+PROOF_PACE = 2  # words per second of a bucket: fewer than anyone says
 PROOF_FILL = 0.93  # of the bucket's frames, for the sound stages
 
 
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     buckets = [bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets]
     stages = [stage for stage in STAGES if stage.name in options.stages]
     names = [stage.name for stage in stages]
-    # A graph whose parts are all here is written whole, too: `calibrate` and `quantize` work on it.
+    # If all stages of a graph are exported, the whole graph is written, too: `calibrate` and `quantize` work on it.
     parts = {graph: {stage.name for stage in STAGES if stage.graph == graph} for graph in GRAPHS}
     names += [graph for graph in GRAPHS if graph not in names and parts[graph] <= set(names)]
     made = {"stages": names, "buckets": [bucket.name for bucket in buckets]}
@@ -71,17 +71,17 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def who(identity: dict[str, Any]) -> str:
-    """The line that says which weights were taken: the first and the last of every run."""
+    """The line that names the weights; it is the first and the last line of every run."""
     return f"weights: {identity['name']} ({identity['source']}, {identity['revision']})"
 
 
 def chosen_weights(weights: Weights) -> str:
-    """`who`, and of `auto` which sources came before and why they were not taken."""
+    """`who`, and for `auto` the sources that were tried before, with the reasons why they were not taken."""
     return who(asdict(weights.identity)) + "".join(f"; not {reason}" for reason in weights.passed_over)
 
 
 def export(weights: Weights, folder: Path, buckets: list[Bucket], stages: list[str]) -> dict[str, int]:
-    """The stages at every bucket, and merged where none is missing; returns the number of nodes of each file."""
+    """Exports the stages at every bucket, and one merged graph if none is missing; returns each file's node count."""
     nodes: dict[str, int] = {}
     merged = {stage.name for stage in STAGES} <= set(stages)
     for old in folder.glob("*.onnx"):  # their weights are about to be replaced
@@ -106,7 +106,7 @@ def export(weights: Weights, folder: Path, buckets: list[Bucket], stages: list[s
 
 
 def write_checkpoint_data(weights: Weights, folder: Path) -> None:
-    """What later steps need of the checkpoint besides the graphs: its config, its voices as [510, 256] `.npy`."""
+    """Writes the checkpoint's config, and its voices as [510, 256] `.npy`, for later steps."""
     (folder / "config.json").write_text(
         json.dumps(weights.config, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
     )
@@ -118,7 +118,7 @@ def write_checkpoint_data(weights: Weights, folder: Path) -> None:
 
 
 def prove(weights: Weights, folder: Path, bucket: Bucket, stages: list[str]) -> dict[str, float]:
-    """Each of the stages at one bucket against the original, in dB; the tests do this at more fills and texts."""
+    """Compares the stages at one bucket with the original, in dB; the tests do this at more fills and texts."""
     words = " ".join(PROOF_TEXT.split()[: round(PROOF_PACE * bucket.seconds)])
     encoded = text.encode(text.phonemize(words), weights.model.vocab)
     voice = next(iter(weights.voices.values()))
@@ -142,10 +142,10 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         help="auto | demo | kokoro-82m-int8 | random | random-small | folder | .onnx file | hub name",
     )
     parser.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
-    parser.add_names("--buckets", [f"{bucket.seconds:g}" for bucket in BUCKETS], "seconds")
-    parser.add_names("--stages", [stage.name for stage in STAGES], "later steps refuse what lacks one")
+    parser.add_names("--buckets", [f"{bucket.seconds:g}" for bucket in BUCKETS], "in seconds")
+    parser.add_names("--stages", [stage.name for stage in STAGES], "later steps stop without one they need")
     parser.add_argument("--table", action="store_true", help="only print the table of docs/stages.md")
-    parser.add_argument("--who", action="store_true", help="only say which weights the last export took")
+    parser.add_argument("--who", action="store_true", help="only name the weights of the last export")
     return parser.parse_args(arguments)
 
 

@@ -1,4 +1,4 @@
-"""What a person sees: the command line's form, plain lines, a progress bar on a terminal, errors in one line."""
+"""The form of every command line and its output: plain lines, a progress bar on a terminal, errors in one line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EXIT_STATUS: Final = "exit status: 0 done; 1 refused, the reason on stderr; 2 a 
 
 
 class _Steps(argparse._SubParsersAction):  # type: ignore[type-arg]  # argparse's own, which takes no parameter
-    """Subcommands whose line in the list of all is also the first of their own help."""
+    """Subcommands whose line in the list of subcommands is also the first line of their own help."""
 
     def add_parser(self, name: str, **options: Any) -> Any:
         return super().add_parser(name, **{"description": options.get("help"), **options})
@@ -46,15 +46,15 @@ class Parser(argparse.ArgumentParser):
 
 
 def say(line: str) -> None:
-    """One line of result."""
+    """Prints one line of result."""
     _console.print(line, markup=False)
 
 
 @contextmanager
 def progress(task: str, total: int) -> Iterator[Callable[[str], None]]:
-    """A bar on a terminal, nothing elsewhere. Call what it yields at the *start* of each of `total` parts.
+    """Shows a bar on a terminal, nothing elsewhere. Call the yielded function at the *start* of each of `total` parts.
 
-    Inside another bar it stays invisible: the outer one says more.
+    Inside another bar it stays invisible, because the outer one tells more.
     """
     global _shown
     hidden = _shown or not _console.is_terminal
@@ -76,7 +76,7 @@ def progress(task: str, total: int) -> Iterator[Callable[[str], None]]:
 
 
 def guarded(main: Callable[[], int]) -> int:
-    """Runs a step and gives its exit status, see `EXIT_STATUS`. What is refused says its four facts on stderr.
+    """Runs a step and gives its exit status, see `EXIT_STATUS`. An error prints its four facts to stderr.
 
     `--debug` on the command line shows tracebacks, and the warnings of the libraries.
     """

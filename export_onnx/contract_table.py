@@ -12,7 +12,7 @@ STAGES_BLOCK: Final = MarkedBlock("stages", DOCS / "stages.md")
 
 
 def stages_table() -> str:
-    """Markdown: each stage's processor and ports, then what the names mean in each bucket."""
+    """Markdown: each stage's processor and ports, then the size of each name in each bucket."""
     lines = ["| stage | runs on | takes | gives |", "|---|---|---|---|"]
     for stage in STAGES:
         processor = "**NPU**" if stage.runs_on == "npu" else "CPU"

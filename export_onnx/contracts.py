@@ -1,4 +1,4 @@
-"""The only table of shapes: what each stage takes and gives, and which processor runs it.
+"""The only table of shapes: the inputs and outputs of each stage, and the processor that runs it.
 
 Ids enter `bert`, a waveform leaves `tail`. A shape is a tuple of numbers and names; a bucket and a checkpoint's
 config give the names their sizes (`sizes`). Every tensor is zero on padding.
@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from export_onnx import geometry
 from export_onnx.errors import ContractError
 
-# Widths of the original's decoder, which its code has as numbers; a narrower checkpoint's config names its own.
+# Widths of the original's decoder, which are numbers in its code; a narrower checkpoint's config names its own.
 ORIGINAL_DECODER: Final = {"hidden": 1024, "residual": 64, "blocks": 4}
 NORMS_PER_BLOCK: Final = 6  # AdaINResBlock1: three pairs
 
@@ -23,7 +23,7 @@ Processor = Literal["npu", "cpu"]
 
 @dataclass(frozen=True)
 class Port:
-    """One named tensor at a stage's door."""
+    """One named tensor that a stage takes or gives."""
 
     name: str
     shape: tuple[int | str, ...]
@@ -40,7 +40,7 @@ class Stage:
     """One graph: a name, a processor, and its ports in order.
 
     Attributes:
-        made_from: the graph that the stage is cut from, where it is exported and quantized as a part of a larger one.
+        made_from: the larger graph that is exported and quantized and then cut into stages; empty if there is none.
     """
 
     name: str
@@ -57,26 +57,26 @@ class Stage:
 
 @dataclass(frozen=True)
 class Bucket:
-    """One fixed size. Text and sound are padded to it; the real lengths travel beside them."""
+    """One fixed size. Text and sound are padded to it; the real lengths are tensors of their own."""
 
     seconds: float
     tokens: int
 
     @property
     def name(self) -> str:
-        """As in file names: `5s`, or `0p4s` for a crop."""
+        """The name in file names: `5s`, or `0p4s` for a crop."""
         return f"{self.seconds:g}s".replace(".", "p")
 
     @property
     def frames(self) -> int:
-        """Duration frames, 40 a second."""
+        """Duration frames, 40 per second."""
         return round(self.seconds * geometry.FRAMES_PER_SECOND)
 
 
-# What ships. Text capacities: a token is one phoneme symbol, and two pads.
+# The buckets that ship. Their tokens are phoneme symbols and two pads.
 BUCKETS: Final = (Bucket(5, 128), Bucket(10, 256), Bucket(15, 384))
 
-IDS = Port("ids", (1, "tokens"), "vocabulary ids, a pad at each end, 0 behind", "int32")
+IDS = Port("ids", (1, "tokens"), "vocabulary ids, one pad at each end, 0 behind", "int32")
 TOKEN_MASK = Port("token_mask", (1, "tokens"), "1 on real tokens")
 N_TOKENS = Port("n_tokens", (1,), "real tokens, pads at both ends included", "int32")
 PROSODY_STYLE = Port("prosody_style", (1, "style"), "second half of the voice row")
@@ -87,19 +87,19 @@ FRAMES_PER_TOKEN = Port("frames_per_token", (1, "tokens"), "whole numbers", "int
 D = Port("d", (1, "hidden+style", "tokens"), "duration encoder's features")
 T_EN = Port("t_en", (1, "hidden", "tokens"), "text encoder's features")
 ASR = Port("asr", (1, "hidden", "frames"), "t_en, each token held for its frames")
-F0 = Port("f0", (1, "f0"), "pitch in Hz, two a frame")
-ENERGY = Port("energy", (1, "f0"), "log energy, two a frame")
+F0 = Port("f0", (1, "f0"), "pitch in Hz, two values per frame")
+ENERGY = Port("energy", (1, "f0"), "log energy, two values per frame")
 N_FRAMES = Port("n_frames", (1,), "real frames; more than the bucket's means that it does not fit", "int32")
 FRAME_MASK = Port("frame_mask", (1, "frames"), "1 on real frames")
-NOISE = Port("noise", (1, "samples"), "unit Gaussian, one draw a sample")
+NOISE = Port("noise", (1, "samples"), "one standard-normal value per sample")
 HAR = Port("har", (1, "rows", "columns"), "harmonic source: 11 magnitudes, 11 phases in radians")
 GAINS = Port("gains", (1, "norms"), "of every channel of the vocoder's norms (decoder, then generator), from the voice")
 SHIFTS = Port("shifts", (1, "norms"), "of the same channels")
 FEATURES = Port("features", (1, "features", 1, "f0"), "text, pitch and energy as the decoder's blocks leave them")
 SPECTRUM = Port("spectrum", (1, "rows", "columns"), "11 log magnitudes, 11 phase angles before their sine")
-WAVEFORM = Port("waveform", (1, "samples"), "24 kHz, 600 samples a frame")
+WAVEFORM = Port("waveform", (1, "samples"), "24 kHz, 600 samples per frame")
 
-# In the order of the data. The cut follows the processor: dense convolutions go to the NPU; what is sequential,
+# In the order of the data. The processor decides the cuts: dense convolutions go to the NPU; what is sequential,
 # data-dependent or sensitive to phase stays on the CPU in float32.
 STAGES: Final = (
     Stage("bert", "npu", (IDS, TOKEN_MASK), (D_EN,)),
@@ -114,12 +114,12 @@ STAGES: Final = (
 
 NPU_STAGES: Final = tuple(stage.name for stage in STAGES if stage.runs_on == "npu")
 
-# Decoder and generator as one graph: what is calibrated, quantized and scored, because scales and errors cross the cut
-# (cut.py has the reason). It does not ship.
+# Decoder and generator as one graph. It is calibrated, quantized and scored whole, because scales and errors cross the
+# cut (cut.py has the reason). It does not ship.
 VOCODER = Stage("vocoder", "npu", (ASR, F0, ENERGY, HAR, GAINS, SHIFTS, FRAME_MASK), (SPECTRUM,))
 HALVES: Final = tuple(stage.name for stage in STAGES if stage.made_from == VOCODER.name)
-GRAPHS: Final = tuple(dict.fromkeys(stage.graph for stage in STAGES))  # what is exported and quantized, in order
-QUANTIZED: Final = ("bert", VOCODER.name)  # what `calibrate` and `quantize` work on
+GRAPHS: Final = tuple(dict.fromkeys(stage.graph for stage in STAGES))  # the graphs to export and quantize, in order
+QUANTIZED: Final = ("bert", VOCODER.name)  # the graphs that `calibrate` and `quantize` work on
 
 # The same stages as one graph, for people who want a single session.
 MERGED = Stage(
@@ -149,7 +149,7 @@ def stage(name: str) -> Stage:
 
 
 def sizes(config: Mapping[str, Any], bucket: Bucket) -> dict[str, int]:
-    """The numbers behind the names in shapes, for one checkpoint's config and one bucket."""
+    """The sizes of the names in shapes, for one checkpoint's config and one bucket."""
     hidden, style, frames = config["hidden_dim"], config["style_dim"], bucket.frames
     return {
         "hidden": hidden,
@@ -172,6 +172,6 @@ def norm_channels(config: Mapping[str, Any]) -> int:
     hidden, last = widths["hidden"], generator["upsample_initial_channel"]
     joined = hidden + 2 + widths["residual"]  # features, F0 and energy, the text's shortcut
     front = (config["hidden_dim"] + 2 + hidden) + (widths["blocks"] - 1) * (joined + hidden) + (joined + last)
-    blocks = len(generator["resblock_kernel_sizes"]) + 1  # a stage of the generator; one is the source's
+    blocks = len(generator["resblock_kernel_sizes"]) + 1  # per stage of the generator; one is the source's
     channels = sum(last // 2**stage for stage in range(1, len(generator["upsample_rates"]) + 1))
     return front + NORMS_PER_BLOCK * blocks * channels

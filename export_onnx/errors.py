@@ -2,7 +2,7 @@
 
 PipelineError
 ├── WeightsError    a checkpoint, config or voice is not what it claims to be
-│   └── UnreachableError    nobody answers where the weights would come from
+│   └── UnreachableError    the place that the weights would come from does not answer
 ├── TextError       text or phonemes that cannot become ids
 ├── ContractError   a graph or tensor does not keep the shapes and types of `contracts.py`
 ├── ParityError     a result is further from its reference than its floor allows
@@ -15,7 +15,7 @@ from __future__ import annotations
 
 
 class PipelineError(Exception):
-    """Base of the family. Carries the four facts separately, so that programs can read them."""
+    """The base of the family. It carries the four facts separately, so that programs can read them."""
 
     def __init__(self, where: str, *, expected: str, got: str, todo: str) -> None:
         super().__init__(f"{where}: expected {expected}, got {got}. {todo}")
@@ -30,7 +30,7 @@ class WeightsError(PipelineError):
 
 
 class UnreachableError(WeightsError):
-    """Nobody answers where the weights would come from: no network. `WEIGHTS=auto` asks the next source."""
+    """The place that the weights would come from does not answer. `WEIGHTS=auto` then tries the next source."""
 
 
 class TextError(PipelineError):

@@ -12,12 +12,12 @@ SAMPLE_RATE: Final = 24_000  # Hz
 N_FFT: Final = 20  # samples; the vocoder's inverse STFT
 HOP: Final = 5  # samples
 UPSAMPLE_RATES: Final = (10, 6)  # the generator's two stages
-F0_PER_FRAME: Final = 2  # F0 and energy values a frame
+F0_PER_FRAME: Final = 2  # F0 and energy values per frame
 
 BINS: Final = N_FFT // 2 + 1  # 11 magnitudes, 11 phases
 SPECTRAL_ROWS: Final = 2 * BINS  # 22
 STAGE0_PER_FRAME: Final = F0_PER_FRAME * UPSAMPLE_RATES[0]  # 20
-STAGE1_PER_FRAME: Final = STAGE0_PER_FRAME * UPSAMPLE_RATES[1]  # 120 spectral columns a frame, and one more at the end
+STAGE1_PER_FRAME: Final = STAGE0_PER_FRAME * UPSAMPLE_RATES[1]  # 120 spectral columns per frame, plus one at the end
 SAMPLES_PER_FRAME: Final = STAGE1_PER_FRAME * HOP  # 600
 SAMPLES_PER_F0: Final = SAMPLES_PER_FRAME // F0_PER_FRAME  # 300
 FRAMES_PER_SECOND: Final = SAMPLE_RATE // SAMPLES_PER_FRAME  # 40
@@ -27,8 +27,8 @@ FRAMES_PER_SECOND: Final = SAMPLE_RATE // SAMPLES_PER_FRAME  # 40
 TIME_MULTIPLE: Final = 8
 COLUMNS_EXTRA: Final = TIME_MULTIPLE
 
-MAX_PHONEMES: Final = 510  # the voice packs have as many rows
-MAX_TOKENS: Final = MAX_PHONEMES + 2  # a pad before and one behind
+MAX_PHONEMES: Final = 510  # the number of rows in a voice pack
+MAX_TOKENS: Final = MAX_PHONEMES + 2  # one pad at each end
 
 
 def frames_to_samples(frames: int) -> int:
@@ -37,5 +37,5 @@ def frames_to_samples(frames: int) -> int:
 
 
 def spectral_columns(frames: int) -> int:
-    """Columns of the natural-length STFT of `frames` frames of audio (centred: one more than hops)."""
+    """Columns of the natural-length STFT of `frames` frames of audio (centered: one more than hops)."""
     return frames * STAGE1_PER_FRAME + 1

@@ -1,4 +1,4 @@
-"""Tables in Markdown files that a command writes: each stands between two marks, and everything else is typed.
+"""Tables in Markdown files that a command writes: each is between two marks, and people write everything else.
 
 <!-- steps: made by `make readme` -->
 | step | seconds | peak memory |
@@ -45,7 +45,7 @@ class MarkedBlock:
         return f"<!-- end of {self.name} -->"
 
     def marked(self, content: str) -> str:
-        """The content between its two marks, as it stands in the file."""
+        """The content between its two marks in the file."""
         return f"{self.begin}\n{content}\n{self.end}"
 
     def replaced(self, text: str, content: str) -> str:

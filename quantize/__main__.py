@@ -24,11 +24,11 @@ from quantize.sound.baselines import compare_with_baselines
 from quantize.sound.choose_blocklist import conv_work, convolutions, excluded_convolutions, write_blocklist
 from quantize.target_plan import TargetPlan, plan_target
 
-COMPARED: Final = "nnapi"  # the target that the ordinary ways to 8 bits stand beside
+COMPARED: Final = "nnapi"  # the target that the ordinary ways to 8 bits are compared with
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Decides, quantizes, listens, reports; one folder a target."""
+    """Decides, quantizes, listens and reports, into one folder per target."""
     options = parse(arguments)
     source, calibrated = options.build / "export_onnx", options.build / "calibrate"
     buckets = [bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets]
@@ -72,10 +72,15 @@ def main(arguments: list[str] | None = None) -> int:
 def make_target(
     build: FloatBuild, chosen: Recipe, folder: Path, stages: Sequence[str], search: bool, compare: bool
 ) -> dict[str, Any]:
-    """Every stage of every bucket into `folder`, those not among `stages` in float; what was decided and measured.
+    """Writes every stage of every bucket into `folder`, judges it, and gives the decisions and measurements.
+
+    Args:
+        stages: those to quantize; the others stay in float.
+        search: whether to search a block-list.
+        compare: whether to measure the ordinary ways to 8 bits, too.
 
     Raises:
-        ParityError: a gate.
+        ParityError: a gate rejects the result.
     """
     plan = plan_target(build, chosen, stages, search)
     write_models(build, plan, folder)
@@ -100,7 +105,7 @@ def make_target(
 
 
 def write_models(build: FloatBuild, plan: TargetPlan, folder: Path) -> None:
-    """Every stage of every bucket."""
+    """Writes every stage of every bucket into `folder`."""
     parts = len(build.buckets) * len(GRAPHS)
     with ModelFolder(folder) as models, console.progress(f"quantize {plan.recipe.name}", parts) as advance:
         for bucket in build.buckets:
@@ -112,10 +117,10 @@ def write_models(build: FloatBuild, plan: TargetPlan, folder: Path) -> None:
 
 
 def judge_target(build: FloatBuild, chosen: Recipe, folder: Path) -> dict[str, Any]:
-    """How a folder sounds on held-out sentences, and whether it runs in every bucket.
+    """Measures how a folder sounds on held-out sentences, and checks that it runs in every bucket.
 
     Raises:
-        ParityError: a gate.
+        ParityError: a gate rejects the folder.
     """
     judge, first = build.judge, build.buckets[0]
     held_to = standard(chosen.activation_bits, build.weights["source"])
@@ -136,7 +141,7 @@ def judge_target(build: FloatBuild, chosen: Recipe, folder: Path) -> dict[str, A
 
 
 def say_result(chosen: Recipe, whole: dict[str, Any]) -> None:
-    """One line for the target, one for a goal that is missed, and the table where one was made."""
+    """Prints one line for the target, one per missed goal, and the comparison if one was made."""
     quality = whole["quality"]
     console.say(
         f"{chosen.name}: {_heard(quality['groups']['all'])}; "
@@ -165,11 +170,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line: paths and names."""
     parser = console.Parser(prog="python -m quantize", description=__doc__)
     parser.add_argument("--build", type=Path, default=Path("build"), help="where steps read and write")
-    parser.add_names("--targets", [r.name for r in RECIPES], "a folder each")
-    parser.add_names("--buckets", [f"{bucket.seconds:g}" for bucket in BUCKETS], "seconds")
-    parser.add_names("--stages", QUANTIZED, "the rest stays float, and `selector` refuses the folder")
-    parser.add_argument("--search", action="store_true", help="search a block-list instead of the committed one")
-    parser.add_argument("--compare", action="store_true", help=f"measure the ordinary ways to 8 bits beside {COMPARED}")
+    parser.add_names("--targets", [r.name for r in RECIPES], "each in a folder of its own")
+    parser.add_names("--buckets", [f"{bucket.seconds:g}" for bucket in BUCKETS], "in seconds")
+    parser.add_names("--stages", QUANTIZED, "the others stay in float, and `selector` refuses the folder")
+    parser.add_argument("--search", action="store_true", help="search a block-list instead of taking the committed one")
+    parser.add_argument("--compare", action="store_true", help=f"compare {COMPARED} with the ordinary ways to 8 bits")
     return parser.parse_args(arguments)
 
 

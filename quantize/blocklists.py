@@ -1,8 +1,8 @@
-"""Which convolutions stay in float where nobody searches: one committed list for Kokoro-82M, one for the demo voice.
+"""The convolutions that stay in float without a search: one committed list for Kokoro-82M, one for the demo voice.
 
-A list belongs to weights, because what a convolution loses in 8 bits follows from the values that flow through it.
-Other weights of Kokoro's architecture get Kokoro-82M's list; the sound gates say whether it serves them, and
-`python -m quantize --search` makes a list of their own. The build folder's `blocklist.json` says which was used.
+A list belongs to weights, because the values that flow through a convolution decide how much it loses in 8 bits. Other
+weights of Kokoro's architecture get Kokoro-82M's list. The sound gates reject it if it does not serve them, and
+`python -m quantize --search` makes a list of their own. The build folder's `blocklist.json` states which was used.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-# Its error is the waveform's: on Kokoro-82M PESQ 1.2 alone in 8 bits. For 16 bits the weights' 8 bits do harm.
+# Its error is the waveform's: PESQ 1.2 on Kokoro-82M if it alone is in 8 bits. With 16 bits its 8-bit weights do harm.
 NEVER: Final = ("/conv_post/Conv",)
 
 
@@ -21,8 +21,9 @@ class Exclusion:
 
     Attributes:
         conv: the node's name, which is its module's path.
-        alone_mel_db: log-mel distance on search sentences with nothing but this convolution in u8/s8.
-        channels: those in float where the rest is in integers; none: the whole convolution stays in float.
+        alone_mel_db: log-mel distance, dB, on search sentences if only this convolution is in u8/s8.
+        reason: why it is harmed, in words.
+        channels: output channels that stay in float; if there are none, the whole convolution does.
     """
 
     conv: str
@@ -41,9 +42,9 @@ SUMMED: Final = "its output is added to the sum that the waveform is made from"
 CHEAP: Final = "nearly no work"
 FEW: Final = "four channels, each up to nine times as wide as the others, carry nearly all of its error"
 
-# What `python -m quantize --search` left out on Kokoro-82M, weights from its published 8-bit file, and one more,
-# resblocks.4's, which takes the mean log-mel distance of search sentences from 0.96 to 0.90 dB: room for voices that
-# the search did not hear.
+# The convolutions that `python -m quantize --search` left in float on Kokoro-82M, weights from its published 8-bit
+# file, and one more, resblocks.4's. It takes the mean log-mel distance of search sentences from 0.96 to 0.90 dB, which
+# leaves room for voices that are not in the search.
 KOKORO_8_BITS: Final = (
     Exclusion("/conv_post/Conv", 9.95, WAVEFORM),
     Exclusion("/ups.1/conv/Conv", 0.76, UPSAMPLED),
@@ -63,7 +64,7 @@ KOKORO_16_BITS: Final = (
     Exclusion("/conv_post/Conv", 9.95, WAVEFORM),
     Exclusion("/encode/conv1/Conv", 0.36, WEIGHTS),
 )
-# What the search left out on the demo voice.
+# The convolutions that the search left in float on the demo voice.
 DEMO_8_BITS: Final = (
     Exclusion("/conv_post/Conv", 6.08, WAVEFORM),
     Exclusion("/ups.1/conv/Conv", 1.10, UPSAMPLED),
@@ -81,7 +82,7 @@ LISTS: Final[Mapping[str, Mapping[str, tuple[Exclusion, ...]]]] = {
 
 
 def owner(weights: str) -> str:
-    """Whose list serves the weights of that name: their own, or Kokoro-82M's.
+    """The owner of the list for the weights of that name: they themselves, or Kokoro-82M.
 
     `kokoro-82m-int8`, the published 8-bit file, is Kokoro-82M.
     """
@@ -94,5 +95,5 @@ def has_own_list(weights: str) -> bool:
 
 
 def committed(weights: str, target: str) -> tuple[str, tuple[Exclusion, ...]]:
-    """Whose list it is, and the list of one target."""
+    """The list's owner, and the list of one target."""
     return owner(weights), LISTS[owner(weights)][target]

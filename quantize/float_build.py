@@ -1,4 +1,4 @@
-"""The float build that every target is made from: its graphs, calibration's statistics, the sentences that judge."""
+"""The float build: the graphs, statistics and sentences from which every target is made and judged."""
 
 from __future__ import annotations
 
@@ -24,21 +24,26 @@ from quantize.text.text_side import TextInputs, choose_storage, make_readers
 from quantize.weights.packed_bits import Rounder
 from quantize.weights.second_moments import Moments, second_moments
 
-ROUNDED: Final = ("bert", "duration", "prosody")  # all that style's weights meet is a voice: few, and not all seen
-MET: Final = 16  # calibration's sentences that second moments are taken from: each heard and made-up voice
+# Stages whose packed weights are rounded with GPTQ. The weights of `style` are multiplied with voices only, of which
+# there are few, and not all are in calibration.
+ROUNDED: Final = ("bert", "duration", "prosody")
+MET: Final = 16  # the calibration sentences for second moments: they have every recorded and made-up voice
 
 
 @dataclass(frozen=True)
 class FloatBuild:
-    """Of one build.
+    """Everything from which one build's targets are made.
 
     Attributes:
         source: the export step's folder.
-        weights: whose they are, as the export recorded it.
-        judge: held-out sentences in the first bucket; nothing is chosen by what it hears.
+        weights: the weights' identity, as the export recorded it.
+        statistics: calibration's, by stage and value.
+        judge: held-out sentences in the first bucket; no choice depends on their results.
         searcher: other sentences, by which a block-list is chosen.
         elsewhere: one held-out sentence in each of the other buckets.
-        met: calibration's sentences that second moments are taken from.
+        text: the inputs from which every target's text side is chosen.
+        met: the calibration sentences that second moments are taken from.
+        buckets: the buckets to write, the first one in front.
     """
 
     source: Path
@@ -59,11 +64,11 @@ class FloatBuild:
 
     @cached_property
     def moments(self) -> Moments:
-        """Of what the vocoder's weights are multiplied with; made when a target first asks."""
+        """Second moments of the inputs of the vocoder's weights; computed when the first target needs them."""
         return second_moments(self.source, VOCODER.name, self.buckets[0], self.met)
 
     def plan(self, nodes: tuple[str, ...], bits: int, floats: FloatChannels, compensates: bool) -> VocoderPlan:
-        """How the vocoder becomes integers, see `make_plan`; made once for all targets that ask for the same.
+        """The vocoder's plan, see `make_plan`; targets with the same arguments share it.
 
         Args:
             nodes: convolutions to quantize.
@@ -83,7 +88,7 @@ class FloatBuild:
 def gather(
     source: Path, calibrated: Path, weights: Mapping[str, Any], split: dict[str, Any], buckets: Sequence[Bucket]
 ) -> FloatBuild:
-    """Calibration's statistics and its kept speech, and how the text stages' weights are stored."""
+    """Reads calibration's statistics and speech, and chooses how the text stages' weights are stored."""
     first, unheard = buckets[0], split["held_out_voices"]
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
     judge = Judge(source, first, read_samples(calibrated, "held_out"), unheard)

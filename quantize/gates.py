@@ -1,13 +1,13 @@
-"""What a target must pass before its folder counts. Each gate has a test with a defect that it rejects.
+"""The gates that a target must pass before its folder counts. Each gate has a test with a defect that it rejects.
 
-Sound is judged by what is heard: wide-band PESQ, STOI and log-mel distance, as a mean and as the worst sentence, over
-held-out sentences in voices that calibration heard and in voices that it did not. A mean hides one broken sentence
-among eleven and one bad voice among five; the worst does not. Waveform SNR gates 16-bit activations only: at 8 bits
-the errors lie under the speech's own spectrum, and a sound at 17 dB can be next to transparent while another at 13 dB
-is not (`quality.py`).
+Sound is judged as listeners hear it: by wide-band PESQ, STOI and log-mel distance, as a mean and as the worst sentence,
+over held-out sentences, in voices that are in calibration and in voices that are held out. A mean hides one broken
+sentence among eleven and one bad voice among five; the worst sentence does not. Waveform SNR gates 16-bit activations
+only: at 8 bits the speech's own spectrum masks the errors, and a sound at 17 dB can be next to transparent while
+another at 13 dB is not (`quality.py`).
 
-A floor stands between what works and what does not, and a result beyond it is refused. A goal stands where we want to
-be; a goal that is missed is reported.
+A floor separates results that work from those that do not, and a result that misses a floor is refused. A goal is the
+quality that we want to reach; a missed goal is reported.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ from quantize.listen.judge import Judge
 from quantize.listen.quality import Quality, Summary, summarize
 from quantize.text.duration_rule import RULE, Durations, compare_durations
 
-LOUDNESS_DB: Final = 0.5  # either way, each sentence; 1.5 times too loud is 3.5
-QUIET_DB: Final = 3.0  # what quantization may add to the quietest tenth of a sentence's frames
+LOUDNESS_DB: Final = 0.5  # up or down, in each sentence; 1.5 times too loud is 3.5 dB
+QUIET_DB: Final = 3.0  # that quantization may add to the quietest tenth of a sentence's frames
 DC: Final = 0.003  # of full scale
 RAILED: Final = 0.001  # of the samples
-RUNS_DB: Final = 40.0  # pitch, energy, gains and shifts of a stage that is what it should be
+RUNS_DB: Final = 40.0  # pitch, energy, gains and shifts of an intact stage
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a summary must reach. An infinite limit asks for nothing.
+    """The limits that a summary must reach. An infinite limit always holds.
 
     Attributes:
-        pesq_worst, pesq_mean: at least, wide band.
-        stoi_worst: at least.
-        mel_worst, mel_mean: at most, dB.
-        snr_worst: at least, dB.
-        snr_voice: each voice's mean at least, dB.
+        pesq_worst, pesq_mean: least wide-band PESQ of the worst sentence, and of the mean.
+        stoi_worst: least STOI of the worst sentence.
+        mel_worst, mel_mean: largest log-mel distance of the worst sentence, and of the mean, dB.
+        snr_worst: least SNR of the worst sentence, dB.
+        snr_voice: least mean SNR of each voice, dB.
     """
 
     pesq_worst: float = -float("inf")
@@ -62,7 +62,7 @@ class Limits:
 
         Args:
             summary: over all sentences.
-            voices: of each voice; where there is one voice, it is the summary.
+            voices: one summary per voice; without them `summary` counts as one voice.
         """
         mean, worst = summary.mean, summary.worst
         lowest = min(voice.mean.snr_db for voice in voices or (summary,))
@@ -84,13 +84,13 @@ class Limits:
 
 @dataclass(frozen=True)
 class Standard:
-    """For one width of activations: what is refused, and what is aimed at."""
+    """The limits for one width of activations: a result that misses `floor` is refused, `goal` is aimed at."""
 
     floor: Limits
     goal: Limits
 
 
-# Each floor lies between what ships and the ordinary ways to 8 bits, which on the same held-out sentences of Kokoro-82M
+# Each floor is between our targets and the ordinary ways to 8 bits, which on the same held-out sentences of Kokoro-82M
 # (weights from its published 8-bit file) are at PESQ 2.61 / 2.14 and 4.74 dB log-mel (dynamic INT8) and at 2.94 / 2.66
 # and 3.59 dB (static min-max); ours, in 8 bits, is at 4.45 / 4.38 and 1.06 dB.
 STANDARDS: Final = {
@@ -105,27 +105,27 @@ STANDARDS: Final = {
 }
 
 
-# Random weights make no speech: PESQ and STOI say nothing of them, and what is left is the waveform, on average.
+# Random weights make no speech. PESQ and STOI mean nothing then, so only the waveform's mean SNR is judged.
 RANDOM: Final = {
     bits: Standard(limits, limits) for bits, limits in ((8, Limits(snr_voice=24.0)), (16, Limits(snr_voice=36.0)))
 }
 
 
 def standard(bits: int, source: str) -> Standard:
-    """What a target is held to.
+    """The limits that a target is held to.
 
     Args:
-        bits: of activations.
-        source: of the weights, as their identity has it.
+        bits: of activations, 8 or 16.
+        source: where the weights come from, as their identity states it.
     """
     return RANDOM[bits] if source == "random" else STANDARDS[bits]
 
 
 def check_sound(where: str, scores: Sequence[Quality], floor: Limits) -> Summary:
-    """Mean and worst, if every gate lets them pass.
+    """The mean and the worst of `scores`, if every gate passes them.
 
     Raises:
-        ParityError: names the gate.
+        ParityError: a gate rejects them; the error names it.
     """
     summary = summarize(scores)
     worst = summary.worst
@@ -148,10 +148,12 @@ def check_sound(where: str, scores: Sequence[Quality], floor: Limits) -> Summary
 
 
 def check_forbidden(where: str, excluded: Collection[str]) -> None:
-    """That what is never quantized is not, whatever a search heard: a mel spectrum hardly sees conv_post's noise.
+    """Checks that the convolutions of `blocklists.NEVER` stay in float, whatever a search measured.
+
+    A mel spectrum hardly shows conv_post's noise.
 
     Raises:
-        ParityError: a group of `blocklists.NEVER` is missing from `excluded`.
+        ParityError: one of them is missing from `excluded`.
     """
     for group in NEVER:
         if group not in excluded:
@@ -164,10 +166,10 @@ def check_forbidden(where: str, excluded: Collection[str]) -> None:
 
 
 def changed_durations(chain: Chain, samples: Sequence[Sample]) -> Durations:
-    """Frames per token of `bert` and `duration`, beside those of the float run.
+    """Compares the frames per token that `bert` and `duration` give with those of the float run.
 
     Args:
-        chain: with the files to judge; only these two stages run.
+        chain: has the files to judge; only these two stages run.
     """
     expected: list[NDArray[np.integer]] = []
     got: list[NDArray[np.integer]] = []
@@ -179,10 +181,10 @@ def changed_durations(chain: Chain, samples: Sequence[Sample]) -> Durations:
 
 
 def check_durations(where: str, folder: Path, bucket: Bucket, samples: Sequence[Sample]) -> dict[str, Any]:
-    """How far durations move, for the report.
+    """Checks how far durations move, and gives the figures for the report.
 
     Raises:
-        ParityError: further than the rule of `duration_rule.py` lets them.
+        ParityError: durations move further than the rule of `duration_rule.py` allows.
     """
     measured = changed_durations(Chain(folder, bucket), samples)
     if failures := measured.failures():
@@ -196,14 +198,16 @@ def check_durations(where: str, folder: Path, bucket: Bucket, samples: Sequence[
 
 
 def check_bucket(where: str, folder: Path, judge: Judge, floor: Limits) -> None:
-    """That every stage of a bucket runs, and says what the float stages say: weights are the same, shapes are not.
+    """Checks that every stage of a bucket runs and agrees with the float stages.
+
+    All buckets have the same weights, but other shapes, so one sentence is enough.
 
     Args:
         folder: the files to judge.
-        judge: of that bucket; one sentence is enough.
+        judge: of that bucket.
 
     Raises:
-        ParityError: durations move too far, or a stage is not what it should be.
+        ParityError: durations move too far, a stage's outputs differ too much, or the sound misses the floor.
     """
     check_durations(where, folder, judge.bucket, judge.samples)
     chain = Chain(folder, judge.bucket)

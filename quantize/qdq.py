@@ -1,11 +1,11 @@
 """Convolutions to DQ -> Conv -> Q units: the one file that calls ONNX Runtime's quantizer.
 
-It is given everything it could decide: ranges, the weights' scales, the nodes. Its calibrators are not used: they
-keep every sample of every tensor, and a second of this vocoder is a gigabyte.
+The quantizer is given everything that it could decide: ranges, the weights' scales, the nodes. Its calibrators are not
+used, because they keep every sample of every tensor, and one second of this vocoder is a gigabyte.
 
-Behind it, `reconnect` undoes one of its habits: it lets *every* reader of a quantized tensor read the rounded values.
-Here float nodes keep reading the float ones; a norm, for example, divides by small deviations and would make the
-rounding large. Between a DQ and the next Q there is then always the convolution, or two float nodes and more.
+The quantizer lets *every* reader of a quantized tensor read the rounded values. `reconnect` undoes this, so that float
+nodes keep reading the float values: a norm, for example, divides by small deviations and would amplify the rounding
+error. Between a DQ and the next Q there is then either the convolution alone, or two or more float nodes.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from export_onnx.errors import ContractError
 from export_onnx.graph.graph_ir import input_of, new_value, read_graph, write_graph
 from export_onnx.graph.simplify import anonymize, constants_to_initializers, sort_initializers
 
-OPSET_OF_16_BITS = 21  # QuantizeLinear knows uint16 from there on
-# Step of the input times step of a weight over step of the output, with 16-bit activations: where it is below 2^-24 for
-# a single channel, Qualcomm's compiler gets the whole convolution wrong (-1 dB) and says nothing. A dead channel, made
+OPSET_OF_16_BITS = 21  # the first with uint16 in QuantizeLinear
+# Step of the input times step of a weight over step of the output, with 16-bit activations. If it is below 2^-24 for a
+# single channel, Qualcomm's compiler gets the whole convolution wrong (-1 dB) without an error. A dead channel, made
 # larger by equalization, has such weights. At 2^-20 the smallest channels lose bits that nobody could hear.
 SMALLEST_FACTOR = 2.0**-20
 WEIGHT_LIMIT = 127
-SMALLEST_STEP = 1e-12  # of a row of zeros
+SMALLEST_STEP = 1e-12  # for a row of zeros
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class Rounded:
     """A weight in integers.
 
     Attributes:
-        steps: of each output channel, [O].
-        integers: -127 to 127, of the weight's shape, [O, C, 1, k].
+        steps: the step of each output channel, [O].
+        integers: -127 to 127, in the weight's shape, [O, C, 1, k].
     """
 
     steps: NDArray[np.float32]
@@ -59,10 +59,10 @@ class QdqPlan:
     """Which convolutions become integers, and how.
 
     Attributes:
-        nodes: names of convolutions.
+        nodes: the convolutions' names.
         ranges: of their inputs and outputs, by value name.
-        bits: of activations.
-        weights: as integers, by initializer, where not each is to go to the nearest.
+        bits: of activations, 8 or 16.
+        weights: weights that are already integers, by initializer; all others are rounded to the nearest integer.
     """
 
     nodes: tuple[str, ...]
@@ -90,7 +90,7 @@ def quantize_convolutions(model: onnx.ModelProto, plan: QdqPlan) -> onnx.ModelPr
     values = dict.fromkeys(v for name in plan.nodes for v in (convs[name].input[0], convs[name].output[0]))
     missing = [value for value in values if value not in plan.ranges]
     if missing:
-        raise ContractError("ranges", expected="one a value", got=f"none for {missing[0]}", todo="Calibrate again.")
+        raise ContractError("ranges", expected="one per value", got=f"none for {missing[0]}", todo="Calibrate again.")
     activation = QuantType.QUInt16 if plan.bits == 16 else QuantType.QUInt8
     _set_weights(graph, plan.weights)
     _part_biases(graph, plan.nodes)
@@ -119,7 +119,7 @@ def _tensors_range(plan: QdqPlan, values: Mapping[str, None]) -> TensorsData:
 
 
 def _set_weights(graph: onnx.ModelProto, weights: Mapping[str, Rounded]) -> None:
-    """Floats that lie on the integers' steps: the quantizer rounds them to just those."""
+    """Writes the integers times their steps as float weights, which the quantizer rounds to just those integers."""
     for tensor in graph.graph.initializer:
         if tensor.name in weights:
             rounded = weights[tensor.name]
@@ -127,9 +127,10 @@ def _set_weights(graph: onnx.ModelProto, weights: Mapping[str, Rounded]) -> None
 
 
 def _part_biases(model: onnx.ModelProto, nodes: Sequence[str]) -> None:
-    """A bias of integers that float convolutions read too gets a copy for the integers.
+    """Gives quantized convolutions a copy of a bias that float convolutions read too.
 
-    Equal biases (of random weights: zeros) are one tensor, and the quantizer would give all its readers the integers.
+    Equal biases (with random weights, all are zeros) are one tensor, and the quantizer would give the integers to all
+    of its readers.
     """
     biases = {tensor.name: tensor for tensor in model.graph.initializer}
     convs = [node for node in model.graph.node if node.op_type == "Conv" and len(node.input) > 2]
@@ -163,7 +164,7 @@ def weight_steps(
 
 
 def _weight_overrides(model: onnx.ModelProto, plan: QdqPlan) -> dict[str, list[dict[str, Any]]]:
-    """The steps, in the quantizer's words."""
+    """The weights' steps in the form that the quantizer takes."""
     chosen = weight_steps(model, plan.nodes, plan.ranges, plan.bits)
     chosen |= {name: rounded.steps for name, rounded in plan.weights.items()}
     return {
@@ -175,7 +176,7 @@ def reconnect(quantized: onnx.ModelProto) -> onnx.ModelProto:
     """A copy in which each value has the readers that it should have.
 
     1. A float node reads the float value again, unless what it reads is a quantized convolution's own output.
-    2. Two convolutions that read one value get a DequantizeLinear each: a node may stand in one unit only.
+    2. If two convolutions read one value, each gets a DequantizeLinear of its own: a node may be in one unit only.
     """
     model = read_graph(quantized)
     for node in model.graph:
@@ -201,7 +202,7 @@ def reconnect(quantized: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _rounded_from(value: ir.Value | None) -> ir.Value | None:
-    """The float value that a Q and a DQ in front of `value` round, where there are any."""
+    """The float value that the Q and DQ in front of `value` round, or None if there are none."""
     dequantize = value.producer() if value else None
     if dequantize is None or dequantize.op_type != "DequantizeLinear":
         return None
@@ -221,11 +222,11 @@ def _made_by_a_convolution(value: ir.Value) -> bool:
 
 
 def finish(model: onnx.ModelProto) -> None:
-    """Sorted initializers, no traces of tools, every shape known: what every written graph promises."""
+    """Sorts the initializers, removes the traces of tools and infers every shape, in place."""
     constants_to_initializers(model)  # the version converter writes axes as Constant nodes
     sort_initializers(model)
     anonymize(model)
-    # 10: opset 21 needs it; 8 is what the float graphs have.
+    # Opset 21 needs version 10; the float graphs have 8.
     model.ir_version = 10 if any(o.version >= OPSET_OF_16_BITS for o in model.opset_import if not o.domain) else 8
     del model.graph.value_info[:]
     inferred = shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
@@ -233,7 +234,7 @@ def finish(model: onnx.ModelProto) -> None:
 
 
 def quantize_dynamically(model: onnx.ModelProto) -> onnx.ModelProto:
-    """What `quantize_dynamic` makes of a float graph: ConvInteger and MatMulInteger, for comparison."""
+    """A float graph after `quantize_dynamic`, with ConvInteger and MatMulInteger, for comparison."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "dynamic.onnx"
         logging.getLogger().setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""What each target's integers look like. A recipe is a value: nothing else decides how a graph is quantized."""
+"""One recipe per target: the width of its activations, and how its graphs are quantized. Nothing else decides that."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Recipe:
 
     Attributes:
         name: of the target, and of its folder.
-        activation_bits: 8 or 16, unsigned, one scale a tensor.
-        compact: stages that this target runs on the CPU: their float weights are stored in fewer bits.
-        compensates: whether the vocoder's weights are rounded so that their errors cancel (`gptq.py`).
-        folds_time: long time axes in rows and columns, see `fold_time.py`.
-        because: why it is so.
+        activation_bits: 8 or 16, unsigned, one scale per tensor.
+        compact: stages that this target runs on the CPU, whose float weights are stored in fewer bits.
+        because: the reasons for the recipe.
+        compensates: whether the vocoder's weights are quantized with GPTQ (`gptq.py`).
+        folds_time: whether long time axes are folded into rows and columns (`fold_time.py`).
     """
 
     name: str
@@ -29,9 +29,9 @@ class Recipe:
     folds_time: bool = False
 
 
-WEIGHT_BITS: Final = 8  # signed, around zero, one scale an output channel: 4 bits are at 16 dB in published ports
+WEIGHT_BITS: Final = 8  # signed, around zero, one scale per output channel; published ports with 4 bits are at 16 dB
 
-# For every target; source and tail have no weights. `text_side.py` says why `bert` is among them.
+# For every target; source and tail have no weights. `text_side.py` gives the reason for `bert`.
 ON_CPU: Final = ("bert", "duration", "prosody", "style")
 
 RECIPES: Final = (

@@ -1,4 +1,4 @@
-"""How one target's graphs are made from the float ones: decided once, applied to every graph of every bucket."""
+"""The plan by which one target's graphs are made from the float ones: decided once, applied to every bucket."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ class TargetPlan:
 
     Attributes:
         recipe: the target's.
-        blocklist: what of the vocoder stays in float and why, as `blocklist.json` holds it.
-        vocoder: how the rest of it becomes integers.
-        text: how the weights of the stages before the sound are stored.
+        blocklist: the convolutions that stay in float, with reasons, as `blocklist.json` holds them.
+        vocoder: the plan that quantizes the other convolutions.
+        text: how the weights of the stages before the vocoder are stored.
     """
 
     recipe: Recipe
@@ -43,11 +43,11 @@ class TargetPlan:
     text: TextSide
 
     def models(self, name: str, graph: onnx.ModelProto, bucket: Bucket) -> dict[str, onnx.ModelProto]:
-        """The stages that ship from one float graph, by name.
+        """The stages that ship from one float graph, by stage name.
 
         Args:
             name: of the graph, one of `contracts.GRAPHS`.
-            graph: in `bucket`; it stays as it is.
+            graph: the float graph in `bucket`; it is not changed.
         """
         if name == VOCODER.name and self.vocoder.qdq.nodes:
             graph = apply(self.vocoder, graph)
@@ -63,7 +63,7 @@ def plan_target(build: FloatBuild, chosen: Recipe, stages: Sequence[str], search
         search: whether to search a block-list instead of taking the committed one.
 
     Raises:
-        ParityError: a list would put into integers what must never be.
+        ParityError: the block-list would quantize a convolution that must stay in float.
     """
     model = build.vocoder
     blocklist = (

@@ -1,1 +1,1 @@
-"""Which bucket for which text; the package an SDK ships, and the package at work."""
+"""Chooses a bucket for a text, makes the package that an SDK ships, and speaks from a package."""

@@ -1,4 +1,4 @@
-"""`build/` -> `build/report.html` and the packages in `dist/`; and a package at work: text -> WAV."""
+"""`build/` -> `build/report.html` and the packages in `dist/`; and text -> WAV with a package."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PROJECT = "kokoro-npu"
 
 
 def project_version() -> str:
-    """This project's version, from its metadata: the one place is pyproject.toml.
+    """This project's version, from its metadata; pyproject.toml is its one place.
 
     Raises:
         PackageError: the project is not installed.
@@ -35,7 +35,7 @@ def project_version() -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """One of the commands. Each imports its own part: speaking needs the extra `speak` alone."""
+    """Runs one of the commands. Each imports only its own part, so speaking needs only the extra `speak`."""
     options = parse(arguments)
     if options.command == "package":
         from selector.package.make_packages import make_packages
@@ -96,7 +96,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     talk = commands.add_parser("speak", help="text -> WAV, through the package in dist/")
     talk.add_argument("--dist", type=Path, default=Path("dist"), help="a package, or the folder that holds them")
     talk.add_argument("--target", default="cpu", choices=TARGETS, help="whose package (default: cpu)")
-    talk.add_argument("--weights", default="", help="name in the package's name, where dist/ holds several")
+    talk.add_argument("--weights", default="", help="name in the package's name, if dist/ has several")
     words = talk.add_mutually_exclusive_group(required=True)
     words.add_argument("--text", help="what to say")
     words.add_argument("--text-file", type=Path, help="a file to say, UTF-8")

@@ -1,1 +1,1 @@
-"""Which nodes an NPU takes, without a phone."""
+"""Checks without a phone which nodes an NPU takes."""

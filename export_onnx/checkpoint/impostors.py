@@ -1,4 +1,4 @@
-"""Files that bear a checkpoint's name and are something else: said by what they are, before anything reads them."""
+"""Recognizes files that have a checkpoint's name but are something else, before anything reads them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from export_onnx.errors import WeightsError
 
 @dataclass(frozen=True)
 class Impostor:
-    """A kind of file, known by its first bytes."""
+    """A kind of file, recognized by its first bytes."""
 
     starts: tuple[bytes, ...]
     what: str
@@ -38,10 +38,10 @@ KINDS: Final = (
 
 
 def refuse_impostor(file: Path, expected: str) -> None:
-    """Nothing, where the file is none of `KINDS`; a file that cannot be read is for its reader to refuse.
+    """Refuses a file of one of `KINDS`. A file that cannot be read passes, because its reader will refuse it.
 
     Raises:
-        WeightsError: it is one.
+        WeightsError: the file is one of `KINDS`; the error names it.
     """
     try:
         with file.open("rb") as opened:

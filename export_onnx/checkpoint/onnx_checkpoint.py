@@ -1,7 +1,7 @@
-"""A published ONNX export of Kokoro (`.onnx`) -> its config and the original's checkpoint, strictly.
+"""Reads the config and the original's checkpoint back from a published ONNX export of Kokoro (`.onnx`), strictly.
 
-Read are kokoro-onnx's file with weights in 8 bits, and float files as torch's exporter and onnx-community write them.
-Every tensor of the original must be found with its shape, and nothing may be left over but what `RECOGNIZED` explains.
+It reads kokoro-onnx's file with weights in 8 bits, and float files as torch's exporter and onnx-community write them.
+Every tensor of the original must be found with its shape, and `RECOGNIZED` must explain every tensor that is left.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from export_onnx.checkpoint.onnx_modules import State, read_modules
 from export_onnx.errors import ContractError, WeightsError
 from export_onnx.graph.shared_weights import load
 
-KNOWN: Final = ("kokoro-82m", "small")  # architectures in this repository; another comes with a config.json
+KNOWN: Final = ("kokoro-82m", "small")  # architectures in this repository; any other needs a config.json
 ONLY_KOKORO: Final = (
     "Only exports of Kokoro (KModelForONNX, kokoro-onnx) can be read back; other widths need their config.json beside."
 )
@@ -33,7 +33,7 @@ FEW: Final = geometry.N_FFT  # numbers; the smallest weight that is no bias has 
 
 @dataclass(frozen=True)
 class Recognized:
-    """A kind of constant that exporters make and that is no weight."""
+    """A kind of constant that exporters add and that is no weight."""
 
     why: str
     is_it: Callable[[str, Array, Constants, State], bool]  # name, value, the graph, what was read
@@ -72,10 +72,10 @@ RECOGNIZED: Final = (
 
 @dataclass(frozen=True)
 class Export:
-    """What an `.onnx` file gives back.
+    """The content of an `.onnx` file.
 
     Attributes:
-        rounded: its weights were stored in 8 bits.
+        rounded: whether its weights were stored in 8 bits.
     """
 
     config: Config
@@ -87,7 +87,7 @@ def read_export(file: Path) -> Export:
     """The checkpoint that an export was made from.
 
     Raises:
-        WeightsError: not an export of Kokoro; names the first tensor that is missing, extra or of another shape.
+        WeightsError: the file is no export of Kokoro; the error names the first wrong tensor.
     """
     refuse_impostor(file, "an ONNX file")
     try:
@@ -104,7 +104,7 @@ def read_export(file: Path) -> Export:
 
 
 def _config(graph: Constants, file: Path) -> Config:
-    """`config.json` beside the file, else the known architecture whose shapes are the file's."""
+    """The `config.json` beside the file, else the known architecture with the file's shapes."""
     beside = file.parent / "config.json"
     if beside.is_file():
         return read_config(beside)
@@ -123,7 +123,7 @@ def _config(graph: Constants, file: Path) -> Config:
 
 
 def _refuse_what_differs(state: State, model: torch.nn.Module, file: Path) -> None:
-    """Missing tensors and wrong shapes; InstanceNorm's affine pair, which training never had, may be missing."""
+    """Refuses missing tensors and wrong shapes; InstanceNorm's untrained affine pair may be missing."""
     for key, expected in model.state_dict().items():
         part, _, name = key.partition(".")
         found = state[part].get(name)
@@ -135,7 +135,7 @@ def _refuse_what_differs(state: State, model: torch.nn.Module, file: Path) -> No
 
 
 def _refuse_what_is_left(graph: Constants, state: State, file: Path) -> None:
-    """A tensor that no module took and `RECOGNIZED` does not explain."""
+    """Refuses a tensor that no module took and that `RECOGNIZED` does not explain."""
     for name in [n for n in graph.stored if n not in graph.taken]:
         value = onnx.numpy_helper.to_array(graph.stored[name])
         if not any(kind.is_it(name, value, graph, state) for kind in RECOGNIZED):

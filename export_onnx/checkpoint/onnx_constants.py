@@ -1,4 +1,4 @@
-"""The constants of an ONNX graph as float32 tensors, whatever an exporter, an optimizer or a quantizer made of them.
+"""Reads the constants of an ONNX graph as float32 tensors, in any form that exporters and quantizers give them.
 
 A constant is an initializer, a `Constant` node, or either of them behind `Identity` (torch's exporter stores equal
 tensors once and names the others so) or `DequantizeLinear`. Dynamic quantization stores `(q - zero point) x scale`.
@@ -69,7 +69,7 @@ class Constants:
         return source.input[0] if source is not None and source.op_type == "Gather" else None
 
     def root(self, name: str) -> str | None:
-        """The stored tensor that a value is a copy of, or None where it is computed from the graph's inputs."""
+        """The stored tensor that a value is a copy of, or None if it is computed from the graph's inputs."""
         while name not in self.stored:
             node = self._makers.get(name)
             if node is None or node.op_type not in ("Identity", "DequantizeLinear"):
@@ -78,12 +78,12 @@ class Constants:
         return name
 
     def shape(self, name: str) -> list[int]:
-        """Of a value of `named`."""
+        """The shape of a value of `named`."""
         root = self.root(name)
         return list(self.stored[self._table(self._makers[name]) or "" if root is None else root].dims)
 
     def take(self, name: str) -> Tensor | None:
-        """A constant as float32, its tensors marked as taken; None where it is no constant of numbers."""
+        """A constant as float32, its tensors marked as taken; None if it is no constant of numbers."""
         node = self._makers.get(name)
         if name in self.stored:
             value = self.array(name)
@@ -101,7 +101,7 @@ class Constants:
         return np.array(numpy_helper.to_array(self.stored[name]))
 
     def dequantized(self, name: str, scale: str, zero_point: str = "", *, axis: int) -> Tensor | None:
-        """(q - zero point) x scale, a scale for each index of `axis` or one for all; None where one is not stored."""
+        """(q - zero point) x scale, a scale for each index of `axis` or one for all; None if one is not stored."""
         q_name, s_name, z_name = (self.root(n) if n else None for n in (name, scale, zero_point))
         if q_name is None or s_name is None or (zero_point and z_name is None):
             return None
@@ -117,7 +117,7 @@ class Constants:
         return torch.from_numpy(steps * _along(s, q, axis))
 
     def weight(self, node: onnx.NodeProto) -> Tensor | None:
-        """What a convolution or a matrix product multiplies with, as the node holds it; None if it is no constant."""
+        """The weight of a convolution or matrix product, as the node holds it; None if it is no constant."""
         if node.op_type not in INTEGER:
             return self.take(node.input[WEIGHT])
         scale = self._scale_behind(node)

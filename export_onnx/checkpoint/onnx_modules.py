@@ -1,7 +1,8 @@
-"""A graph's constants -> the parameters of the original's modules, by the modules' own names.
+"""Finds the parameters of the original's modules among a graph's constants, by the modules' own names.
 
-Torch's exporter keeps most names (`kmodel.decoder.encode.conv1.bias`). What it folds loses its name, but its node keeps
-the path of the module (`/decoder/encode/conv1/Conv`). Both are matched by their ends, so no exporter's prefix matters.
+Torch's exporter keeps most names (`kmodel.decoder.encode.conv1.bias`). A folded tensor loses its name, but its node
+keeps the path of the module (`/decoder/encode/conv1/Conv`). Both are matched by their ends, so no exporter's prefix
+matters.
 
     weight norm    folded into one weight W: v = W and g = ||W|| give W back to the bit; a filter of zeros has g = 0
     Linear         stored as [in, out], the transpose of the original's
@@ -38,10 +39,10 @@ UNUSED: Final = ("bert.pooler.weight", "bert.pooler.bias")
 
 
 def read_modules(graph: Constants, model: KModel) -> State:
-    """Every parameter of `model` that the graph holds; what is missing is for the caller to refuse.
+    """Every parameter of `model` that the graph holds; the caller refuses missing ones.
 
     Args:
-        model: gives the names, kinds and shapes; may lie on the meta device.
+        model: gives the names, kinds and shapes; may be on the meta device.
     """
     modules = dict(model.named_modules())
     nodes = find_nodes(graph, modules)
@@ -69,7 +70,7 @@ def find_nodes(graph: Constants, modules: Mapping[str, torch.nn.Module]) -> dict
     """Module path -> the node that was exported from it.
 
     A module that is called from outside its parent lacks the parent's name: `/F0.0/conv1/Conv` is
-    `predictor.F0.0.conv1`. Such a node is looked for among those that belong to no whole path.
+    `predictor.F0.0.conv1`. Such a node is searched among those whose path is no whole module path.
     """
     ends = by_end(graph.scopes)
     found: dict[str, str] = {}
@@ -90,7 +91,7 @@ def _first(nodes: list[onnx.NodeProto], kinds: tuple[str, ...]) -> onnx.NodeProt
 
 
 def read_conv(graph: Constants, node: onnx.NodeProto, module: Any) -> Read:
-    """W, or v and g of the same W; the bias where the node has it (integer products add it later)."""
+    """W, or v and g of the same W; the bias if the node has it (integer products add it later)."""
     weight = graph.weight(node)
     bias = graph.take(node.input[2]) if node.op_type != "ConvInteger" and len(node.input) > 2 else None
     if weight is None or not hasattr(module, "weight_g"):
@@ -101,7 +102,7 @@ def read_conv(graph: Constants, node: onnx.NodeProto, module: Any) -> Read:
 
 
 def read_linear(graph: Constants, node: onnx.NodeProto, module: Any) -> Read:
-    """[out, in], whichever way round the node holds it."""
+    """The weight as [out, in], also if the node holds it transposed."""
     weight = graph.weight(node)
     as_torch = node.op_type == "Gemm" and any(a.name == "transB" and a.i for a in node.attribute)
     added = [node] if node.op_type == "Gemm" else [n for n in graph.scopes[scope(node.name)] if n.op_type == "Add"]

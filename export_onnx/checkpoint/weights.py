@@ -1,7 +1,7 @@
-"""`WEIGHTS` -> the original model, its config, its voices, and who they are.
+"""Loads what `WEIGHTS` names: the original model, its config, its voices and their identity.
 
-    auto              Kokoro-82M: from the hub's cache or the hub, where that cannot be reached from pip packages; the
-                      demo voice where neither can
+    auto              Kokoro-82M from the hub's cache or the hub; if that cannot be reached, from pip packages; if those
+                      cannot be reached either, the demo voice
     kokoro-82m-int8   Kokoro-82M from pip packages; its weights were rounded to 8 bits before
     demo              the small trained voice in this repository
     random            full-size architecture, seeded; random-small: the same graph at small widths
@@ -9,7 +9,7 @@
     <file>.onnx       a published export of Kokoro; voices/ or one archive of voices beside it
     <owner/name>      a hub repository of the folder's layout
 
-Loading is strict: what is missing, extra, wrongly shaped or wants to run code is refused.
+Loading is strict: a tensor that is missing, extra or wrongly shaped, or a file that would run code, is refused.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ ROUNDED: Final = "its weights were rounded to 8 bits before"
 
 @dataclass(frozen=True)
 class Identity:
-    """Who the weights are: enough to find them again, and to tell them from others."""
+    """The weights' identity: enough to find them again, and to distinguish them from others."""
 
     source: str  # "hub", "pip", "folder", "onnx", "demo" or "random"
     name: str  # as in package names
@@ -56,7 +56,7 @@ class Weights:
     Attributes:
         model: the original, in evaluation mode.
         voices: name -> [510, 256] float32; row n - 1 belongs to n phonemes, timbre first, prosody behind.
-        passed_over: of `auto`, why each source before this one was not taken.
+        passed_over: for `auto`, why each source before this one was not taken.
     """
 
     model: KModel
@@ -71,10 +71,10 @@ def load_weights(source: str, cache: Path = Path("build/weights")) -> Weights:
 
     Args:
         source: see the top of this file.
-        cache: where what is made once is written: seeded random checkpoints, the joined file of the pip packages.
+        cache: the folder for files that are made once: random checkpoints, the joined file of the pip packages.
 
     Raises:
-        WeightsError: it cannot be had, or is not what it claims to be.
+        WeightsError: the checkpoint cannot be reached, or is not what it claims to be.
     """
     if source == "auto":
         return _auto(cache)
@@ -105,7 +105,7 @@ def load_weights(source: str, cache: Path = Path("build/weights")) -> Weights:
 
 
 def _auto(cache: Path) -> Weights:
-    """The first source that can be reached; what is there but wrong, or fails otherwise, is refused."""
+    """Loads the first source that can be reached; a source that is there but wrong, or fails otherwise, is an error."""
     passed_over: list[str] = []
     for source in (HUB_NAME, packaged_weights.NAME):
         try:
@@ -116,10 +116,10 @@ def _auto(cache: Path) -> Weights:
 
 
 def load_folder(folder: Path, source: str, name: str, revision: str) -> Weights:
-    """A checkpoint folder in the original's format.
+    """Loads a checkpoint folder in the original's format.
 
     Raises:
-        WeightsError: with the file, what was expected, what was there, and what to do.
+        WeightsError: a file is missing or wrong; the error names it.
     """
     for stray in sorted((*folder.glob("._*"), *folder.glob("voices/._*"))):
         refuse_impostor(stray, "no such file in a checkpoint's folder")
@@ -150,10 +150,10 @@ def load_folder(folder: Path, source: str, name: str, revision: str) -> Weights:
 
 
 def load_onnx(file: Path, voice_files: list[Path], source: str, name: str, revision: str) -> Weights:
-    """A published export of Kokoro, and its voices: files, or archives of them.
+    """Loads a published export of Kokoro, and its voices: files, or archives of them.
 
     Raises:
-        WeightsError: not such an export, or a voice is none.
+        WeightsError: the file is no such export, or a voice is damaged.
     """
     export = read_export(file)
     model = build(export.config, str(file))
@@ -172,15 +172,15 @@ def load_onnx(file: Path, voice_files: list[Path], source: str, name: str, revis
 
 
 def voice_files_in(folder: Path) -> list[Path]:
-    """The files of a folder of voices, by name."""
+    """The files of a folder of voices, in the order of their names."""
     return sorted(f for f in folder.glob("*") if f.suffix in VOICE_FILES)
 
 
 def voices_beside(file: Path) -> list[Path]:
-    """Of an `.onnx` file: those of `voices/`, else the one archive beside it (`voices-v1.0.bin`, or any `.npz`).
+    """The voices of an `.onnx` file: `voices/` beside it, else the one archive (`voices-v1.0.bin`, or any `.npz`).
 
     Raises:
-        WeightsError: none, or several archives.
+        WeightsError: there is none, or there are several archives.
     """
     in_folder = voice_files_in(file.parent / "voices")
     archives = sorted((*file.parent.glob("voices*.bin"), *file.parent.glob("*.npz")))

@@ -1,1 +1,1 @@
-"""A stage as an ONNX graph: export, simplification, cut and merge, and the weights that all files share."""
+"""Stages as ONNX graphs: export, simplification, cut and merge, and the weights that all files share."""

@@ -1,10 +1,10 @@
-"""The vocoder's graph -> decoder and generator, at the one value that the generator takes from the decoder's blocks.
+"""Cuts the vocoder's graph into decoder and generator at the one value that crosses from one to the other.
 
 Before   one graph
-After    two, `features` between them; what both need of gains, shifts and mask is computed in both
-Why      as one graph its binary for Qualcomm's NPU had 72 MB at 15 s and 16-bit activations, measured once; the halves
-         have 34 and 38, see android_test/coverage/htp/compile_table.md. The vocoder is quantized whole and cut
-         afterwards: scales and error compensation cross the cut
+After    two, with `features` between them; values of gains, shifts and mask that both need are computed in both
+Why      as one graph, its binary for Qualcomm's NPU had 72 MB at 15 s and 16-bit activations, measured once; the halves
+         have 34 and 38 MB, see android_test/coverage/htp/compile_table.md. The vocoder is quantized whole and cut
+         afterwards, because scales and error compensation cross the cut
 Price    none: `features` is a float value in every graph, quantized or not, so both halves run the same operators
 
 Requires the value `features` (`name_features`) with its shape.
@@ -23,7 +23,7 @@ BLOCKS = "/decode."  # names of the nodes of the decoder's last blocks begin so:
 
 
 def name_features(model: onnx.ModelProto) -> None:
-    """Gives the value behind the decoder's last block its name in the contract. In place.
+    """Gives the value behind the decoder's last block its name in the contract, in place.
 
     Raises:
         ContractError: not exactly one value leaves the blocks.
@@ -57,7 +57,7 @@ def shipped(name: str, graph: onnx.ModelProto) -> dict[str, onnx.ModelProto]:
 
 
 def cut(vocoder: onnx.ModelProto) -> dict[str, onnx.ModelProto]:
-    """Both halves by stage name; `vocoder` holds its weights and is left as it is.
+    """Both halves by stage name; `vocoder` holds its weights and is not changed.
 
     Raises:
         ContractError: it has no value `features`, or a half would need more than its ports.
@@ -84,7 +84,7 @@ def cut(vocoder: onnx.ModelProto) -> dict[str, onnx.ModelProto]:
 
 
 def _check_inputs(half: onnx.ModelProto, name: str) -> None:
-    """That every value is made in the half, or handed to it."""
+    """Checks that every value is made in the half, or is one of its inputs."""
     graph = half.graph
     known = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer}
     known |= {output for node in graph.node for output in node.output}

@@ -1,4 +1,4 @@
-"""A stage of the original model -> its ONNX graph for one bucket.
+"""Exports a stage of the original model as its ONNX graph for one bucket.
 
 The exporter is torch's TorchScript one (`dynamo=False`): on a block of norms and convolutions it took 0.8 s where the
 newer took 12 s, and its node names are the modules' paths, which block-lists and reports rely on. torch is pinned.
@@ -26,8 +26,8 @@ def export_stage(name: str, model: KModel, config: dict[str, Any], bucket: Bucke
     """The checked graph of one stage at one bucket, weights inside.
 
     Args:
-        name: of a stage in `contracts.STAGES`, or the vocoder.
-        model: the original; left as it is.
+        name: the name of a stage in `contracts.STAGES`, or the vocoder's.
+        model: the original; it is not changed.
         config: the checkpoint's, for the widths.
         bucket: any whose frames and tokens are multiples of 8, shipped or not.
 
@@ -40,7 +40,7 @@ def export_stage(name: str, model: KModel, config: dict[str, Any], bucket: Bucke
     module = build_stage(name, model, bucket)
     buffer = io.BytesIO()
     with warnings.catch_warnings():
-        # Shapes are numbers here: what the tracer warns about (a size used as a number) is meant.
+        # Shapes are numbers here: a size used as a number, of which the tracer warns, is intended.
         warnings.filterwarnings("ignore", category=torch.jit.TracerWarning)  # type: ignore[attr-defined]
         warnings.filterwarnings("ignore", category=DeprecationWarning)  # the exporter chosen above
         warnings.filterwarnings("ignore", message=".*Constant folding.*")
@@ -73,7 +73,7 @@ def export_stages(
     Args:
         names: as for `export_stage`.
         model, config, bucket: as for `export_stage`.
-        advance: told the name of what comes next.
+        advance: called with the name of each graph before it is exported.
     """
     wanted, graphs = list(names), dict[str, onnx.ModelProto]()
     for name in dict.fromkeys(contracts.stage(name).graph for name in wanted):

@@ -1,7 +1,7 @@
-"""A graph to look around in and to rewrite: onnx_ir's, where each value knows its producer and its consumers.
+"""Reads and rewrites graphs as onnx_ir's, in which each value has references to its producer and consumers.
 
 Every file of this project that rewrites a graph or walks along it takes an `onnx.ModelProto`, reads it with
-`read_graph`, and gives a new one with `write_graph`; the proto that came in stays as it is. Android's rules have a view
+`read_graph`, and gives a new one with `write_graph`; the proto that came in is not changed. Android's rules have a view
 of their own (`android_test/coverage/graph_view.py`), because ONNX Runtime's providers number nodes and see each
 DequantizeLinear once per reader.
 """
@@ -19,12 +19,12 @@ from export_onnx.errors import ContractError
 
 
 def read_graph(model: onnx.ModelProto) -> ir.Model:
-    """The model as onnx_ir's; rewriting it leaves `model` as it is."""
+    """The model as onnx_ir's; rewriting it does not change `model`."""
     return ir.from_proto(model)
 
 
 def write_graph(model: ir.Model) -> onnx.ModelProto:
-    """The model as a proto. Initializers are not listed among the values: their own shape says it all."""
+    """The model as a proto. Initializers are not listed among the values, because they have shapes of their own."""
     proto = ir.to_proto(model)
     stored = {tensor.name for tensor in proto.graph.initializer}
     values = [value for value in proto.graph.value_info if value.name not in stored]
@@ -34,7 +34,7 @@ def write_graph(model: ir.Model) -> onnx.ModelProto:
 
 
 def nodes_by_name(graph: ir.Graph) -> dict[str, ir.Node]:
-    """Every node that has a name."""
+    """Every node that has a name, by it."""
     return {node.name: node for node in graph if node.name}
 
 
@@ -68,7 +68,7 @@ def producer_of(value: ir.Value) -> ir.Node:
     """The node that makes the value.
 
     Raises:
-        ContractError: none does: it is an input of the graph, or a constant.
+        ContractError: no node does; the value is an input of the graph, or a constant.
     """
     node = value.producer()
     if node is None:
@@ -86,7 +86,7 @@ def size_of(value: ir.Value, axis: int) -> int:
     """One dimension of the value.
 
     Raises:
-        ContractError: the graph does not say it.
+        ContractError: the graph does not state it as a number.
     """
     size = None if value.shape is None else value.shape[axis]
     if not isinstance(size, int):
@@ -104,7 +104,7 @@ def dims_of(value: ir.Value) -> tuple[int, ...]:
 
 
 def array_of(value: ir.Value) -> NDArray[np.generic]:
-    """A constant's numbers.
+    """The numbers of a constant.
 
     Raises:
         ContractError: the value is no constant.
@@ -115,7 +115,7 @@ def array_of(value: ir.Value) -> NDArray[np.generic]:
 
 
 def add_constant(graph: ir.Graph, name: str, array: NDArray[np.generic]) -> ir.Value:
-    """A new initializer."""
+    """Adds an initializer."""
     tensor = ir.tensor(np.ascontiguousarray(array), name=name)
     value = ir.Value(name=name, shape=ir.Shape(array.shape), type=ir.TensorType(tensor.dtype), const_value=tensor)
     graph.register_initializer(value)
@@ -123,7 +123,7 @@ def add_constant(graph: ir.Graph, name: str, array: NDArray[np.generic]) -> ir.V
 
 
 def new_value(name: str, like: ir.Value, dims: Sequence[int] | None = None) -> ir.Value:
-    """A value of the type and, where `dims` says no other, of the shape of `like`."""
+    """A value of the type of `like`, and of its shape or of the shape `dims`."""
     return ir.Value(name=name, type=like.type, shape=like.shape if dims is None else ir.Shape(dims))
 
 

@@ -1,7 +1,7 @@
-"""The stages as one graph: `kokoro_<bucket>.onnx`, ids in, waveform out.
+"""Merges the stages into one graph from ids to waveform, `kokoro_<bucket>.onnx`.
 
-Before   a graph a stage, joined by the runtime
-After    one graph; values keep their contract's name where stages meet, all others get their stage's as a prefix
+Before   one graph per stage, joined by the runtime
+After    one graph; values between stages keep their contract's name, all others get their stage's name as a prefix
 Why      for people who want a single session; it computes the same, on the CPU
 Price    none: the same nodes
 """
@@ -59,7 +59,7 @@ def merge(graphs: Mapping[str, onnx.ModelProto], sizes: dict[str, int], bucket: 
 
 
 def _token_mask(tokens: int) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
-    """What the runtime does between the stages: 1 on real tokens."""
+    """The nodes that make the token mask, 1 on real tokens, which otherwise the runtime makes."""
     positions = numpy_helper.from_array(np.arange(tokens, dtype=np.int32).reshape(1, -1), "token_mask/positions")
     nodes = [
         helper.make_node("Less", [positions.name, "n_tokens"], ["token_mask/real"], "token_mask/Less"),

@@ -1,7 +1,7 @@
-"""How much work a graph is, from its shapes: the multiply-adds of its dense operators, as a processor runs them.
+"""Counts the multiply-adds of a graph's dense operators from its shapes, as a processor runs them.
 
 A weight that is zero counts like any other, because no processor here skips it. Element-wise operators do not count:
-in this model they are a few per cent. The counts decide what share of the work is in integers, and on the NPU.
+in this model they are a few percent. From the counts follow the shares of the work in integers and on the NPU.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ DENSE: Final = ("Conv", "ConvTranspose", "MatMul", "Gemm", "LSTM")
 
 
 def multiply_adds(model: onnx.ModelProto) -> dict[str, int]:
-    """Multiply-adds of one run, by the name of the node; a node without a name goes by its operator and place.
+    """The multiply-adds of one run by node name; a node without a name is listed by its operator and place.
 
     Args:
-        model: weights may lie outside; only shapes are read.
+        model: its weights may be in another file; only shapes are read.
 
     Raises:
-        ContractError: the shapes of a dense operator are not in the file: it may not count as nothing.
+        ContractError: the file lacks the shapes of a dense operator, which would then count as no work.
     """
     return {
         node.name or f"{node.op_type}#{place}": _of_node(node)
@@ -36,7 +36,7 @@ def multiply_adds(model: onnx.ModelProto) -> dict[str, int]:
 
 
 def share_of_work(counted: dict[str, int], nodes: Collection[str]) -> float:
-    """The share of `nodes` in all that was counted, 0 to 1."""
+    """The share of `nodes` in all counted multiply-adds, 0 to 1."""
     return sum(count for name, count in counted.items() if name in nodes) / sum(counted.values())
 
 

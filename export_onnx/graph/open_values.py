@@ -1,4 +1,4 @@
-"""Values inside a graph, made outputs of a copy, so that a session gives them."""
+"""Makes values inside a graph outputs of a copy, so that a session gives them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 def with_outputs(model: onnx.ModelProto, names: Iterable[str]) -> onnx.ModelProto:
     """A copy of `model` that also gives the values `names`.
 
-    Each has the type and shape that the graph declares for it; without a declaration it is float32, and the runtime
+    Each has the type and shape that the graph declares for it. Without a declaration it is float32, and the runtime
     finds its shape. Names of the graph's inputs and outputs change nothing.
     """
     copy = onnx.ModelProto()

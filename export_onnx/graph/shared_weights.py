@@ -1,10 +1,11 @@
-"""ONNX files whose weights lie once in a shared `weights.bin`, whatever the number of buckets.
+"""ONNX files of all stages and buckets that share one copy of the weights, `weights.bin`.
 
-Each distinct tensor of 1 KiB or more is stored once, found by its bytes; large ones start on a page, so that a
+Each distinct tensor of 1 KiB or more is stored once, identified by its bytes; large ones start on a page, so that a
 runtime maps them instead of copying. The same models in the same order give the same bytes.
 
-Files may be links, as in a copy made by `cp -al` or in a hub's cache: reading follows them, writing makes new files and
-leaves what shares the old ones as it was. onnx's own loader of outside data refuses links, so it is not used.
+Files may be links, as in a copy made by `cp -al` or in a hub's cache. Reading follows them; writing makes new files, so
+that other links to the old ones keep their content. onnx's own loader of external data refuses links, so it is not
+used.
 """
 
 from __future__ import annotations
@@ -21,11 +22,11 @@ from export_onnx.errors import ContractError
 WEIGHTS_FILE: Final = "weights.bin"
 INLINE_BELOW: Final = 1024  # bytes
 PAGE: Final = 4096
-PAGED_FROM: Final = 64 * 1024  # bytes; below, pages would cost more than they give
+PAGED_FROM: Final = 64 * 1024  # bytes; for smaller tensors, the padding to a page would cost more than it gains
 
 
 class ModelFolder:
-    """Writes models into one folder. Use as a context manager; `weights.bin` is complete when it closes."""
+    """Writes models into one folder. It is a context manager; `weights.bin` is complete when it closes."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -40,7 +41,7 @@ class ModelFolder:
         self._file.close()
 
     def save(self, model: onnx.ModelProto, name: str) -> Path:
-        """`<name>.onnx`, its large tensors in `weights.bin`. Leaves `model` as it is."""
+        """Writes `<name>.onnx`, with its large tensors in `weights.bin`; `model` is not changed."""
         stored = onnx.ModelProto()
         stored.CopyFrom(model)
         for tensor in stored.graph.initializer:
@@ -49,7 +50,7 @@ class ModelFolder:
                 outside = onnx.TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims, raw_data=raw)
                 set_external_data(outside, WEIGHTS_FILE, offset=self._place(raw), length=len(raw))
                 outside.ClearField("raw_data")
-                tensor.CopyFrom(outside)  # whole: a quantizer's tensors hold float_data, which must not stay
+                tensor.CopyFrom(outside)  # the whole tensor: a quantizer's tensors have float_data, which must not stay
         path = new_file(self.folder / f"{name}.onnx")
         path.write_bytes(stored.SerializeToString(deterministic=True))
         return path
@@ -78,13 +79,13 @@ def _raw(tensor: onnx.TensorProto) -> bytes:
 
 
 def new_file(path: Path) -> Path:
-    """`path`, to be written: an old file there is unlinked, so that another link to it keeps its content."""
+    """Unlinks an old file at `path` and gives `path`, so that another link to the old file keeps its content."""
     path.unlink(missing_ok=True)
     return path
 
 
 def load(path: Path) -> onnx.ModelProto:
-    """A model with its weights in memory.
+    """Loads a model with its weights in memory.
 
     Raises:
         ContractError: the file or its `weights.bin` is missing or damaged.
@@ -104,7 +105,7 @@ def load(path: Path) -> onnx.ModelProto:
 
 
 def load_outside(tensor: onnx.TensorProto, folder: Path) -> None:
-    """The tensor's bytes from the file beside the model into the tensor; nothing where it holds them itself.
+    """Reads the tensor's bytes from the file beside the model, unless the tensor holds them itself.
 
     Raises:
         ValueError: the place is not a file in `folder`, or has fewer bytes.
@@ -114,7 +115,7 @@ def load_outside(tensor: onnx.TensorProto, folder: Path) -> None:
         return
     place = ExternalDataInfo(tensor)
     if Path(place.location).name != place.location or place.location in ("", ".", ".."):
-        raise ValueError(f"tensor {tensor.name} lies in {place.location!r}, which is no file beside the model")
+        raise ValueError(f"tensor {tensor.name} is stored in {place.location!r}, which is no file beside the model")
     with (folder / place.location).open("rb") as file:
         file.seek(place.offset or 0)
         raw = file.read(place.length if place.length is not None else -1)

@@ -1,6 +1,7 @@
-"""The traced graph -> the graph that ships: onnxsim, then our passes in order, then the promises they make.
+"""Makes the graph that ships from the traced one: runs onnxsim, then our passes in order, then checks the result.
 
-The order matters: constants first (later passes look at initializers), shapes last (they describe the result).
+The order matters: constants come first, because later passes read initializers; shapes come last, because they
+describe the result.
 """
 
 from __future__ import annotations
@@ -17,20 +18,20 @@ from export_onnx.contracts import Bucket, Stage
 from export_onnx.errors import ContractError
 from export_onnx.geometry import TIME_MULTIPLE
 
-OPSET: Final = 17  # from 18 on the reductions take their axes as an input; both NPU providers know 17 in every release
+OPSET: Final = 17  # from 18 on the reductions take their axes as an input; both NPU providers take 17 in every release
 IR_VERSION: Final = 8
 
-# What an NPU stage may hold: the ops that both ONNX Runtime's NNAPI provider and Qualcomm's HTP take in float.
+# The ops of an NPU stage: those that both ONNX Runtime's NNAPI provider and Qualcomm's HTP take in float.
 NPU_OPS: Final = frozenset(
     {"Add", "Concat", "Conv", "Div", "Gather", "Gemm", "LeakyRelu", "MatMul", "Mul", "Pad", "ReduceMean", "Reshape"}
     | {"Sin", "Slice", "Softmax", "Sqrt", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze"}
 )
-# Nodes whose weights may be shared: one tensor read many times. All others get their own (see own_constants).
+# Nodes that may share a constant with others. All other nodes get their own copy (see own_constants).
 SHARING_OPS: Final = frozenset({"Conv", "ConvTranspose", "Gemm", "LSTM", "MatMul", "Gather"})
 
 
 def constants_to_initializers(model: onnx.ModelProto) -> None:
-    """Constant nodes become initializers: the NNAPI provider knows only those."""
+    """Turns Constant nodes into initializers, because the NNAPI provider takes only those."""
     kept = []
     for node in model.graph.node:
         if node.op_type != "Constant":
@@ -45,7 +46,7 @@ def constants_to_initializers(model: onnx.ModelProto) -> None:
 
 
 def own_constants(model: onnx.ModelProto) -> None:
-    """Elementwise nodes get their own copy of a constant.
+    """Gives elementwise nodes their own copy of a constant.
 
     A constant shared between norms left a DequantizeLinear on the CPU when they were quantized for Qualcomm's NPU.
     """
@@ -64,7 +65,7 @@ def own_constants(model: onnx.ModelProto) -> None:
 
 
 def sort_initializers(model: onnx.ModelProto) -> None:
-    """By name, and only those that are read: the bytes do not depend on a pass's order."""
+    """Sorts initializers by name and drops unread ones, so that the bytes do not depend on the passes' order."""
     read = {name for node in model.graph.node for name in node.input}
     kept = sorted((t for t in model.graph.initializer if t.name in read), key=lambda t: t.name)
     copies = [onnx.TensorProto.FromString(t.SerializeToString()) for t in kept]
@@ -73,7 +74,7 @@ def sort_initializers(model: onnx.ModelProto) -> None:
 
 
 def anonymize(model: onnx.ModelProto) -> None:
-    """No paths, stack traces or versions of the machine that exported."""
+    """Removes paths, stack traces and versions of the machine that exported."""
     model.producer_name, model.producer_version, model.doc_string = "kokoro-npu", "", ""
     model.ir_version = IR_VERSION
     del model.metadata_props[:]
@@ -84,7 +85,7 @@ def anonymize(model: onnx.ModelProto) -> None:
 
 
 def infer_shapes(model: onnx.ModelProto) -> None:
-    """Every value gets its type and shape: the NNAPI provider refuses a node without."""
+    """Gives every value its type and shape, because the NNAPI provider refuses a node without."""
     del model.graph.value_info[:]
     inferred = shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
     model.CopyFrom(inferred)
@@ -100,13 +101,13 @@ PASSES: Final[tuple[Callable[[onnx.ModelProto], None], ...]] = (
 
 
 def simplify(model: onnx.ModelProto, stage: Stage, sizes: dict[str, int], bucket: Bucket) -> onnx.ModelProto:
-    """The graph that ships, checked.
+    """Makes the graph that ships, and checks it.
 
     Raises:
-        ContractError: a promise does not hold.
+        ContractError: the result breaks a promise of `check_graph`.
     """
     where = f"{stage.name}_{bucket.name}"
-    simple, _ = onnxsim.simplify(model)  # its own check is off by default and says yes; `parity.py` compares the result
+    simple, _ = onnxsim.simplify(model)  # its own check is off by default; `parity.py` compares the result
     for run in PASSES:
         run(simple)
     check_graph(simple, stage, sizes, where)
@@ -114,10 +115,10 @@ def simplify(model: onnx.ModelProto, stage: Stage, sizes: dict[str, int], bucket
 
 
 def check_graph(model: onnx.ModelProto, stage: Stage, sizes: dict[str, int], where: str) -> None:
-    """The promises: the contract's ports, every dimension known, and on NPU stages known ops and time lengths.
+    """Checks the contract's ports and that every dimension is known; on NPU stages also the ops and time lengths.
 
     Raises:
-        ContractError: names the node or value.
+        ContractError: a promise does not hold; the error names the node or value.
     """
     onnx.checker.check_model(model, full_check=True)
     graph = model.graph

@@ -1,9 +1,9 @@
 """Each stage of `contracts.py` as a module: the slice of the original model that computes it, after surgery.
 
-Decoder and generator are one module, the vocoder: its graph is cut (cut.py).
+Decoder and generator are one module, the vocoder, whose graph is cut later (cut.py).
 
-A stage is built from the original and left with the original untouched: that one is the reference. Each forward
-takes and gives what the contract names, in its order; shapes in the comments are the contract's.
+Building a stage does not change the original, which is the reference. Each forward takes and gives the contract's
+tensors in its order; shapes in the comments are the contract's.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Duration(nn.Module):
     def forward(
         self, ids: Tensor, d_en: Tensor, n_tokens: Tensor, prosody_style: Tensor, speed: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Frames for each token, and what the sound is made of."""
+        """Frames per token, and the features of text and durations."""
         real = (torch.arange(ids.shape[1], dtype=torch.int32) < n_tokens).float().reshape(1, 1, -1)  # [1, 1, tokens]
         style = prosody_style.unsqueeze(2) * real  # [1, style, tokens]
         d = torch.cat([d_en * real, style], 1)
@@ -101,7 +101,7 @@ class Prosody(nn.Module):
     def forward(
         self, frames_per_token: Tensor, d: Tensor, t_en: Tensor, prosody_style: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        """Text held for its frames, pitch and energy."""
+        """The text features repeated for their frames, pitch and energy."""
         n_frames = frames_per_token.sum(1).to(torch.int32)  # [1]
         frame_mask = (torch.arange(self.frames, dtype=torch.int32) < n_frames).float().unsqueeze(0)  # [1, frames]
         token = token_of_frame(frames_per_token, self.frames)
@@ -134,7 +134,7 @@ class Source(nn.Module):
     def forward(self, f0: Tensor, noise: Tensor, n_frames: Tensor) -> Tensor:
         """The harmonic source as the vocoder reads it: 11 magnitudes, 11 phases."""
         frames = f0.shape[1] // geometry.F0_PER_FRAME
-        n_frames = n_frames.clamp(max=frames)  # what does not fit is refused outside; inside, nothing may crash
+        n_frames = n_frames.clamp(max=frames)  # a sound that does not fit is refused outside; the graph must not crash
         excitation = self.excite(f0, noise)  # [1, samples]
         magnitude, phase = self.stft(excitation, n_frames * geometry.SAMPLES_PER_FRAME)
         har = torch.cat([magnitude, phase], 1) * column_mask(n_frames, frames, geometry.STAGE1_PER_FRAME)
@@ -149,12 +149,12 @@ class StyleStage(nn.Module):
         self.layers = AllStyleLayers(model.decoder)
 
     def forward(self, timbre_style: Tensor) -> tuple[Tensor, Tensor]:
-        """What the voice does to every norm of the vocoder."""
+        """The voice's gains and shifts for every norm of the vocoder."""
         gains, shifts = self.layers(timbre_style)
         return gains, shifts  # [1, norms]
 
 
-CURVES = 2  # F0 and energy, a channel each beside the text's features
+CURVES = 2  # F0 and energy, one channel each beside the text's features
 
 
 class Vocoder(nn.Module):
@@ -173,7 +173,7 @@ class Vocoder(nn.Module):
         self.decode = nn.ModuleList(LeakyResBlock(block, style=part, features=beside) for block in decoder.decode)
         self.ups = nn.ModuleList(PolyphaseUpsample(up) for up in generator.ups)
         self.noise_convs = nn.ModuleList(conv2d_from_conv1d(conv) for conv in generator.noise_convs)
-        # The first one is strided: without right padding the columns behind the STFT's last give no step more.
+        # The first one has a stride. Without right padding, columns behind the STFT's last one give no further step.
         self.noise_convs[0].padding = (0, 0)  # type: ignore[assignment]
         self.noise_left = int(generator.noise_convs[0].padding[0])
         self.noise_res = nn.ModuleList(SnakeResBlock(block, part) for block in generator.noise_res)
@@ -184,12 +184,12 @@ class Vocoder(nn.Module):
     def forward(
         self, asr: Tensor, f0: Tensor, energy: Tensor, har: Tensor, gains: Tensor, shifts: Tensor, frame_mask: Tensor
     ) -> Tensor:
-        """Dense convolutions, 98 % of the work: everything between text features and the inverse STFT."""
+        """Everything between text features and the inverse STFT: dense convolutions, 98 % of the work."""
         at_frames = make_mask(frame_mask.reshape(1, 1, 1, -1))
         at_f0 = make_mask(repeat_steps(at_frames.real, geometry.F0_PER_FRAME))
         at_stage0 = make_mask(repeat_steps(at_frames.real, geometry.STAGE0_PER_FRAME))
         columns = har.shape[2]
-        # Inside, a whole frame behind the last: 120 rows divide that, and 120F + 8 hardly anything (fold_time.py).
+        # Inside there is one more whole frame, because 120 rows divide that length but not 120F + 8 (fold_time.py).
         inner = columns + geometry.STAGE1_PER_FRAME - geometry.COLUMNS_EXTRA
         at_stage1 = make_mask(spectral_mask(at_frames.real, geometry.STAGE1_PER_FRAME, inner))
 
@@ -226,7 +226,7 @@ class Tail(nn.Module):
         self.inverse = InverseStft()
 
     def forward(self, spectrum: Tensor, n_frames: Tensor) -> Tensor:
-        """Exponential, sine and the inverse STFT: float32, because every error here is heard."""
+        """Exponential, sine and the inverse STFT, in float32, because every error here is heard."""
         columns = spectrum.shape[2] - (geometry.COLUMNS_EXTRA - 1)
         magnitude = torch.exp(spectrum[:, : geometry.BINS, :columns])
         phase = torch.sin(spectrum[:, geometry.BINS :, :columns])

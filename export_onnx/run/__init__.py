@@ -1,1 +1,1 @@
-"""How stages are run on this computer: sessions, padding, the chain, and the text that enters it."""
+"""Runs stages on this computer: sessions, padding, the chain of stages, and the text that enters it."""

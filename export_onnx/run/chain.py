@@ -1,4 +1,4 @@
-"""The stages of one bucket, joined by ONNX Runtime: ids in, waveform out, every hand-over visible."""
+"""Runs the stages of one bucket one after another, from ids to waveform; every tensor between them can be read."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from export_onnx.errors import ContractError
 from export_onnx.run.padding import BucketSize, Tensors, noise, text_inputs
 from export_onnx.run.sessions import DEFAULT, SessionSettings, cpu_session, run_session
 
-# The stages in the order of the data. Durations are known behind the first two; the number of frames, which says
-# whether the sound fits the bucket, behind the third; `source` is the first that takes noise.
+# The stages in the order of the data. The first two give the durations; the third gives the number of frames, which
+# decides whether the sound fits the bucket; `source` is the first that takes noise.
 DURATIONS: Final = ("bert", "duration")
 BEFORE_SOURCE: Final = (*DURATIONS, "prosody")
 FROM_SOURCE: Final = ("source", "style", *HALVES, "tail")
@@ -29,8 +29,8 @@ class Chain:
 
     Attributes:
         folder: of the stages' files, `<stage>_<bucket>.onnx`.
-        files: those of stages that lie elsewhere: quantized ones, or a package's.
-        settings: of every session.
+        files: the files of stages that are in another folder, such as quantized ones or a package's.
+        settings: the settings of every session.
     """
 
     folder: Path
@@ -40,7 +40,7 @@ class Chain:
     _sessions: dict[str, ort.InferenceSession] = field(default_factory=dict)
 
     def file(self, stage: str) -> Path:
-        """The stage's file."""
+        """The path of the stage's file."""
         return self.files.get(stage, self.folder / f"{stage}_{self.bucket.name}.onnx")
 
     def session(self, stage: str) -> ort.InferenceSession:
@@ -54,7 +54,7 @@ class Chain:
         return self._sessions[stage]
 
     def run(self, stage: str, values: Mapping[str, NDArray[Any]]) -> Tensors:
-        """One stage; takes its inputs from `values` by name, gives its outputs by name.
+        """Runs one stage; takes its inputs from `values` by name, gives its outputs by name.
 
         Raises:
             ContractError: the stage cannot be loaded, or refuses the values.
@@ -62,7 +62,7 @@ class Chain:
         return run_session(self.session(stage), values, where=f"stage {stage}, bucket {self.bucket.name}")
 
     def run_stages(self, stages: Iterable[str], values: Mapping[str, NDArray[Any]]) -> Tensors:
-        """`values` with the outputs of `stages` added, one stage after the other; `values` itself stays.
+        """Runs `stages` one after another and gives a copy of `values` with their outputs added.
 
         Raises:
             ContractError: as `run`.
@@ -80,7 +80,7 @@ class Chain:
         seed: int = 0,
         noise_values: NDArray[np.float32] | None = None,
     ) -> Tensors:
-        """All stages for one text.
+        """Runs all stages for one text.
 
         Args:
             ids: [n], pads included; n at most the bucket's tokens.
@@ -90,7 +90,7 @@ class Chain:
             noise_values: [1, samples], draws to use in place of the seed's.
 
         Returns:
-            Every tensor that crosses a stage's door, padded as the contract says.
+            Every stage's inputs and outputs by name, padded as the contract states.
 
         Raises:
             ContractError: the text or its sound does not fit the bucket.

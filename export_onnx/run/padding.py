@@ -1,4 +1,4 @@
-"""From one text's or sound's own length to a bucket's, and back. Everything behind the real length is zero."""
+"""Pads one text's or sound's tensors to a bucket's length, and back. Everything behind the real length is zero."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class BucketSize(Protocol):
 
     @property
     def name(self) -> str:
-        """As in file names."""
+        """The name in file names."""
 
     @property
     def tokens(self) -> int:
-        """Tokens that it holds, both pads included."""
+        """How many tokens fit, both pads included."""
 
     @property
     def frames(self) -> int:
-        """Frames of sound that it holds."""
+        """How many frames of sound fit."""
 
 
 def id_inputs(ids: Sequence[int], bucket: BucketSize) -> Tensors:
@@ -55,7 +55,7 @@ def id_inputs(ids: Sequence[int], bucket: BucketSize) -> Tensors:
 
 
 def text_inputs(ids: Sequence[int], style: NDArray[np.float32], speed: float, bucket: BucketSize) -> Tensors:
-    """What the text stages and `style` take from outside the chain, padded to the bucket.
+    """The inputs that the text stages and `style` take from outside the chain, padded to the bucket.
 
     Args:
         ids: [n], pads at both ends included.

@@ -1,7 +1,7 @@
 """One way to open a model on this computer's CPU provider, and to run it on tensors by name.
 
-Files may be links, as in a hub's cache. ONNX Runtime refuses weights outside the model's real folder: those are
-handed over from memory.
+Files may be links, as in a hub's cache. ONNX Runtime refuses weights outside the model's real folder, so such weights
+are read here and passed in memory.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ ERRORS_ONLY: Final = 3  # ONNX Runtime's log severity
 
 @dataclass(frozen=True)
 class SessionSettings:
-    """How a session is made. The defaults are ONNX Runtime's own.
+    """The settings of a session. The defaults are ONNX Runtime's own.
 
     Attributes:
         threads: inside one operator; 0 is one per core.
         optimizations: of the graph; with `none` the session computes every Q and DQ as the file has it.
-        arena: whether the session keeps the memory of a run for the next one. Without it, memory goes back.
+        arena: whether the session keeps the memory of a run for the next one, or frees it.
         entries: ONNX Runtime's session configuration, by key.
-        optimized: where the session writes its graph once it is optimized; nowhere by default.
+        optimized: the file into which the session writes its optimized graph; None writes none.
     """
 
     threads: int = 0
@@ -82,7 +82,7 @@ def cpu_session(model: Path | onnx.ModelProto, settings: SessionSettings = DEFAU
 
 
 def _linked_weights(path: Path) -> bytes | None:
-    """The weights beside the model, where they are a link to another folder than the model's own."""
+    """The weights beside the model, if they are a link into another folder than the model's own; else None."""
     weights = path.parent / WEIGHTS_FILE
     elsewhere = weights.is_symlink() and weights.resolve().parent != path.resolve().parent
     return weights.read_bytes() if elsewhere else None
@@ -97,7 +97,7 @@ def run_session(
     """The session's outputs by name.
 
     Args:
-        values: hold every input of the session by name; others are passed over.
+        values: have every input of the session by name; others are ignored.
         names: of the outputs to compute; all by default.
         where: names the model in an error.
 

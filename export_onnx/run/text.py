@@ -1,8 +1,8 @@
 """Text -> phonemes -> ids, with the vocabulary of the checkpoint's config.
 
-English goes through misaki, whose dictionary needs a spaCy model; where that is not installed, misaki's own espeak
-front end speaks the same alphabet (the one Kokoro was trained on) and works offline. Other languages go through
-misaki's general espeak front end.
+English goes through misaki, whose dictionary needs a spaCy model. If that is not installed, misaki's own espeak front
+end gives the same alphabet (the one that Kokoro was trained on) and works offline. Other languages go through misaki's
+general espeak front end.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from export_onnx.geometry import MAX_PHONEMES
 
 PAD: Final = 0
 ENGLISH: Final = ("en-us", "en-gb")
-SPACY_MODEL: Final = "en_core_web_sm"  # what misaki's English dictionary tags words with
+SPACY_MODEL: Final = "en_core_web_sm"  # the model by which misaki's English dictionary tags words
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """Ids with a pad at each end, and what the vocabulary does not hold.
+    """Ids with one pad at each end, and the symbols that the vocabulary does not have.
 
     Attributes:
         ids: `[n]`, n = phonemes + 2, 3 to 512.
@@ -39,7 +39,7 @@ class Encoded:
 
 
 def english_front_end(language: str) -> str:
-    """Which front end speaks English on this computer: `misaki` or `misaki-espeak`."""
+    """The front end for the language on this computer: `misaki` or `misaki-espeak`."""
     return "misaki" if language in ENGLISH and find_spec(SPACY_MODEL) else "misaki-espeak"
 
 
@@ -69,14 +69,14 @@ def _front_end(language: str) -> Callable[[str], str]:
 
 
 def phonemize(text: str, language: str = "en-us") -> str:
-    """Text to a string of phoneme symbols, punctuation kept.
+    """Converts text to a string of phoneme symbols, with its punctuation.
 
     Args:
         text: one sentence or a few; control characters count as spaces.
         language: `en-us`, `en-gb`, or espeak's name of another language.
 
     Raises:
-        TextError: the text holds nothing to say, or the language is unknown.
+        TextError: the text has nothing to say, or the language is unknown.
     """
     clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     phonemes = _front_end(language)(clean).strip() if clean else ""
@@ -91,10 +91,10 @@ def phonemize(text: str, language: str = "en-us") -> str:
 
 
 def encode(phonemes: str, vocab: Mapping[str, int]) -> Encoded:
-    """Phonemes to ids, a pad at each end.
+    """Converts phonemes to ids, with one pad at each end.
 
     Raises:
-        TextError: no symbol has an id, or more than 510 have: the voice packs have no row for them.
+        TextError: no symbol has an id, or more than 510 have one, for which the voice packs have no row.
     """
     kept = "".join(c for c in phonemes if c in vocab)
     skipped = tuple(dict.fromkeys(c for c in phonemes if c not in vocab))

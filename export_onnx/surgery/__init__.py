@@ -1,7 +1,7 @@
-"""The rewrites between the original's modules and a graph that NPUs take: one per file.
+"""The rewrites from the original's modules to a graph that NPUs take, one per file.
 
-Each file says in its first lines what stood there before, what stands there after, why, and what it costs. The list
-below is the order in which they build on each other; `stages.py` puts them together. Nothing here changes the
+The first lines of each file give the computation before and after, the reason, and the price. `SURGERIES` lists the
+rewrites in the order in which they build on each other; `stages.py` puts them together. Nothing here changes the
 original: every rewrite is a new module that copies its weights.
 """
 
@@ -13,11 +13,11 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Surgery:
-    """One file of this folder."""
+    """One file of this folder, and the reason for its place in the order."""
 
     name: str  # the file's
     replaces: str  # in the original
-    because: str  # why it stands where it stands
+    because: str  # the reason for its place in the order
 
 
 SURGERIES: Final = (

@@ -91,7 +91,7 @@ class Albert(nn.Module):
         self.depth = int(config.num_hidden_layers)
 
     def forward(self, ids: Tensor, token_mask: Tensor) -> Tensor:
-        """ids [1, T] int32, token_mask [1, T] -> [1, C, 1, T]; what stands on padding means nothing."""
+        """ids [1, T] int32, token_mask [1, T] -> [1, C, 1, T]; values on padding mean nothing."""
         x = nn.functional.embedding(ids, self.words).permute(0, 2, 1).unsqueeze(2)
         x = self.widen(self.norm(x + self.positions))
         bias = ((token_mask - 1.0) * -MASKED_SCORE).reshape(1, 1, 1, -1)

@@ -1,4 +1,4 @@
-"""Tokens held for their frames, without loops or shapes that depend on data.
+"""Repeats each token for its frames, without loops or shapes that depend on data.
 
 Before   repeat_interleave over the tokens, a one-hot matrix of as many columns as there are frames, a product
 After    frame j belongs to token #{t : end_t <= j}, end = CumSum(frames per token); Gather by that index

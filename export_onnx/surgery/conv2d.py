@@ -1,4 +1,4 @@
-"""1-D convolutions as 2-D ones of height 1.
+"""Computes 1-D convolutions as 2-D ones of height 1.
 
 Before   Conv1d: [1, C, L] with kernel [k]
 After    Conv2d: [1, C, 1, L] with kernel [1, k]
@@ -24,7 +24,7 @@ def make_conv2d(
     dilation: int = 1,
     groups: int = 1,
 ) -> nn.Conv2d:
-    """A Conv2d of height 1 from a [out, in / groups, k] weight."""
+    """A Conv2d of height 1 from an [out, in / groups, k] weight."""
     outputs, inputs, kernel = weight.shape
     conv = nn.Conv2d(
         inputs * groups,

@@ -1,14 +1,14 @@
-"""The harmonic source, computed at the rate of F0, with its randomness as an input.
+"""Computes the harmonic source at the rate of F0, with its randomness as an input.
 
 Before   F0 held for 300 samples; phases of nine harmonics interpolated down by 300, summed, interpolated up by 300;
-         nine Gaussians a sample; a linear layer 9 -> 1; tanh
+         nine Gaussians per sample; a linear layer 9 -> 1; tanh
 After    P_k = sum of frac(f0_k * h / 24000) * 300, wrapped to one turn;
          the phase of sample m of step k is P_k + c_m * step, c_m = (m + 1/2) / 300 - 1/2,
-         with the step to the left neighbour in the first half and to the right one in the second; then the sine
+         with the step to the left neighbor in the first half and to the right one in the second; then the sine
 Why      F0 is piecewise constant, so the two interpolations cancel but for this line. The random initial phase of
          the original is added to a sample that its down-interpolation never reads. The noise enters before the
-         linear layer: one Gaussian a sample, scaled by the layer's norm, has the same distribution as nine
-Price    exact formulas. Sums of phases are kept in float64 (two values a frame: nothing) and wrapped before the
+         linear layer: one Gaussian per sample, scaled by the layer's norm, has the same distribution as nine
+Price    exact formulas. Sums of phases are kept in float64 (only two values per frame) and wrapped before the
          sine: in float32 they lose the upper harmonics after some seconds, in float16 everything
 """
 
@@ -24,7 +24,7 @@ from export_onnx.geometry import SAMPLES_PER_F0
 
 
 class HarmonicSource(nn.Module):
-    """F0 -> excitation."""
+    """Computes the excitation from F0."""
 
     harmonics: Tensor
     left: Tensor
@@ -54,8 +54,8 @@ class HarmonicSource(nn.Module):
         To repeat given draws g_h of the original, pass noise = sum_h w_h g_h / ||w||.
         """
         steps = f0.shape[1]
-        rate = f0.double() * self.harmonics / self.sample_rate  # turns a sample, [9, S]
-        turns = (rate - torch.floor(rate)) * SAMPLES_PER_F0  # turns a step
+        rate = f0.double() * self.harmonics / self.sample_rate  # turns per sample, [9, S]
+        turns = (rate - torch.floor(rate)) * SAMPLES_PER_F0  # turns per step
         summed = torch.cumsum(turns, 1)
         start = (summed - torch.floor(summed)).float().unsqueeze(2)  # [9, S, 1]
         zero = torch.zeros(turns.shape[0], 1, dtype=torch.float64)  # the interpolation is clamped at both ends

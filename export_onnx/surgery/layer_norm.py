@@ -1,8 +1,8 @@
-"""Layer normalization over channels, spelled out.
+"""Layer normalization over channels, as separate operators.
 
 Before   LayerNorm over the last axis of [1, T, C]
 After    mean and variance over axis 1 of [1, C, 1, T]: ReduceMean, Sub, Mul(d, d), ReduceMean, Sqrt, Div, Mul, Add
-Why      NNAPI has no LayerNormalization, and ONNX Runtime fuses the form with Pow back into one; the channel axis
+Why      NNAPI has no LayerNormalization, and ONNX Runtime fuses the form with Pow into one again; the channel axis
          stays where the convolutions have it
 Price    exact up to float32 rounding (>= 100 dB)
 """

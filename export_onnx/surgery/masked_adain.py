@@ -3,14 +3,14 @@
 Before   (1 + gamma(s)) * InstanceNorm(x) + beta(s)
 After    d = (x - mean) * mask;  (d * gain(s) / sqrt(mean(d * d) + eps) + beta(s)) * mask
          mean(.) over real steps: ReduceMean divided by the mask's share
-Why      NNAPI has no InstanceNormalization; statistics over padding wreck the sound (12.6 dB at 93 % fill in
-         another project's port). Mul(d, d) instead of Pow: Qualcomm's compiler gets Pow(x, 2) wrong. The output is
-         masked here, before the activation, and never between the activation and a quantized convolution, which
-         that compiler gets wrong as well
+Why      NNAPI has no InstanceNormalization, and statistics over padding would change the sound of every sentence that
+         does not fill its bucket. Mul(d, d) instead of Pow: Qualcomm's compiler gets Pow(x, 2) wrong. The output is
+         masked here, before the activation, and never between the activation and a quantized convolution, which that
+         compiler gets wrong as well
          On the CPU the statistics may be taken in float64: F0 then is the same to the last bit in every bucket, and so
          is the phase of the source, which sums F0 over seconds
-Price    exact in exact arithmetic; >= 100 dB in float32. The affine part of the norm, where a checkpoint has one,
-         and the `1 +` are folded into the two style layers (style.py), which may lie in another graph
+Price    exact in exact arithmetic; >= 100 dB in float32. The affine part of the norm, if a checkpoint has one, and the
+         `1 +` are folded into the two style layers (style.py), which may be in another graph
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class MaskedAdaIN(nn.Module):
     """AdaIN1d on [1, C, 1, L]; output zero on padding.
 
     Args:
-        style: makes the module that turns the style into gain and shift.
+        style: a function that makes the module which computes gain and shift from the style.
     """
 
     def __init__(

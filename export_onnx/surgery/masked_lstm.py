@@ -1,4 +1,4 @@
-"""Bidirectional LSTMs that know where the text ends.
+"""Bidirectional LSTMs over the real steps only.
 
 Before   pack_padded_sequence, nn.LSTM, pad_packed_sequence
 After    one ONNX LSTM with `sequence_lens`

@@ -1,4 +1,4 @@
-"""A factor under a name of its own.
+"""Gives a product by a constant a name of its own.
 
 Before   y = factor * x, written inside another module's `forward`
 After    y = self.factor(x): the same product in a module of its own
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 
 class NamedFactor(nn.Module):
-    """Multiplies with one number, or with one number per channel.
+    """Multiplies by one number, or by one number per channel.
 
     Args:
         factor: a number, or [1, C, 1, 1].

@@ -1,10 +1,10 @@
-"""Transposed convolutions as ordinary ones: one output phase per group of channels.
+"""Computes transposed convolutions as ordinary ones, with one group of channels per output phase.
 
 Before   ConvTranspose1d(k = 2u, stride u, padding u / 2): [1, C, L] -> [1, D, L * u]
 After    Conv2d(kernel 3) to D * u channels, reshape [D, u, L], transpose to [D, L, u], flatten
          out[u * t + p] = sum_j w[u * j + p + u / 2] * x[t - j],  j in -1, 0, 1
-Why      NNAPI has no ConvTranspose, and Qualcomm's compiler shifts the depthwise one with output padding by a step
-Price    exact: the same products. A third of the dense taps are zeros (two of three are used a phase): 1 % of the
+Why      NNAPI has no ConvTranspose, and Qualcomm's compiler shifts the depthwise one with output padding by one step
+Price    exact: the same products. A third of the dense taps are zeros (two of three are used per phase): 1 % of the
          vocoder's multiply-adds
 
 The depthwise case (AdainResBlk1d.pool: k = 3, stride 2, padding 1, output padding 1) has two phases:
@@ -22,7 +22,7 @@ from export_onnx.surgery.weight_norm import folded_bias, folded_weight
 
 
 def interleave(x: Tensor, phases: int) -> Tensor:
-    """[1, D * phases, 1, L], the phases of a channel side by side -> [1, D, 1, L * phases]."""
+    """[1, D * phases, 1, L], the phases of each channel side by side -> [1, D, 1, L * phases]."""
     channels, length = x.shape[1] // phases, x.shape[3]
     return x.reshape(1, channels, phases, length).permute(0, 1, 3, 2).reshape(1, channels, 1, length * phases)
 

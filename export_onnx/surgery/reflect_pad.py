@@ -1,8 +1,8 @@
-"""Reflection by one step on the left, without Pad.
+"""Reflects one step on the left, without Pad.
 
 Before   ReflectionPad1d((1, 0)): x[1], x[0], x[1], ...
 After    Concat(x[1:2], x, zeros): the same, and padding up to the stage's length
-Why      NNAPI pads with constants only; Qualcomm's compiler refuses the odd length that a lone step more would give
+Why      NNAPI pads with constants only; Qualcomm's compiler refuses the odd length that one more step would give
 Price    exact
 """
 

@@ -1,11 +1,12 @@
-"""The two AdaIN residual blocks, told which steps are real.
+"""The two AdaIN residual blocks, with masks of the real steps.
 
 Before   AdaINResBlock1 (Snake, generator) and AdainResBlk1d (LeakyReLU, decoder front and F0 / energy)
-After    the same flow on [1, C, 1, L], with the surgeries beside this file for its parts; a shortcut over [x, features]
+After    the same flow on [1, C, 1, L], with the other surgeries for its parts; a shortcut over [x, features]
          is one over x plus one over the features
-Why      every norm needs the mask, so the blocks must hand it on; an input of a convolution wider than 1 must be
-         zero on padding, as the original's own zero padding would be. F0, energy and text features stand beside x
-         unnormalized: 6 % of the shortcuts' weights that would keep the other 94 % from being integers
+Why      every norm needs the mask, so the blocks must pass it on; an input of a convolution wider than 1 must be zero
+         on padding, like the original's own zero padding. F0, energy and text features are concatenated to x without
+         a norm; in one convolution, the 6 % of the shortcuts' weights that read them would keep the other 94 % from
+         being integers
 Price    exact: >= 100 dB in float32. A block's output is not masked: each consumer masks what it needs
 """
 
@@ -53,7 +54,7 @@ class SnakeResBlock(nn.Module):
 
 
 class LeakyResBlock(nn.Module):
-    """AdainResBlk1d: norm, LeakyReLU, convolution, twice, beside a shortcut; doubles the time axis where asked."""
+    """AdainResBlk1d: twice norm, LeakyReLU and convolution, plus a shortcut; may double the time axis."""
 
     def __init__(
         self,
@@ -72,9 +73,9 @@ class LeakyResBlock(nn.Module):
         self.conv2 = conv2d_from_conv1d(original.conv2)
         self.shortcuts = nn.ModuleList(_split_conv(original.conv1x1, self.split) if original.learned_sc else ())
         self.pool = DepthwiseUpsample(original.pool) if self.doubles else None
-        # A sum that is multiplied once and then rounded for a convolution, Qualcomm's compiler gets wrong (0.6 dB), see
-        # tests/android_test/test_silent_miscompiles.py: where the next block's shortcut reads the sum, 1 / sqrt(2) lies
-        # in the weights.
+        # Qualcomm's compiler gets a sum wrong that is multiplied once and then rounded for a convolution (0.6 dB), see
+        # tests/android_test/test_silent_miscompiles.py. So if the next block's shortcut reads the sum, 1 / sqrt(2) is
+        # folded into the weights.
         self.folded = features > 0 and not self.doubles
         self.root_half = NamedFactor(1 / math.sqrt(2))
         if self.folded:
@@ -86,7 +87,7 @@ class LeakyResBlock(nn.Module):
         """x [1, C, 1, L], features [1, E, 1, L] -> [1, D, 1, L or 2L]; `mask` is the input's, `after` the output's."""
         parts = [x] if features is None else [x, features]
         y = nn.functional.leaky_relu(self.norm1(torch.cat(parts, 1), style, mask), self.slope)
-        if self.shortcuts:  # before the doubling, where the original has it behind: the same, at half the price
+        if self.shortcuts:  # before the doubling; the original has it behind: the same at twice the price
             x = self.shortcuts[0](x)
             x = x if features is None else x + self.shortcuts[1](features)
         if self.pool is not None:
@@ -98,6 +99,6 @@ class LeakyResBlock(nn.Module):
 
 
 def _split_conv(conv: nn.Conv1d, sizes: list[int]) -> list[nn.Conv2d]:
-    """One convolution an input, together the same as `conv` over all inputs side by side; empty inputs have none."""
+    """One convolution per input that is not empty; their sum is `conv` over all inputs side by side."""
     assert conv.bias is None
     return [make_conv2d(part, None) for part in torch.split(folded_weight(conv), sizes, 1) if part.shape[1]]

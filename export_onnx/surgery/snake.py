@@ -2,11 +2,11 @@
 
 Before   x + (1 / alpha) * sin(alpha * x) ** 2
 After    x + inverse_alpha * (sin(alpha * x) * sin(alpha * x))
-Why      Qualcomm's compiler turns Pow(x, 2) into something 27 dB away, without an error; Mul(x, x) gives 66 dB.
+Why      Qualcomm's compiler computes Pow(x, 2) at 27 dB without an error; Mul(x, x) gives 66 dB.
          1 / alpha is a constant: NNAPI has no Reciprocal
 Price    exact up to float32 rounding (>= 100 dB)
 
-Snake(0) = 0, so a mask may stand before it, where it is safe (see masked_adain.py).
+Snake(0) = 0, so the mask can be applied before it, where it is safe (see masked_adain.py).
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""The style layers of AdaIN, together and in a graph of their own.
+"""Computes the style layers of all AdaIN norms together, in a graph of their own.
 
 Before   every AdaIN1d has a Linear from the style to 2 C numbers, gamma and beta
 After    `AllStyleLayers`: style [1, 128] -> gains [1, N], shifts [1, N], the channels of all norms one after the other;
          each norm takes its part by a slice (`StylePart`)
-Why      4.8 million weights for one vector: on an NPU they would stay float32 (19 MB of every package), because 8 bits
-         of gain are heard in all that a norm scales. They depend on nothing but the voice: the CPU does them in
-         float32 while the NPU's graph loses 108 small products
-Price    exact: the same products. (1 + gamma) * (scale * n + shift) + beta is sorted by n, the normalized value:
-         the affine part of InstanceNorm, where a checkpoint has one, costs nothing
+Why      4.8 million weights read one vector. On an NPU they would stay float32 (19 MB of every package), because errors
+         of an 8-bit gain are heard in everything that a norm scales. They depend on nothing but the voice, so the CPU
+         computes them in float32, and the NPU's graph has 108 small products less
+Price    exact: the same products. (1 + gamma) * (scale * n + shift) + beta is sorted by n, the normalized value, so
+         the affine part of InstanceNorm, if a checkpoint has one, costs nothing
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Style = Tensor | tuple[Tensor, Tensor]  # style [1, 128], or gains and shifts of
 
 
 class StyleLayers(nn.Module):
-    """One norm's gain and shift from the style."""
+    """Computes one norm's gain and shift from the style."""
 
     def __init__(self, original: AdaIN1d) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class StyleLayers(nn.Module):
 
 
 class AllStyleLayers(nn.Module):
-    """Every AdaIN1d of `module`, in the order of its modules: two products."""
+    """The style layers of every AdaIN1d of `module`, in the order of its modules, as two products."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class AllStyleLayers(nn.Module):
 
 
 class StylePart(nn.Module):
-    """One norm's gain and shift from those of all."""
+    """Slices one norm's gain and shift out of those of all norms."""
 
     def __init__(self, start: int, channels: int) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class ChannelSlice(nn.Module):
 
 
 class StyleParts:
-    """Gives each AdaIN1d of `module` its part."""
+    """Makes the slice of each AdaIN1d of `module`."""
 
     def __init__(self, module: nn.Module) -> None:
         self.starts: dict[AdaIN1d, int] = {}
@@ -99,7 +99,7 @@ class StyleParts:
             channels += norm.norm.num_features
 
     def __call__(self, original: AdaIN1d) -> StylePart:
-        """The part of one of them."""
+        """The slice of one norm."""
         return StylePart(self.starts[original], original.norm.num_features)
 
 

@@ -1,4 +1,4 @@
-"""Fold weight normalization into a plain weight.
+"""Folds weight normalization into a plain weight.
 
 Before   weight = g * v / ||v||, computed at every call
 After    weight, a constant

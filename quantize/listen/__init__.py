@@ -1,1 +1,1 @@
-"""How a quantized vocoder sounds beside the float one."""
+"""Measures how a quantized vocoder sounds compared with the float one."""

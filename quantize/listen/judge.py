@@ -1,4 +1,4 @@
-"""Sentences that judge a quantized vocoder: same durations, pitch and noise as the float one's, so waveforms align."""
+"""Judges a quantized vocoder on sentences with the float run's durations, pitch and noise, so that waveforms align."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from quantize.listen.quality import Quality, Summary, compare_sounds, summarize
 
 @dataclass(frozen=True)
 class Judge:
-    """Sentences with what the float stages make of them.
+    """Sentences with the float stages' outputs for them.
 
     Attributes:
         folder: of the float stages.
         samples: each with its float `waveform`.
-        unheard: voices that calibration did not hear.
+        unheard: held-out voices, which are not in calibration.
     """
 
     folder: Path
@@ -35,23 +35,23 @@ class Judge:
     unheard: Sequence[str] = ()
 
     def score(self, folder: Path) -> list[Quality]:
-        """Each sentence through the decoder and the generator of another folder."""
+        """Runs each sentence through the decoder and the generator of another folder and compares the sound."""
         files = {stage: folder / f"{stage}_{self.bucket.name}.onnx" for stage in HALVES}
         return self.score_chain(Chain(self.folder, self.bucket, files), HALVES)
 
     def score_graph(self, vocoder: onnx.ModelProto) -> list[Quality]:
-        """The same for a whole vocoder in memory."""
+        """The same as `score`, for a whole vocoder in memory."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "vocoder.onnx"
             onnx.save(vocoder, path)
             return self.score_chain(Chain(self.folder, self.bucket, {VOCODER.name: path}), (VOCODER.name,))
 
     def first(self, number: int) -> Judge:
-        """The same with fewer sentences."""
+        """The same judge with only its first sentences."""
         return replace(self, samples=self.samples[:number])
 
     def by_group(self, scores: Sequence[Quality]) -> dict[str, Summary]:
-        """All sentences together, those of heard and of unheard voices, and each voice's; groups that have any."""
+        """Summaries of all sentences, of those in calibration's and in held-out voices, and of each voice."""
         voices = [sample.utterance.voice for sample in self.samples]
         groups = {"all": set(voices), "heard": set(voices) - set(self.unheard), "unheard": set(self.unheard)}
         groups |= {voice: {voice} for voice in sorted(set(voices))}
@@ -62,7 +62,7 @@ class Judge:
         return {name: summarize(of_these) for name, of_these in members.items() if of_these}
 
     def score_chain(self, chain: Chain, stages: Sequence[str]) -> list[Quality]:
-        """Each sentence through `stages` of a chain, both halves or the whole vocoder, and the tail."""
+        """Runs each sentence through `stages`, both halves or the whole vocoder, and the tail; compares the sound."""
         with console.progress("listen", len(self.samples)) as advance:
             return [compare_sounds(s.reference, _watched(chain, s, stages, advance)) for s in self.samples]
 
@@ -75,5 +75,5 @@ def _watched(
 
 
 def sound(chain: Chain, sample: Sample, stages: Sequence[str] = HALVES) -> NDArray[np.float32]:
-    """`stages` (both halves of the vocoder, or it whole) and the tail on one sample's inputs: [600 * frames]."""
+    """The sound of `stages`, both halves or the whole vocoder, and the tail for one sample: [600 * frames]."""
     return waveform(chain.run_stages((*stages, "tail"), sample.values))

@@ -1,12 +1,12 @@
-"""How one sound differs from another that it should equal: what listeners notice, and what they do not.
+"""Measures how one sound differs from another that it should equal.
 
-pesq      wide-band PESQ (ITU-T P.862.2), 1.0 to 4.64: what listeners would say of the difference. It sees static
-          and clipping and is blind to loudness. Package `pesq`, the reference code of the standard
-stoi      short-time objective intelligibility, 0 to 1: whether words stay words. Package `pystoi`
-mel_db    log-mel distance: what is wrong in soft bands that a waveform's energy hides
-snr_db    waveform signal to error. On 8-bit activations it says little: errors that lie under the speech's own
-          spectrum are not heard at 17 dB, and white noise is at 30. It judges what is exact or has 16 bits
-the rest  silence, loudness, offset and clipping, which none of the above sees by itself
+pesq      wide-band PESQ (ITU-T P.862.2), 1.0 to 4.64: the opinion score that listeners would give. It is sensitive to
+          static and clipping but not to loudness. Package `pesq`, the reference code of the standard
+stoi      short-time objective intelligibility, 0 to 1: whether words stay intelligible. Package `pystoi`
+mel_db    log-mel distance: errors in soft bands, which are a small part of a waveform's energy
+snr_db    waveform signal-to-error ratio. With 8-bit activations it means little: errors that the speech's own spectrum
+          masks are not heard at 17 dB, and white noise is heard at 30. It judges exact graphs and 16-bit activations
+others    silence, loudness, offset and clipping, to each of which the above are not sensitive enough
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from export_onnx.proof.mel import log_mel_distance
 QUIET_SHARE: Final = 0.1  # of the frames, the quietest of the reference
 RAIL: Final = 1.0  # full scale of a WAV file
 WIDE_BAND_RATE: Final = 16_000  # Hz, P.862.2's
-WORST_PESQ: Final = 1.0  # also where the standard finds no speech to compare
+WORST_PESQ: Final = 1.0  # also if the standard finds no speech to compare
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Of one utterance, or over several.
+    """The differences of one utterance from its reference, or their mean or worst over several.
 
     Attributes:
         pesq: wide-band, 1.0 to 4.64.
         stoi: 0 to 1.
         mel_db: log-mel distance.
-        snr_db: waveform signal to error.
-        quiet_db: level of the quietest tenth of the frames, against the reference's same frames; 0 is equal.
-        gain_db: loudness against the reference's.
+        snr_db: waveform signal-to-error ratio.
+        quiet_db: level of the reference's quietest tenth of the frames, relative to the reference's level; 0 is equal.
+        gain_db: level relative to the reference's.
         dc: mean of the waveform, less the reference's.
-        railed: share of samples beyond full scale where the reference's are not.
-        finite: no NaN, no infinity.
+        railed: share of samples that are beyond full scale while the reference's are not.
+        finite: whether there is no NaN and no infinity.
     """
 
     pesq: float
@@ -61,19 +61,19 @@ class Quality:
 
 @dataclass(frozen=True)
 class Summary:
-    """Over several utterances: the mean of each figure, and the worst of each, whichever utterance it comes from."""
+    """The mean and the worst of each figure over several utterances; the worst may come from different utterances."""
 
     mean: Quality
     worst: Quality
     sentences: int
 
     def facts(self) -> dict[str, object]:
-        """For reports."""
+        """The summary as reports hold it."""
         return {"mean": rounded(self.mean), "worst": rounded(self.worst), "sentences": self.sentences}
 
 
 def compare_sounds(reference: NDArray[np.float32], result: NDArray[np.float32]) -> Quality:
-    """Two waveforms of one length, [600 * frames], at 24 kHz."""
+    """Compares two waveforms of one length, [600 * frames], at 24 kHz."""
     if not np.isfinite(result).all():
         return Quality(WORST_PESQ, 0.0, 200.0, -200.0, 200.0, 200.0, 0.0, 1.0, False)
     levels = [_frame_levels(x) for x in (reference, result)]
@@ -104,7 +104,7 @@ def _decibels(ratio: float) -> float:
 
 
 def summarize(qualities: Sequence[Quality]) -> Summary:
-    """Mean and worst; of what may go wrong either way, the largest."""
+    """The mean and the worst of each figure; of loudness and offset, the worst is the largest either way."""
     columns = {field: [getattr(q, field) for q in qualities] for field in Quality.__dataclass_fields__}
     finite = all(columns.pop("finite"))
     mean = {field: float(np.mean(values)) for field, values in columns.items()}
@@ -119,6 +119,6 @@ def _worst(field: str, values: Sequence[float]) -> float:
 
 
 def rounded(quality: Quality) -> Mapping[str, float | bool]:
-    """For reports."""
+    """The figures, rounded for reports."""
     digits = {"dc": 5, "railed": 5, "stoi": 4}
     return {k: v if isinstance(v, bool) else round(v, digits.get(k, 2)) for k, v in asdict(quality).items()}

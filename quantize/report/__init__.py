@@ -1,1 +1,1 @@
-"""What the reports and pictures of a quantized folder say."""
+"""The tables and pictures in a quantized folder's report."""

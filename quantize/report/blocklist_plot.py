@@ -1,8 +1,8 @@
-"""A block-list as a picture: how far single convolutions move the sound, and the measured trade-off. Plain SVG.
+"""Draws a block-list as plain SVG: how far each single convolution moves the sound, and the measured trade-off.
 
-The bars are log-mel distances with nothing but that convolution in integers. A vocoder has 77 convolutions, so the
-picture shows those that matter: every one that stays in float, whole or in single channels, and those in integers that
-are heard most.
+Each bar is the log-mel distance if only that convolution is in integers. A vocoder has 77 convolutions, so the picture
+shows those that matter: every one that stays in float, whole or in single channels, and the most harmful ones in
+integers.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from quantize.blocklists import NEVER
 
-MOST: Final = 20  # rows; more only where more stay in float
+MOST: Final = 20  # rows; there are more only if more convolutions stay in float
 ROW: Final = 18  # pixels
 LEFT: Final = 190
 WIDTH: Final = 300
@@ -23,11 +23,11 @@ BlocklistRow = Mapping[str, Any]  # of `blocklist.json`
 
 
 def heard_most(convolutions: Mapping[str, BlocklistRow], most: int = MOST) -> dict[str, BlocklistRow]:
-    """The convolutions that a reader wants to see, in the order of their harm.
+    """The convolutions that the picture shows, in the order of their harm.
 
     Args:
-        convolutions: as in `blocklist.json`: name -> decision, float_channels, reason and, where it was listened to
-            alone, mel_db.
+        convolutions: as in `blocklist.json`: name -> decision, float_channels, reason and, if it was quantized alone,
+            mel_db.
         most: how many, unless more stay in float.
     """
     order = sorted(convolutions, key=lambda name: (-(convolutions[name].get("mel_db") or 0.0), name))
@@ -38,7 +38,7 @@ def heard_most(convolutions: Mapping[str, BlocklistRow], most: int = MOST) -> di
 
 
 def in_float(row: BlocklistRow) -> str:
-    """What of a convolution stays in float, in words; empty where nothing does."""
+    """The part of a convolution that stays in float, in words; empty if there is none."""
     if row["decision"] == "float":
         return "whole"
     channels = len(row.get("float_channels", ()))
@@ -51,12 +51,12 @@ def module(conv: str) -> str:
 
 
 def longest_bar(shown: Mapping[str, BlocklistRow]) -> float:
-    """The log-mel distance, dB, that fills a bar: the largest among those that may be quantized at all."""
+    """The log-mel distance, dB, of the longest bar: the largest among convolutions that may be quantized at all."""
     return max((row.get("mel_db") or 0.0 for name, row in shown.items() if name not in NEVER), default=0.0) or 1.0
 
 
 def draw_blocklist(title: str, convolutions: Mapping[str, BlocklistRow], curve: Sequence[Mapping[str, Any]]) -> str:
-    """The picture; the same block-list gives the same bytes.
+    """The picture as SVG; the same block-list gives the same bytes.
 
     Args:
         convolutions: see `heard_most`.

@@ -1,7 +1,7 @@
-"""What equalization did to every quantized value: its range before and after, and how much of it one channel uses.
+"""How rescaling changed every quantized value: its range before and after, and the share of it that one channel uses.
 
-One step a tensor serves all channels. A channel that spans a hundredth of the tensor's range has a hundredth of the
-integers; `used` is the middle channel's share of the range, so 1 is as good as a scale a channel.
+One step per tensor serves all channels. A channel that spans a hundredth of the tensor's range has a hundredth of the
+integers. `used` is the median channel's share of the range, so 1 is as good as one scale per channel.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ RANGES: Final = "ranges.json"
 
 
 def range_table(model: onnx.ModelProto, seen: Mapping[str, Channels], plan: VocoderPlan) -> dict[str, dict[str, Any]]:
-    """Value -> channels, [low, high] before and after, and the middle channel's share of each, 0 to 1.
+    """Value -> channels, [low, high] before and after, and the median channel's share of each, 0 to 1.
 
     Args:
         model: the vocoder's float graph.
         seen: calibration's statistics of its values.
-        plan: how it becomes integers.
+        plan: the plan that quantizes it.
     """
     sizes = {value: len(channels.low) for value, channels in seen.items()}
     changed = plan.changed(sizes)
@@ -48,13 +48,13 @@ def range_table(model: onnx.ModelProto, seen: Mapping[str, Channels], plan: Voco
 
 
 def summarize_ranges(table: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """The middle value's shares, over values of more than one channel."""
+    """The median of the values' shares, over values of more than one channel."""
     rows = [row for row in table.values() if row["channels"] > 1]
     return {key: round(float(np.median([row[key] for row in rows])), 4) for key in ("used_before", "used_after")}
 
 
 def write_ranges(folder: Path, table: Mapping[str, Mapping[str, Any]]) -> None:
-    """`ranges.json`."""
+    """Writes `ranges.json` into `folder`."""
     (folder / RANGES).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 
 

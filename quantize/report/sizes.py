@@ -1,4 +1,4 @@
-"""What a folder of models weighs, by stage and by the form that its weights are stored in."""
+"""The size of a folder of models, by stage and by the form in which its weights are stored."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ FORMS: Final[dict[int, str]] = {
     TensorProto.INT32: "int32",  # biases
     TensorProto.INT64: "int64",
 }
-PACKED: Final = {LOW.format(4): "int12", LOW.format(2): "int10"}  # by what `packed_bits.py` calls their lowest bits
+PACKED: Final = {LOW.format(4): "int12", LOW.format(2): "int10"}  # by the name of the tensor of their lowest bits
 
 
 def megabytes_by_stage(folder: Path, stages: Sequence[str], buckets: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Stage -> form -> MB in `weights.bin`, of all buckets together; `graph` is what the ONNX files themselves take.
+    """Stage -> form -> MB in `weights.bin`, of all buckets together; `graph` is the size of the ONNX files themselves.
 
-    Weights that buckets or stages share are counted once, where they are met first.
+    Weights that buckets or stages share are counted once, for the first stage that has them.
     """
     taken: set[int] = set()
     result: dict[str, dict[str, float]] = {}
@@ -64,7 +64,7 @@ def _form(tensor: onnx.TensorProto, packed: Mapping[str, str]) -> str:
 
 
 def size_goal(target: str, megabytes: float, source: Path, buckets: int) -> dict[str, Any] | None:
-    """The goal beside what was measured; None where there is none: other weights, fewer buckets.
+    """The goal and the measured size; None if there are other weights or fewer buckets than the goal is for.
 
     Args:
         megabytes: of the target's folder of models.
@@ -83,5 +83,5 @@ def size_goal(target: str, megabytes: float, source: Path, buckets: int) -> dict
 
 
 def totals(table: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    """Stage -> MB."""
+    """Stage -> MB, of all forms together."""
     return {stage: round(sum(row.values()), 3) for stage, row in table.items()}

@@ -1,1 +1,1 @@
-"""The vocoder in integers: where channels may be rescaled, how, and what stays in float."""
+"""The vocoder in integers: where and how its channels are rescaled, and which convolutions stay in float."""

@@ -1,7 +1,7 @@
-"""The ordinary ways to 8 bits, measured like ours and on the same sentences: the README's headline stands on this.
+"""Measures the ordinary ways to 8 bits like ours, on the same sentences. The README's headline uses the figures.
 
 static min-max   the same convolutions in u8/s8, plain ranges, no equalization
-dynamic          ONNX Runtime's `quantize_dynamic`, as public ports ship it: integer weights, ranges found at run time
+dynamic          ONNX Runtime's `quantize_dynamic`, as public ports use it: integer weights, ranges computed per run
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from quantize.sound.vocoder_plan import apply, make_plan
 
 
 def compare_with_baselines(build: FloatBuild, nodes: tuple[str, ...], bits: int) -> dict[str, Any]:
-    """Name -> how it sounds on the held-out sentences, as reports have it.
+    """Name -> how it sounds on the held-out sentences, as reports hold it.
 
     Args:
-        nodes: the convolutions that ours has in integers.
+        nodes: the convolutions that are in integers in our way.
         bits: of activations.
     """
     model, judge = build.vocoder, build.judge

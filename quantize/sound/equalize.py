@@ -1,9 +1,9 @@
 """Rescales the channels of a float graph so that one step per tensor fits them all: exact in float, free at run time.
 
-Before   channels of one tensor 10 to 1,000 times apart share one u8 step: the small ones are a few steps high
-After    every site of `sites.py` has a scale s per channel: what is quantized becomes s * x (plus a shift where a norm
-         takes it out again), and the nodes around it undo it
-Why      per-channel ranges are what 8 bits need, and no NPU takes them on activations
+Before   channels of one tensor that are 10 to 1,000 times apart share one u8 step: the small ones span a few steps
+After    every site of `sites.py` has a scale s per channel: the quantized value becomes s * x (plus a shift if a norm
+         takes it out again), and the nodes around it undo the scale
+Why      8 bits need a range per channel, and no NPU takes one for activations
 Price    exact in exact arithmetic; >= 100 dB in float32. Muls on four graph inputs: har, asr, gains and shifts; in
          8 bits one behind each convolution that is added to a residual sum
 """
@@ -41,7 +41,7 @@ Vector = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Affine:
-    """What becomes of a value's channels: scale * x + shift, [C] each."""
+    """How a value's channels x are changed: scale * x + shift, [C] each."""
 
     scale: Vector
     shift: Vector
@@ -60,10 +60,10 @@ def equalize(model: onnx.ModelProto, sites: Sequence[Site], chosen: Mapping[str,
 
 
 def changed_values(sites: Sequence[Site], chosen: Mapping[str, Affine], sizes: Mapping[str, int]) -> dict[str, Affine]:
-    """What the choice does to each quantized value, all sites together.
+    """How all chosen sites together change each quantized value.
 
     Args:
-        sizes: value -> its channels.
+        sizes: value -> how many channels it has.
     """
     changed = {value: Affine(np.ones(size), np.zeros(size)) for value, size in sizes.items()}
     for site in sites:
@@ -76,7 +76,7 @@ def changed_values(sites: Sequence[Site], chosen: Mapping[str, Affine], sizes: M
 
 
 def _follow(graph: _Rescaled, touch: Touch, affine: Affine) -> None:
-    """Lets one node follow a scale, as `sites.Follow` describes each way."""
+    """Changes one node so that it follows a scale; `sites.Follow` lists the ways."""
     scale, row = affine.scale, affine.scale.reshape(1, -1, 1, 1)
     match touch.follow:
         case "conv out":
@@ -117,7 +117,7 @@ class _Rescaled:
         return self.nodes[name]
 
     def array(self, name: str, position: int) -> NDArray[np.float64]:
-        """The constant at an input of a node, made the node's own."""
+        """The constant at an input of a node; if other nodes read it, the node gets a copy."""
         node = self.node(name)
         constant = input_of(node, position)
         if len(constant.uses()) > 1:
@@ -129,7 +129,7 @@ class _Rescaled:
         return self.arrays[key]
 
     def multiply(self, name: str, row: NDArray[np.float64]) -> None:
-        """The constant of an elementwise node times a number per channel, [1, C, 1, 1]."""
+        """Multiplies the constant of an elementwise node by one number per channel, [1, C, 1, 1]."""
         position = next(constants_of(self.node(name)))
         changed = self.array(name, position) * row
         self.arrays[name_of(input_of(self.node(name), position))] = changed
@@ -142,7 +142,7 @@ class _Rescaled:
         return spread
 
     def scale_outputs(self, touch: Touch, affine: Affine) -> None:
-        """A convolution's output channels: its weights times s, its bias times s plus the shift."""
+        """Scales a convolution's output channels: its weights times s, its bias times s plus the shift."""
         scale, shift = (np.repeat(vector, touch.repeat) for vector in (affine.scale, affine.shift))
         self.array(touch.node, 1)[:] *= scale[:, None, None, None]
         if len(self.node(touch.node).inputs) > 2:
@@ -152,7 +152,7 @@ class _Rescaled:
             assert not shift.any()
 
     def scale_slice(self, name: str, scale: Vector) -> None:
-        """One factor for all gains and one for all shifts, where they enter; norms read slices of them."""
+        """Scales one norm's slice in the factor of all gains, or of all shifts, at the graph's input."""
         node = self.node(name)
         whole, start, stop = (input_of(node, position) for position in range(3))
         factor = f"{name_of(whole)}/scale"
@@ -162,7 +162,7 @@ class _Rescaled:
         self.arrays[factor][0, first:last, 0, 0] *= scale
 
     def scale_for_all_readers(self, name: str, row: NDArray[np.float64]) -> None:
-        """A Mul behind the node that makes a value; all readers read the product, which keeps the value's name."""
+        """Adds a Mul behind the node that makes a value; all readers read the product, which keeps the value's name."""
         if self._was_scaled(f"{name}/scale", row):
             return
         value = self.values[name]
@@ -175,7 +175,7 @@ class _Rescaled:
         self.values[name] = product
 
     def scale_behind(self, conv: str, row: NDArray[np.float64]) -> None:
-        """A Mul behind a convolution, for all its readers; the convolution's output keeps its name."""
+        """Adds a Mul behind a convolution for all its readers; the convolution's output keeps its name."""
         value = self.node(conv).outputs[0]
         name = name_of(value)
         if self._was_scaled(f"{name}/restore", row):
@@ -187,7 +187,7 @@ class _Rescaled:
             reader.replace_input_with(position, product)
 
     def _was_scaled(self, factor: str, row: NDArray[np.float64]) -> bool:
-        """Whether an earlier site, or an earlier pass, made that factor; it takes the new one, too."""
+        """Whether an earlier site or pass made that factor; if so, it is multiplied by the new one."""
         known = self.graph.initializers.get(factor)
         if known is None:
             return False
@@ -203,7 +203,7 @@ class _Rescaled:
         self.graph.insert_after(producer_of(value), ir.Node("", "Mul", [value, constant], outputs=[product], name=node))
 
     def write(self) -> None:
-        """The changed constants in float32, in place of what they were."""
+        """Writes the changed constants into the graph in float32."""
         for name, array in self.arrays.items():
             value = self.graph.initializers[name]
             value.const_value = ir.tensor(np.ascontiguousarray(array, np.float32), name=name)

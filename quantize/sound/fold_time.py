@@ -1,4 +1,4 @@
-"""Long time axes in rows and columns wherever an operator works element by element.
+"""Folds long time axes into rows and columns for operators that work element by element.
 
 Before   Mul, Add, Sin, … and ReduceMean on [1, C, 1, L]
 After    the same on [1, C, H, L / H]; convolutions stay on [1, C, 1, L], between two reshapes that move integers:
@@ -45,10 +45,10 @@ TIME: Final = 3
 def fold_time(model: onnx.ModelProto, frames: int) -> onnx.ModelProto:
     """A copy with every [1, C, 1, L], L at least 20 steps per frame, folded.
 
-    1. An element-wise node, or a mean over time, works on folded values: what it reads is folded in front of it, what
-       it makes exists in the folded form only.
-    2. Any other node reads unfolded values: what exists folded only is unfolded in front of it.
-    3. A reshape beside a Q or behind a DQ moves integers: it gets a Q and a DQ on its folded side.
+    1. If a node works element by element, or takes a mean over time, its inputs are folded in front of it, and its
+       output exists in the folded form only.
+    2. If any other node reads a value that exists only folded, the value is unfolded in front of the node.
+    3. If a reshape is next to a Q or behind a DQ, it gets a Q and a DQ on its folded side, so that it moves integers.
 
     Args:
         model: a vocoder, quantized or not, with all shapes.
@@ -75,7 +75,7 @@ class _Fold:
 
     Attributes:
         borders: the reshapes between both forms.
-        dims: of the values that were made folded: their dimensions before that.
+        dims: the dimensions before folding of the values that are made in the folded form.
     """
 
     def __init__(self, graph: ir.Graph, long: int) -> None:
@@ -86,14 +86,14 @@ class _Fold:
         self.unfolded: dict[ir.Value, ir.Value] = {}  # a value that was made folded -> its unfolded form
 
     def rows(self, value: ir.Value) -> int:
-        """Rows to fold `value` into, 0 where it stays."""
+        """The number of rows to fold `value` into, 0 if it is not folded."""
         shape = self.dims.get(value) or (dims_of(value) if value.shape is not None else ())
         if len(shape) != 4 or shape[2] != 1 or shape[TIME] < self.long:
             return 0
         return next((rows for rows in ROWS if shape[TIME] % rows == 0), 0)
 
     def fold_node(self, node: ir.Node, mean: bool) -> None:
-        """Lets the node work on folded values."""
+        """Changes the node so that it works on folded values."""
         for position, value in enumerate(node.inputs):
             if value is not None and value not in self.dims and self.rows(value):
                 node.replace_input_with(position, self._fold(value, node))
@@ -105,13 +105,13 @@ class _Fold:
             made.shape = ir.Shape(self._folded_dims(made))
 
     def unfold_inputs(self, node: ir.Node) -> None:
-        """Lets the node read unfolded values."""
+        """Changes the node so that it reads unfolded values."""
         for position, value in enumerate(node.inputs):
             if value in self.dims:
                 node.replace_input_with(position, self._unfold(value, node))
 
     def unfold_outputs(self) -> None:
-        """Gives the graph's outputs their own form, and what exists folded only a name that says so."""
+        """Unfolds the graph's outputs, and marks the values that exist only folded in their names."""
         last = self.graph[-1]
         for position, value in enumerate(self.graph.outputs):
             if value in self.dims:
@@ -146,7 +146,7 @@ class _Fold:
         self.borders.append(reshape)
 
     def _mean_over_both(self, node: ir.Node) -> None:
-        """The axes are an attribute, and from opset 18 on an input."""
+        """Takes the mean over both axes, which are an attribute, and from opset 18 on an input."""
         if len(node.inputs) > 1:
             before = [int(axis) for axis in array_of(input_of(node, 1))]
             axes = add_constant(self.graph, f"{node.name}.axes", np.array([2, TIME], np.int64))
@@ -158,7 +158,7 @@ class _Fold:
 
 
 def _round_borders(graph: ir.Graph, borders: Iterable[ir.Node]) -> None:
-    """Q and DQ on the folded side of each reshape beside a Q or behind a DQ: the reshape is then of integers too."""
+    """Adds Q and DQ on the folded side of each reshape next to a Q or behind a DQ, so that it moves integers, too."""
     for reshape in borders:
         source, target = input_of(reshape), reshape.outputs[0]
         before, after = source.producer(), list(target.consumers())
@@ -183,7 +183,7 @@ def _insert_pair(
     beside: ir.Node,
     behind: bool = False,
 ) -> None:
-    """Q and DQ from `source` to `target`, in front of a node or behind it."""
+    """Inserts Q and DQ from `source` to `target`, in front of a node or behind it."""
     integers = ir.Value(name=f"{target.name}.integers")
     pair = [
         ir.Node("", "QuantizeLinear", [source, *step], outputs=[integers], name=f"{target.name}/QuantizeLinear"),

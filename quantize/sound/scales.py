@@ -1,13 +1,22 @@
-"""Which scale each site gets: the one with the least noise, by a formula, from what calibration saw and the weights.
+"""Chooses each site's scales: those with the least noise, computed from calibration's statistics and the weights.
 
-Noise at a convolution's output o, against that output's deviation, with inputs scaled by s:
+Noise at a convolution's output o, relative to that output's standard deviation, with inputs scaled by s:
 
     activations   step_x**2 * sum_i |w_oi|**2 / s_i**2        step_x from the widest scaled channel
     weights       step_o**2 * k * sum_i s_i**2 * E[x_i**2]    step_o from the largest scaled weight of the channel
 
-The candidates go from s_i = 1 / (range of channel i), best for coarse activations, to s_i = (largest weight of
-channel i), best for coarse weights, through their weighted geometric means. Where one side of zero is wider, a
-common ratio of both sides is chosen first.
+1. If a site allows a shift per channel, its channels are centered on zero and made equally wide, and that is all.
+2. If values on one side of zero are wider than on the other, a ratio of both sides that serves all channels is chosen
+   first, by the activations' noise.
+3. Eleven candidates are made. The first is s_i = (largest weight of channel i), which is best for coarse weights; the
+   last is s_i = 1 / (range of channel i), which is best for coarse activations; the others are their weighted
+   geometric means. All are divided by their own geometric mean.
+4. The candidate with the least sum of both noises at all convolutions that read the site is the site's scale.
+
+An example: two channels reach from -8 to 8 and from -0.5 to 0.5, their mean squares are 4 and 0.0156, and one weight of
+1 reads each. The first candidate is (1, 1), the last one (0.25, 4). With u8 activations the noise is 0.0081 at (1, 1)
+and 0.0044 at (0.25, 4); it is least, 0.0043, at the eighth candidate, (0.38, 2.64). With u16 activations the weights'
+noise is nearly all, and (1, 1) is best.
 """
 
 from __future__ import annotations
@@ -25,23 +34,23 @@ from calibrate.store import Channels
 from quantize.sound.equalize import Affine, Vector
 from quantize.sound.sites import Site, Touch
 
-COSTLY: Final = ("taken back", "factor behind")  # a node each
-BLENDS: Final = np.linspace(0, 1, 11)  # 1: ranges decide, 0: weights decide
+COSTLY: Final = ("taken back", "factor behind")  # each adds one node
+BLENDS: Final = np.linspace(0, 1, 11)  # 1: only the ranges count, 0: only the weights count
 RATIOS: Final = np.geomspace(0.1, 10, 21)  # of the negative side to the positive one
-TAIL: Final = 1e-4  # of the values of a channel may lie outside the range that equalization looks at
+TAIL: Final = 1e-4  # share of a channel's values that may be outside the range that equalization uses
 WEIGHT_STEPS: Final = 127
-SMALLEST: Final = 1e-6  # of the widest channel: nothing is scaled up further, dead channels above all
+SMALLEST: Final = 1e-6  # of the widest channel: a narrower one, such as a dead channel, counts as that wide
 LARGEST_SCALE: Final = 1e4
 
 
 @dataclass(frozen=True)
 class ReadingConv:
-    """A convolution behind a site, as far as it reads the site's channels.
+    """A convolution that reads a site's channels.
 
     Attributes:
-        power: sum over outputs and taps of squared weights, each output over its deviation, [C].
-        largest: the largest weight of an input channel for each output over its deviation, [O, C].
-        taps: of the kernel.
+        power: squared weights, divided by each output's variance, summed over outputs and taps, [C].
+        largest: the largest weight per output and input channel, divided by the output's deviation, [O, C].
+        taps: the kernel's length.
     """
 
     power: Vector
@@ -52,11 +61,11 @@ class ReadingConv:
 def choose_scales(
     model: onnx.ModelProto, sites: Sequence[Site], seen: Mapping[str, Channels], bits: int
 ) -> dict[str, Affine]:
-    """The best scale of each site, by its name.
+    """The best scales of each site, by the site's name.
 
     Args:
-        model: the float graph that calibration watched.
-        seen: the values that will be quantized; what stays float asks for nothing.
+        model: the float graph that calibration ran.
+        seen: calibration's statistics of the values that will be quantized; a site without such a value gets no scale.
         bits: of activations.
     """
     nodes = {node.name: node for node in model.graph.node}
@@ -65,7 +74,7 @@ def choose_scales(
     for whole in sites:
         site = replace(whole, seen=tuple(value for value in whole.seen if value.value in seen))
         if not site.seen or (bits == 16 and any(touch.follow in COSTLY for touch in site.touches)):
-            continue  # 16 bits have room for a quiet channel beside a loud one, and need no node for it
+            continue  # 16 bits are fine enough for quiet channels beside loud ones without an additional node
         readers = [
             _reader(touch, site, nodes, weights, seen)
             for touch in site.touches
@@ -119,7 +128,7 @@ Ends = tuple[Vector, Vector]
 
 
 def ends(channels: Channels, start: int, count: int, repeat: int) -> Ends:
-    """Where each of the site's channels ends on both sides, without its tail; zero inside."""
+    """The lowest and highest value of each of the site's channels, without its tails; zero is always inside."""
     low, high = channels.ends(TAIL)
     part = slice(start, start + count * repeat)
     return (
@@ -134,7 +143,7 @@ def _moments(channels: Channels, start: int, count: int, repeat: int) -> Vector:
 
 
 def widest(parts: Sequence[Ends]) -> Vector:
-    """The largest scale that makes no channel wider than the widest one of its value."""
+    """The largest scale per channel that makes no channel wider than its value's widest channel."""
     spans = _spans(parts)
     return _within(spans, np.array([span.max() for span in spans]))
 

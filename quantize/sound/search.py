@@ -1,14 +1,20 @@
-"""The cheapest convolutions to leave in float so that the whole reaches its goal.
+"""Searches the cheapest convolutions to leave in float so that the vocoder reaches its goal.
 
-    1. Each convolution is quantized alone and listened to (`sensitivity.py`). Noise adds in energy along the chain,
-       and squared log-mel distances nearly do, so harm is a convolution's share of all noise plus its share of all
-       squared distances.
-    2. In the order of harm for their price, convolutions leave: the price is their share of the multiply-adds plus
-       their share of the weights, because what stays in float costs time and bytes.
-    3. Wholes along that order are quantized and listened to until one reaches the goal. A search never leaves less
-       than `LEAST_SHARE` of the multiply-adds in integers: below, the NPU loses what the integers were made for.
+    1. Quantize each convolution alone and compare the sound (`sensitivity.py`). Its harm is its share of the noise of
+       all convolutions plus its share of their squared log-mel distances, because noise adds in energy along the chain
+       and squared log-mel distances nearly do.
+    2. Sort the convolutions by harm over price. The price is the share of the multiply-adds plus the share of the
+       weights, because a convolution in float costs time and bytes.
+    3. Quantize the vocoder without the first 0, 1, 2, 3, 4, 5, 6, 8, 10, 13, … convolutions of that order and compare
+       the sound, until the result reaches the goal.
+    4. If less than `LEAST_SHARE` of the multiply-adds would be in integers, stop: the NPU would gain too little. The
+       result that misses the fewest limits is taken; of several, the one with the least log-mel distance.
 
-Every whole that was measured is a point of the trade-off curve. Only search sentences are heard here.
+An example: convolution A has 10 % of all noise and 6 % of all squared distances, so its harm is 0.16. With 1 % of the
+multiply-adds and 3 % of the weights its price is 0.04, and its harm over price is 4. Convolution B has a harm of 0.30
+at a price of 0.10, which is 3. So A stays in float before B does, although B does more harm.
+
+Every vocoder that was measured is one point of the trade-off curve. The search uses search sentences only.
 """
 
 from __future__ import annotations
@@ -26,11 +32,11 @@ WIDENING: Final = 1.3  # from one measured number of exclusions to the next
 
 @dataclass(frozen=True)
 class Candidate:
-    """One convolution.
+    """One convolution that may be quantized.
 
     Attributes:
-        share: of the multiply-adds of all convolutions.
-        weights: share of the weights of all convolutions.
+        share: its share of the multiply-adds of all convolutions, 0 to 1.
+        weights: its share of the weights of all convolutions, 0 to 1.
     """
 
     conv: str
@@ -40,7 +46,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Point:
-    """One measured whole."""
+    """One measured vocoder.
+
+    Attributes:
+        excluded: the convolutions that were in float.
+        share: the share of the multiply-adds in integers, 0 to 1.
+    """
 
     excluded: tuple[str, ...]
     share: float
@@ -49,14 +60,20 @@ class Point:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What the search saw and chose."""
+    """What the search measured and chose.
+
+    Attributes:
+        alone: the mean quality with only this convolution quantized, by its name.
+        excluded: the convolutions that stay in float.
+        curve: every vocoder that was measured.
+    """
 
     alone: Mapping[str, Quality]
     excluded: tuple[str, ...]
     curve: tuple[Point, ...]
 
 
-Listen = Callable[[tuple[str, ...]], Summary]  # convolutions in integers -> how the whole sounds
+Listen = Callable[[tuple[str, ...]], Summary]  # convolutions in integers -> how the vocoder sounds
 
 
 def search(
@@ -66,12 +83,14 @@ def search(
     listen: Listen,
     goal: Limits,
 ) -> SearchResult:
-    """The first whole along the order of harm for price that reaches the goal, else the one that sounds best.
+    """Leaves convolutions in float, in the order of harm over price, until the goal is reached.
 
     Args:
         candidates: all convolutions.
-        never: those that are not quantized whatever they score.
-        alone: mean quality of each with nothing else in integers.
+        never: those that stay in float whatever they score.
+        alone: the mean quality with only this convolution quantized, by its name.
+        listen: measures the vocoder with these convolutions quantized.
+        goal: the limits that the result is to reach.
     """
     order = [candidate for candidate in candidates if candidate.conv not in never]
     order.sort(key=lambda candidate: -harm(alone, candidate.conv, never) / _price(candidate))

@@ -1,11 +1,17 @@
-"""Which convolutions 8 bits hurt: each one alone in integers, everything else in float.
+"""Measures how much each convolution suffers from quantization: it alone is in integers, everything else in float.
 
-The alternative, all in integers but one, would say what each exclusion saves; but errors mask each other there, and
-single channels that spoil one convolution would not be seen.
+1. `alone_in_integers` writes the float graph once, with its weights in a file of their own.
+2. For one convolution, `emulated` makes a variant of that graph: four nodes in front of the convolution round its input
+   to the steps of the input's range, four nodes behind it round its output, and its weight is rounded. All other
+   weights are read from the file of step 1, so writing a variant takes no time.
+3. The judge compares the variant's sound with the float run's.
 
-A variant of the graph shares all weights with the float graph on disk: only the convolution's own weight and the four
-nodes around it are its own, so a variant opens in the time of a session. Its integers are emulated: quantized and
-dequantized values through float kernels, which differ from integer kernels in the order of sums only.
+The variants emulate integers: rounded values go through float kernels, which differ from integer kernels only in the
+order of sums. An example: a value's range is -1 to 3, so its 8-bit step is 4 / 255 = 0.0157. An element of 0.5 becomes
+0.5 / 0.0157 = 31.9, rounds to 32 and is read as 32 * 0.0157 = 0.502. An element of 3.7 is clipped to the range's end.
+
+The alternative is to quantize all convolutions but one, which measures what each exclusion saves. But errors mask each
+other then, and nobody would see that single channels spoil one convolution.
 """
 
 from __future__ import annotations
@@ -34,11 +40,11 @@ Alone = Callable[[str, tuple[int, ...]], list[Quality]]
 
 @contextmanager
 def alone_in_integers(model: onnx.ModelProto, plan: QdqPlan, judge: Judge) -> Iterator[Alone]:
-    """Gives a function that quantizes one convolution of `plan` and listens to it.
+    """Gives a function that quantizes one convolution of `plan` and measures how the vocoder sounds.
 
     Args:
         model: the float vocoder, rescaled as the plan expects.
-        judge: of sentences that the result is not judged on.
+        judge: has sentences that the result is not judged on.
     """
     steps = weight_steps(model, plan.nodes, plan.ranges, plan.bits)
     weights = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.name in steps}
@@ -65,12 +71,12 @@ def emulated(
     steps: Mapping[str, NDArray[np.float32]],
     floats: Sequence[int] = (),
 ) -> onnx.ModelProto:
-    """A copy of `model` whose convolution `conv` reads, multiplies with and writes rounded values.
+    """A copy of `model` in which the input, the weight and the output of the convolution `conv` are rounded.
 
     Args:
-        model: the float vocoder; its weights may lie outside.
-        weights, steps: of the plan's convolutions, by initializer.
-        floats: output channels that are written as they are.
+        model: the float vocoder; its weights may be in another file.
+        weights, steps: the weights of the plan's convolutions and their steps per output channel, by initializer.
+        floats: output channels that are not rounded.
     """
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
@@ -94,7 +100,7 @@ def emulated(
 
 
 def _kept(graph: onnx.GraphProto, conv: str, result: str, channels: int, floats: Sequence[int]) -> list[onnx.NodeProto]:
-    """The written values of some channels, the rounded ones of the others."""
+    """Selects the values before rounding for the channels `floats`, and the rounded ones for all others."""
     mask = np.zeros((1, channels, 1, 1), bool)
     mask[0, list(floats)] = True
     graph.initializer.append(numpy_helper.from_array(mask, f"{conv}.floats"))

@@ -65,7 +65,7 @@ class Touch:
     Attributes:
         node: a node's name; for "new factor" and "factor behind" the value's name.
         start: first channel in the node's own channels.
-        repeat: times that each channel stands side by side (polyphase outputs).
+        repeat: how many copies of each channel are side by side (polyphase outputs).
     """
 
     follow: Follow
@@ -76,7 +76,7 @@ class Touch:
 
 @dataclass(frozen=True)
 class Seen:
-    """A quantized value that the scale changes, and where its channels stand in it."""
+    """A quantized value that the scale changes, and the place of the site's channels in it."""
 
     value: str
     start: int = 0
@@ -90,8 +90,8 @@ class Site:
     Attributes:
         name: for reports.
         channels: how many.
-        touches: what follows; empty sides are impossible: a scale that grows somewhere ends somewhere.
-        seen: the values whose ranges it shapes.
+        touches: the nodes that follow the scale.
+        seen: the quantized values whose ranges the scale changes.
         shifts: whether an offset per channel is free, too.
     """
 
@@ -147,15 +147,15 @@ class _Modules:
         return name_of(self.nodes[node].outputs[0])
 
     def parts_of(self, node: str) -> list[ir.Value]:
-        """What the concatenation in front of a node joins."""
+        """The values that the concatenation in front of a node joins."""
         return [value for value in producer_of(input_of(self.nodes[node])).inputs if value is not None]
 
     def width(self, conv: str) -> int:
-        """Output channels."""
+        """How many output channels the convolution has."""
         return size_of(input_of(self.nodes[conv], 1), 0)
 
     def inputs(self, conv: str) -> int:
-        """Input channels per group."""
+        """How many input channels per group the convolution has."""
         return size_of(input_of(self.nodes[conv], 1), 1)
 
     def epsilon(self, norm: str) -> str:
@@ -219,7 +219,7 @@ def _leaky_block(modules: _Modules, block: str) -> list[Site]:
 
 
 def _front(modules: _Modules, blocks: Sequence[str]) -> list[Site]:
-    """The front's blocks: their outputs, and the features that each of them reads beside the last one's output."""
+    """The decoder's blocks: a site for each one's output, and for the features that it reads beside that output."""
     sites: list[Site] = []
     heads: list[int] = []  # channels before the features
     for i, block in enumerate(blocks):
@@ -261,9 +261,10 @@ def _feature(modules: _Modules, conv: str, blocks: Sequence[str], heads: Sequenc
 
 
 def _summed(modules: _Modules, stage: int, members: Sequence[str]) -> list[Site]:
-    """What is summed in one stage of the generator, each with a scale of its own, and the input of the upsampling.
+    """Sites for the convolutions that one stage of the generator sums, and for the input of its upsampling.
 
-    One scale for the whole sum needs no node, but eleven values of different shape agree badly on it: 4 to 11 dB.
+    One scale for the whole sum would need no node, but it costs 4 to 11 dB, because eleven values of different ranges
+    share it badly.
     """
     up = f"/ups.{stage}/conv/Conv"
     added = [up, f"/noise_convs.{stage}/Conv"]
@@ -277,6 +278,6 @@ def _summed(modules: _Modules, stage: int, members: Sequence[str]) -> list[Site]
 
 
 def _added(modules: _Modules, conv: str) -> Site:
-    """A convolution whose output is added to something that does not follow."""
+    """The site of a convolution whose output is added to a value that does not follow the scale."""
     touches = (Touch("conv out", conv), Touch("taken back", conv))
     return Site(f"out {conv}", modules.width(conv), touches, (Seen(modules.output_of(conv)),))

@@ -1,13 +1,13 @@
-"""A few output channels of a convolution in float beside the rest in integers.
+"""Computes a few output channels of a convolution in float and the others in integers.
 
 Before   y = conv(x); in integers, four of 256 channels carry nearly all of the error
 After    y = conv'(x) + scatter(conv_k(x)): conv' has zero weights and biases for the k channels and becomes integers;
          conv_k, [k, C, 1, taps], stays float; scatter is a 1x1 convolution of zeros and ones, [O, k, 1, 1], that puts
          each channel in its place
-Why      one step per tensor has to serve them all. A channel that everything behind listens to is not cured by a scale
-         of its own: 8 bits are too few for it. On Kokoro-82M four channels of resblocks.1's last convolution take the
-         error of its rounded output from 27 to 46 dB; leaving the whole convolution in float costs 1.4 % of the
-         vocoder's multiply-adds, the four channels 0.02 %
+Why      one step per tensor has to serve all channels. If every later layer reads a channel, a scale of its own does
+         not help: 8 bits are too few for it. On Kokoro-82M, four channels of resblocks.1's last convolution in float
+         take the error of its rounded output from 27 to 46 dB. The whole convolution in float would cost 1.4 % of the
+         vocoder's multiply-adds, the four channels cost 0.02 %
 Price    exact in float; two small convolutions and an addition
 
 Runs on the rescaled float graph, before quantization. Both kinds of NPU take every node.
@@ -46,7 +46,7 @@ def split_channels(model: onnx.ModelProto, floats: FloatChannels) -> onnx.ModelP
 
 
 def _split(graph: ir.Graph, conv: ir.Node, channels: Sequence[int]) -> None:
-    """Parts one convolution; its readers read the sum of both parts."""
+    """Splits one convolution into two; its readers read the sum of both."""
     picked, value = list(channels), conv.outputs[0]
     readers, name = list(value.uses()), name_of(value)
     inputs = [input_of(conv)]
@@ -55,7 +55,7 @@ def _split(graph: ir.Graph, conv: ir.Node, channels: Sequence[int]) -> None:
         array = array_of(constant).copy()
         inputs.append(add_constant(graph, f"{conv.name}/floats.{kind}", array[picked]))
         array[picked] = 0
-        if len(constant.uses()) == 1:  # what is known of it is known by its name
+        if len(constant.uses()) == 1:  # keeps its name, by which its second moments are found
             constant.const_value = ir.tensor(array, name=name_of(constant))
         else:
             conv.replace_input_with(position, add_constant(graph, f"{conv.name}/integers.{kind}", array))

@@ -1,4 +1,4 @@
-"""How the vocoder becomes integers: one frozen plan, made once on one bucket's graph and applied to every bucket's.
+"""The plan that quantizes the vocoder: frozen, made once on one bucket's graph, applied to every bucket's.
 
     make_plan      1. find the sites            where channels may be rescaled (`sites.py`)
                    2. choose the scales         one per channel and site (`scales.py`)
@@ -36,13 +36,13 @@ METHOD: Final[Method] = "mse"
 
 @dataclass(frozen=True)
 class VocoderPlan:
-    """Everything that one vocoder's integers follow from.
+    """Every choice that determines one vocoder's integers.
 
     Attributes:
-        sites: all that may be rescaled.
-        scales: those that are, by the site's name.
+        sites: all places where channels may be rescaled.
+        scales: the chosen scales, by the site's name.
         floats: output channels of quantized convolutions that stay in float.
-        qdq: the quantized convolutions, the ranges of what they read and write, and their rounded weights.
+        qdq: the quantized convolutions, the ranges of their inputs and outputs, and their rounded weights.
     """
 
     sites: tuple[Site, ...]
@@ -55,7 +55,7 @@ class VocoderPlan:
         return equalize(model, self.sites, self.scales)
 
     def changed(self, sizes: Mapping[str, int]) -> dict[str, Affine]:
-        """What rescaling does to each quantized value; `sizes` has the values' numbers of channels."""
+        """How rescaling changes each quantized value; `sizes` has the values' numbers of channels."""
         return changed_values(self.sites, self.scales, sizes)
 
 
@@ -77,8 +77,8 @@ def make_plan(
         nodes: convolutions to quantize.
         bits: of activations, 8 or 16.
         method: by which ranges are chosen.
-        rescale: whether to equalize first; without, for comparison.
-        moments: second moments of what the weights are multiplied with; without them each goes to the nearest integer.
+        rescale: whether to rescale channels first; False is for comparison.
+        moments: second moments of the weights' inputs; without them each weight is rounded to the nearest integer.
         floats: output channels of quantized convolutions that stay in float.
     """
     conv_of, apart = quantized_values(model, nodes), {k: v for k, v in (floats or {}).items() if k in nodes}
@@ -91,7 +91,7 @@ def make_plan(
     for value, channels in wanted.items():
         scale = changed[value].scale.copy()
         shift = changed[value].shift.copy()
-        for channel in empty.get(value, ()):  # zero in what is quantized
+        for channel in empty.get(value, ()):  # always zero in the quantized part
             scale[channel] = shift[channel] = 0
         ranges[value] = choose_range(channels.histogram(scale, shift), method, bits, weight_of_clipping(conv_of[value]))
     plan = VocoderPlan(sites, scales, apart, QdqPlan(nodes, ranges, bits))
@@ -107,7 +107,7 @@ def apply(plan: VocoderPlan, model: onnx.ModelProto) -> onnx.ModelProto:
     """The quantized graph of one bucket.
 
     Args:
-        model: the vocoder's float graph; it stays as it is.
+        model: the vocoder's float graph; it is not changed.
 
     Raises:
         ContractError: the graph lacks a node or a value of the plan.
@@ -128,7 +128,7 @@ def round_weights(
     Args:
         model: the graph with the weights as they are to be rounded.
         moments: of the inputs as calibration saw them.
-        follow: what has become of those inputs' channels since, by value, [C] each.
+        follow: the scales by which those inputs' channels were multiplied since, by value, [C] each.
     """
     weights = {tensor.name: tensor for tensor in model.graph.initializer}
     steps = weight_steps(model, nodes, ranges, bits)

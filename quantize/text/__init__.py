@@ -1,1 +1,1 @@
-"""The stages before the sound: in how many bits their weights are stored, judged by durations."""
+"""The stages before the vocoder: the number of bits in which their weights are stored, judged by durations."""

@@ -1,16 +1,22 @@
 """No audible change: how far quantization may move the frames that tokens last.
 
-A duration is a rounded sum: one that lies beside a half changes by a whole frame however exact the arithmetic is, so
-"no count changes" forbids what nobody hears, and costs 24 MB of float weights. The rule instead, on held-out sentences:
+A duration is a rounded sum. If the sum is close to a half, it may round to the other side however exact the arithmetic
+is, so "no count changes" would forbid a change that nobody hears, and would cost 24 MB of float weights. The rule for
+held-out sentences is instead:
 
-    1. a token changes by at most one frame, 25 ms: the difference at which listeners begin to notice a longer or
-       shorter segment inside a sentence (Klatt 1976, JASA 59, 1208-1221)
-    2. an utterance's length changes by at most two frames; a change of tempo is noticed from 5 % (Quené 2007, Journal
-       of Phonetics 35, 353-362), which is ten frames of a five-second bucket
-    3. of all tokens at most one in 200 changes, of each voice's one in 100, and of each utterance's one in 20; a single
-       token always may
+    1. If a token's count changes, it changes by at most one frame, 25 ms. At this difference listeners begin to notice
+       that a segment inside a sentence is longer or shorter (Klatt 1976, JASA 59, 1208-1221).
+    2. An utterance's length changes by at most two frames. Listeners notice a change of tempo from 5 % (Quené 2007,
+       Journal of Phonetics 35, 353-362), which is ten frames of a five-second bucket.
+    3. At most one in 200 of all tokens changes, at most one in 100 of each voice's, and at most one in 20 of each
+       utterance's. If such a share is less than one token, one token may change.
 
-Who compares sound, pitch or energy behind changed counts goes on with the float run's counts, so that frames align.
+An example: four voices each say ten utterances of 60 tokens, 2,400 tokens in all. At most 12 of them may change, at
+most 6 of each voice's 600, and at most 3 of each utterance's 60. If three tokens of one utterance change by +1, +1 and
+-1 frames, its length changes by one frame, and the rule holds. With +1, +1 and +1 the length changes by three frames,
+and the rule fails.
+
+Sound, pitch and energy are compared with the float run's counts in both runs, so that frames align.
 """
 
 from __future__ import annotations
@@ -27,9 +33,9 @@ LENGTH_FRAMES: Final = 2
 ALL: Final = 1 / 200  # of the tokens
 VOICE: Final = 1 / 100
 UTTERANCE: Final = 1 / 20
-# Frames before rounding, the mean over tokens: as large a share of the tokens is expected to change. `bert` and
-# `duration` may each drift so far, together by 0.6 of what the rule lets change (squares add): the rest is for texts
-# and voices that nobody chose with.
+# Mean over tokens of the change before rounding, in frames. A drift of d frames is expected to change the share d of
+# the tokens. `bert` and `duration` may each drift so far, which together (squares add) is 0.6 of the rule's share; the
+# other 0.4 is left for texts and voices that no choice was made with.
 DRIFT: Final = 0.6 * ALL / 2**0.5
 RULE: Final = (
     f"at most {ALL:.1%} of the tokens changed ({VOICE:.0%} of a voice's, {UTTERANCE:.0%} of an utterance's), "
@@ -39,12 +45,13 @@ RULE: Final = (
 
 @dataclass(frozen=True)
 class Change:
-    """Of one utterance.
+    """How the frames per token of one utterance changed.
 
     Attributes:
-        tokens, changed: how many there are, pads included, and how many last another number of frames.
+        tokens: how many there are, pads included.
+        changed: how many tokens last another number of frames than in the float run.
         token_frames: the largest change of one token, in frames.
-        length_frames: the change of the whole, in frames.
+        length_frames: the change of the utterance's length, in frames.
     """
 
     voice: str
@@ -56,7 +63,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Durations:
-    """Of several utterances, and whether that is heard."""
+    """How the frames per token of several utterances changed, and whether the rule allows it."""
 
     changes: tuple[Change, ...]
 
@@ -74,17 +81,17 @@ class Durations:
         return tuple(words for passed, words in gates if not passed)
 
     def of(self, voice: str) -> Durations:
-        """What one voice said."""
+        """The changes in one voice's utterances."""
         return Durations(tuple(change for change in self.changes if change.voice == voice))
 
     @property
     def tokens(self) -> int:
-        """Of all utterances."""
+        """The number of tokens in all utterances."""
         return sum(change.tokens for change in self.changes)
 
     @property
     def changed(self) -> int:
-        """Tokens whose frames changed."""
+        """The number of tokens whose count of frames changed."""
         return sum(change.changed for change in self.changes)
 
     @property
@@ -98,7 +105,7 @@ class Durations:
         return max((change.length_frames for change in self.changes), default=0)
 
     def facts(self) -> dict[str, Any]:
-        """For reports: the whole, and the worst voice and utterance."""
+        """The figures of the whole, of each voice and of the worst utterance, as reports hold them."""
         voices = {change.voice: self.of(change.voice) for change in self.changes}
         return {
             "sentences": len(self.changes),
@@ -118,11 +125,11 @@ class Durations:
 def compare_durations(
     expected: Sequence[NDArray[np.integer]], got: Sequence[NDArray[np.integer]], voices: Sequence[str]
 ) -> Durations:
-    """The same utterances twice.
+    """Compares the frames per token of two runs of the same utterances.
 
     Args:
-        expected, got: frames of each real token, [tokens].
-        voices: who speaks each utterance.
+        expected, got: frames of each real token per utterance, [tokens].
+        voices: the voice of each utterance.
     """
     changes = []
     for before, after, voice in zip(expected, got, voices, strict=True):

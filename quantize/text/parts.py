@@ -1,15 +1,15 @@
 """Chooses which ALBERT weights become INT8, and how, for a target whose NPU runs `bert`.
 
-Today no recipe asks for it: every target runs `bert` on the CPU (`text_side.py` says why), and then its weights are
+Today no recipe uses this: every target runs `bert` on the CPU (`text_side.py` has the reason), so its weights are
 stored in fewer bits like those of the other text stages (`stored_bits.py`). ALBERT runs one layer twelve times, so a
 *part* is a weight with every convolution that uses it.
 
-1. Quantize each part alone and measure its drift: how far durations move before they are rounded, mean per token. Of
-   durations that lie anywhere between two whole numbers, a drift of 0.001 frames changes one in a thousand tokens, so
-   drift says early what counting says late.
+1. Quantize each part alone and measure its drift: how far durations move before they are rounded, mean per token. If
+   durations are spread evenly between whole numbers, a drift of 0.001 frames changes one in a thousand tokens. So drift
+   shows on few sentences what a count of changed tokens shows only on many.
 2. Start from all parts.
-3. Remove the part with the most drift for its size until the rest is not expected to change more tokens than
-   `DRIFT`, and holds all floors.
+3. While the remaining parts drift by more than `DRIFT` together, or miss a floor, remove the part with the most drift
+   per weight.
 """
 
 from __future__ import annotations
@@ -57,10 +57,11 @@ Try = Callable[[tuple[Part, ...]], TextQuality]
 
 @dataclass(frozen=True)
 class Choice:
-    """What is quantized, and what was seen on the way.
+    """The parts that are quantized, with the measurements that decided it.
 
     Attributes:
-        order: all parts; the first leave first.
+        alone: the quality with only this part quantized, by the part's name.
+        order: all parts, those that are removed first in front.
     """
 
     quantized: tuple[Part, ...]
@@ -68,16 +69,16 @@ class Choice:
     order: tuple[Part, ...]
 
     def without_next(self) -> Choice:
-        """One part less."""
+        """The choice without the next part of `order`."""
         left = next(part for part in self.order if part in self.quantized)
         return Choice(tuple(part for part in self.quantized if part != left), self.alone, self.order)
 
     def share(self) -> float:
-        """Of the weights that are quantized, 0 to 1."""
+        """The share of the weights that is quantized, 0 to 1."""
         return sum(part.weights for part in self.quantized) / sum(part.weights for part in self.order)
 
     def facts(self) -> dict[str, Any]:
-        """A row a part, for reports."""
+        """One row per part, as reports hold them."""
         return {
             part.name: {
                 "weights": part.weights,
@@ -93,10 +94,10 @@ class Choice:
 
 
 def choose_parts(parts: tuple[Part, ...], listen: Try) -> Choice:
-    """The parts to quantize.
+    """Chooses the parts to quantize.
 
     Args:
-        listen: quantizes exactly the parts it is given; on sentences other than those that judge.
+        listen: measures the quality with exactly these parts quantized, on sentences other than those that judge.
     """
     alone = {part.name: listen((part,)) for part in parts}
     order = tuple(sorted(parts, key=lambda part: -alone[part.name].drift / part.weights))
@@ -113,12 +114,12 @@ def choose_parts(parts: tuple[Part, ...], listen: Try) -> Choice:
 def plan_bert(
     model: onnx.ModelProto, parts: Sequence[Part], seen: Mapping[str, Channels], bits: int, moments: Moments
 ) -> QdqPlan | None:
-    """How `parts` become integers, or None for no part.
+    """The plan that quantizes `parts`, or None if there are none.
 
     Args:
-        seen: calibration's statistics of what they read and write.
-        bits: of activations; 16 have room for a quiet channel beside a loud one.
-        moments: of what the weights are multiplied with.
+        seen: calibration's statistics of the values that their convolutions read and write.
+        bits: of activations; 16 bits have room for a quiet channel beside a loud one.
+        moments: second moments of the values that the weights are multiplied with.
     """
     if not parts:
         return None

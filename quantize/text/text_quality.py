@@ -1,7 +1,14 @@
-"""What the stages before the sound say, beside the float run's: frames of every token, features, pitch, energy.
+"""Compares the text stages' outputs with the float run's: frames per token, text features, style, pitch and energy.
 
-Frames are held to the rule of `duration_rule.py`. The rest has floors, each where nobody can hear it, and is compared
-behind the float run's frames: a token that lasts a frame longer would move everything behind it.
+1. `make_text_reader` runs the float stages on each utterance that fits the bucket, and keeps their outputs.
+2. `TextReader.compare` runs the same utterances through other graphs. From `prosody` on, both runs use the float run's
+   frames per token, because a token that lasts one frame longer would shift all later frames.
+3. `measure_text` compares both runs. The frames per token are held to the rule of `duration_rule.py`; every other
+   figure has a floor below, set where listeners notice no difference.
+
+An example of pitch: a float run's half-frame is at 120 Hz and the other run's at 120.2 Hz, 1200 * log2(120.2 / 120) =
+2.9 cents apart. If all half-frames differed by so much, the root mean square would be 2.9 cents, and the floor of
+4 cents would hold. At 120.3 Hz, 4.3 cents, it would fail.
 """
 
 from __future__ import annotations
@@ -31,9 +38,9 @@ from export_onnx.run.padding import Tensors
 from quantize.text.duration_rule import Durations, compare_durations
 
 TEXT_STAGES: Final = ("bert", "duration", "prosody", "style")
-UNROUNDED: Final = "unrounded"  # what `duration` rounds to `frames_per_token`, [1, tokens]
+UNROUNDED: Final = "unrounded"  # frames per token before `duration` rounds them, [1, tokens]
 
-# What the best vocoder's integers are meant to reach is 40 dB; 45 dB before it lower that by 1.2 dB where errors add.
+# The vocoder of the most exact target is meant to reach 40 dB. Errors at 45 dB in front of it lower that by 1.2 dB.
 FEATURES_DB: Final = 45.0
 # Listeners notice 0.3 Hz of a steady 120 Hz vowel, 4.3 cents, and 2 Hz of a moving one, 29 cents (Klatt 1973, JASA 53).
 F0_CENTS: Final = 4.0
@@ -45,14 +52,15 @@ LOWEST_PITCH: Final = 50.0  # Hz; below it a difference is no interval
 
 @dataclass(frozen=True)
 class TextQuality:
-    """Over several utterances.
+    """How far the text stages' outputs are from the float run's, over several utterances.
 
     Attributes:
-        durations: frames of every token.
-        drift: of a duration before it is rounded, in frames: the mean, and `worst` the largest.
-        asr_db, style_db: the worst utterance's signal-to-error.
+        durations: changes of the frames per token.
+        drift: mean change of a token's duration before it is rounded, in frames.
+        worst: the largest such change, in frames.
+        asr_db, style_db: signal-to-error ratio of the worst utterance.
         f0_cents, energy: root mean square of the error.
-        voicing: share of the half-frames that are voiced on one side only.
+        voicing: share of the half-frames that only one of both runs has voiced, 0 to 1.
     """
 
     durations: Durations
@@ -65,7 +73,7 @@ class TextQuality:
     energy: float
 
     def failures(self) -> tuple[str, ...]:
-        """What is beyond its floor, in words."""
+        """Each figure that misses its floor, in words; empty if all hold."""
         gates = (
             (self.asr_db >= FEATURES_DB, f"text features at {self.asr_db:.1f} dB"),
             (self.style_db >= FEATURES_DB, f"gains and shifts at {self.style_db:.1f} dB"),
@@ -78,20 +86,31 @@ class TextQuality:
 
 @dataclass(frozen=True)
 class TextReader:
-    """Utterances with what the float stages make of them."""
+    """Utterances with the float stages' outputs for them.
+
+    Attributes:
+        folder, bucket: the float stages.
+        spoken: inputs and outputs of all text stages, per utterance.
+        voices: the voice of each utterance.
+    """
 
     folder: Path
     bucket: Bucket
     spoken: Sequence[Tensors]
-    voices: Sequence[str]  # of each utterance
+    voices: Sequence[str]
 
     @property
     def tokens(self) -> int:
-        """Real tokens of all utterances."""
+        """The number of real tokens in all utterances."""
         return sum(int(values["n_tokens"][0]) for values in self.spoken)
 
     def compare(self, graphs: Mapping[str, onnx.ModelProto], last: str = "style") -> TextQuality:
-        """The same utterances through other graphs, by stage, from the first of them up to the stage `last`."""
+        """Runs the same utterances through other graphs and measures the difference.
+
+        Args:
+            graphs: by stage; the run starts at the first of these stages.
+            last: the stage at which the run ends.
+        """
         places = [TEXT_STAGES.index(stage) for stage in graphs]
         stages = TEXT_STAGES[min(places) : TEXT_STAGES.index(last) + 1]
         spoken = [dict(values) for values in self.spoken]
@@ -104,10 +123,13 @@ class TextReader:
 def make_text_reader(
     folder: Path, bucket: Bucket, utterances: Sequence[Utterance], most: int | None = None
 ) -> TextReader:
-    """Runs the float stages on each utterance that fits the bucket, on the first `most` of them.
+    """Runs the float stages on each utterance that fits the bucket.
+
+    Args:
+        most: the number of fitting utterances after which to stop.
 
     Raises:
-        ParityError: none does.
+        ParityError: no utterance fits.
     """
     vocab = json.loads((folder / "config.json").read_text(encoding="utf-8"))["vocab"]
     inputs, voices = [], []
@@ -133,11 +155,11 @@ def run_text_stages(
     graphs: Mapping[str, onnx.ModelProto],
     counts: Sequence[NDArray[np.generic]] | None = None,
 ) -> Iterator[Tensors]:
-    """Each of `inputs` with what the stages put out added to it, and durations before they are rounded.
+    """Adds the stages' outputs, and the durations before rounding, to each of `inputs`.
 
     Args:
-        graphs: stand in for the folder's files.
-        counts: the frames of each utterance's tokens that `prosody` goes by, where not by those before it.
+        graphs: replace the folder's files of these stages.
+        counts: frames per token of each utterance for `prosody`; without them it uses those that `duration` gives.
     """
     with tempfile.TemporaryDirectory() as scratch:
         paths, rounded = {}, ""
@@ -150,7 +172,7 @@ def run_text_stages(
                 paths[stage] = Path(scratch) / f"{stage}.onnx"
                 onnx.save(graph, paths[stage])
         chain = Chain(folder, bucket, paths)
-        read: dict[bytes, Tensors] = {}  # `bert` knows no voice: several that say the same share its run
+        read: dict[bytes, Tensors] = {}  # `bert` has no voice input: utterances of one text share its run
         for i, values in enumerate(inputs):
             for stage in stages:
                 if stage == "bert":
@@ -166,7 +188,7 @@ def run_text_stages(
 
 
 def measure_text(expected: Sequence[Tensors], got: Sequence[Tensors], voices: Sequence[str]) -> TextQuality:
-    """The same utterances twice; what follows `frames_per_token` was made by the expected ones both times."""
+    """Compares two runs of the same utterances; both used the expected run's frames per token from `prosody` on."""
     pairs = list(zip(expected, got, strict=True))
     drift = np.abs(np.concatenate([_tokens(a, UNROUNDED) - _tokens(b, UNROUNDED) for a, b in pairs]))
     before, after = ([_tokens(one, FRAMES_PER_TOKEN.name).astype(np.int64) for one in said] for said in (expected, got))

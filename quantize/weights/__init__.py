@@ -1,1 +1,1 @@
-"""Weights in integers: GPTQ, the second moments it needs, and packed storage."""
+"""Weights as integers: GPTQ, the second moments that it needs, and storage in 8 to 16 bits."""

@@ -1,18 +1,26 @@
-"""Weights of float stages in 16, 12 or 8 bits on disk, float32 in memory.
+"""Weights of float stages in 16, 12, 10 or 8 bits on disk, float32 in memory.
 
 Before   float32 initializers of LSTMs, convolutions, embeddings and style layers
-After    integers and one scale a row, brought back by plain nodes, which the runtime folds when it loads:
-           16, 8   int16 or int8, Cast, Mul
-           12, 10  q = 16 * high + low, or 4 * high + low: int8 `high`, and two or four `low` in a uint8, each for an
-                   equal part of a row's columns, the leftmost in the highest bits; BitShift, Mod and Concat take them
-                   apart, before Cast makes them float: a runtime that folds holds every value between for a moment
-Why      text to pitch is 28 million parameters: 112 MB that the NPU's share (53 MB in 8 bits) should not be buried
-         under. A row's numbers are of one size, so int16 is closer to them than float16 with its 11 bits; 12 bits are
-         at 70 dB, far below what the vocoder's integers add, and 10 are where errors cancel (`gptq.py`).
-         DequantizeLinear would say the same in one node, but the runtime does not fold it: the weights would be made
-         again in every run
-Price    about half a step, a step being a row's largest weight over 32,767, 2,047, 511 or 127; `stored_bits.py` decides
-         who takes what, by gates. Only for what a CPU runs: NNAPI takes no integer data there
+After    integers and one scale per row:
+           1. each row is rounded to integers, in steps of its largest weight over 32,767, 2,047, 511 or 127
+           2. if there are 16 or 8 bits, the integers q are stored as int16 or int8
+           3. if there are 12 or 10 bits, q = 16 * high + low, or q = 4 * high + low: `high` is stored as int8, and two
+              or four `low` in one uint8. A row's columns are divided into two or four equal parts; the first part's
+              `low` has the highest bits
+           4. plain nodes make float32 of them, and the runtime folds these nodes when it loads the model: Cast and Mul;
+              for 12 and 10 bits, BitShift, Mod and Concat separate the `low` first. They work on uint8, and Cast comes
+              last, because a runtime that folds holds each intermediate value for a moment
+Why      the stages from text to pitch have 28 million parameters: 112 MB in float32, beside 53 MB of the NPU's weights
+         in 8 bits. A row's numbers are of one size, so int16 is closer to them than float16 with its 11 bits. 12 bits
+         are at 70 dB, far below the noise of the vocoder's integers, and so are 10 if GPTQ rounds them (`gptq.py`).
+         One DequantizeLinear would do the same, but the runtime does not fold it: every run would compute the weights
+         again
+Price    an error of about half a step per weight; `stored_bits.py` chooses the bits by gates. Only for stages that a
+         CPU runs: NNAPI takes no integer data there
+
+An example in 12 bits: a row's largest weight is 0.5, so the step is 0.5 / 2047 = 0.000244. A weight of -0.3014 is
+q = -1234 steps, stored as high = -78 and low = 14, because 16 * -78 + 14 = -1234. If `low` of the same place in the
+row's second half is 3, both are stored in the byte 16 * 14 + 3 = 227.
 """
 
 from __future__ import annotations
@@ -33,12 +41,12 @@ Bits = Literal[8, 10, 12, 16]
 
 SMALLEST: Final = 1024  # numbers; below, the nodes cost more than they save
 BYTE: Final = 8
-LOW: Final = ".low{}.uint8"  # ends the name of what holds so many bits below a byte
+LOW: Final = ".low{}.uint8"  # the end of the name of the tensor that holds so many low bits per weight
 STEPS: Final[Mapping[Bits, int]] = {bits: 2 ** (bits - 1) - 1 for bits in (8, 10, 12, 16)}
 
 
 def large_weights(model: onnx.ModelProto) -> dict[str, int]:
-    """The weights worth storing in fewer bits: name -> how many numbers."""
+    """The weights that are worth storing in fewer bits: name -> how many numbers they have."""
     return {
         tensor.name: size
         for tensor in model.graph.initializer
@@ -50,7 +58,7 @@ def large_weights(model: onnx.ModelProto) -> dict[str, int]:
 def store_compactly(
     model: onnx.ModelProto, bits: Mapping[str, Bits], rounder: Rounder | None = None
 ) -> onnx.ModelProto:
-    """A copy of `model` whose weights named in `bits` are integers with a scale a row."""
+    """A copy of `model` whose weights named in `bits` are stored as integers with one scale per row."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     parts = _Parts(copy.graph, rounder or Rounder({}))
@@ -66,30 +74,32 @@ def store_compactly(
 
 
 def store_in_16_bits(model: onnx.ModelProto) -> onnx.ModelProto:
-    """All large weights of `model` in 16 bits."""
+    """A copy of `model` whose large weights are stored in 16 bits."""
     return store_compactly(model, dict.fromkeys(large_weights(model), 16))
 
 
 def stored_bytes(numbers: int, bits: Bits) -> int:
-    """What that many weights take, without their scales."""
+    """The bytes that so many weights take, without their scales."""
     return numbers * bits // 8
 
 
 @dataclass
 class Rounder:
-    """Rounds the weights of one stage, each once: a bucket's graph and a target's ask for the same integers again.
+    """Rounds the weights of one stage, each once, because the graphs of all buckets and targets share the integers.
 
     Attributes:
-        moments: of what the weights are multiplied with, as far as anything is known of that.
+        moments: second moments of the values that the weights are multiplied with, for the weights that have any.
+        done: integers of the weights that were rounded, by name and bits.
     """
 
     moments: Moments
     done: dict[tuple[str, Bits], NDArray[np.int16]] = field(default_factory=dict)
 
     def round(self, name: str, rows: NDArray[np.float64], steps: NDArray[np.float32], bits: Bits) -> NDArray[np.int16]:
-        """Integers for `rows`, [R, C]; equal parts of the rows may meet different inputs.
+        """Integers for `rows`, [R, C]; equal parts of the rows may be multiplied with different inputs.
 
-        What meets nothing known is not kept: positions, for example, have another shape in every bucket.
+        A weight without moments is rounded again for each graph, because its shape may depend on the bucket, as that of
+        the positions does.
         """
         if name not in self.moments:
             return round_rows(rows, steps.astype(np.float64), STEPS[bits])
@@ -103,7 +113,7 @@ class Rounder:
 
 
 class _Parts:
-    """The initializers and nodes that stand for weights; every value's shape goes into `graph`."""
+    """The initializers and nodes that replace weights; every value's shape goes into `graph`."""
 
     def __init__(self, graph: onnx.GraphProto, rounder: Rounder) -> None:
         self.graph, self.rounder = graph, rounder
@@ -111,7 +121,7 @@ class _Parts:
         self.nodes: list[onnx.NodeProto] = []
 
     def add(self, name: str, weight: NDArray[np.float32], bits: Bits) -> None:
-        """`weight` of any shape, under its own name behind the nodes."""
+        """Stores `weight`, of any shape, and adds the nodes that make a float32 value of the same name."""
         # [2, 4 H, C] of an LSTM has a row for each gate and direction; everything else has its rows first.
         rows = weight.reshape((-1, weight.shape[2]) if weight.ndim == 3 else (len(weight), -1)).astype(np.float64)
         scale = (np.maximum(np.abs(rows).max(1, keepdims=True), 1e-30) / STEPS[bits]).astype(np.float32)
@@ -125,7 +135,7 @@ class _Parts:
             self.node("Reshape", [scaled, shape], name, weight.shape)
 
     def unpack(self, name: str, steps: NDArray[np.int16], bits: Bits) -> str:
-        """10 or 12 bits in two tensors, and back: [R, C]."""
+        """Stores 10 or 12 bits per weight in two tensors, and adds the nodes that make float32 of them: [R, C]."""
         count, columns = steps.shape
         low_bits = bits - BYTE
         parts = BYTE // low_bits
@@ -156,12 +166,12 @@ class _Parts:
         return self.node("Slice", [whole, *ends], f"{name}.real", (count, columns))
 
     def cast(self, name: str, steps: NDArray[np.integer]) -> str:
-        """Stored integers as float32."""
+        """Stores integers and adds the node that makes float32 of them."""
         stored = self.store(f"{name}.{steps.dtype}", steps)
         return self.node("Cast", [stored], f"{name}.cast", steps.shape, to=TensorProto.FLOAT)
 
     def store(self, name: str, array: NDArray[np.generic]) -> str:
-        """An initializer."""
+        """Adds an initializer."""
         self.stored.append(numpy_helper.from_array(array, name))
         return name
 
@@ -174,7 +184,7 @@ class _Parts:
         dtype: int = TensorProto.FLOAT,
         **attributes: Any,
     ) -> str:
-        """A node with one output of that shape and type."""
+        """Adds a node with one output of that shape and type."""
         self.nodes.append(helper.make_node(kind, inputs, [output], f"/{output}/{kind}", **attributes))
         self.graph.value_info.append(helper.make_tensor_value_info(output, dtype, shape))
         return output

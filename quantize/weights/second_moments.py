@@ -1,7 +1,14 @@
-"""What each weight is multiplied with on calibration's sentences: second moments, by which `gptq.py` weighs errors.
+"""Second moments E[x x'] of each layer's inputs over the calibration sentences: GPTQ's Hessian (see `gptq.py`).
 
-A convolution's row meets a window of its input, [C * k]; an LSTM's rows meet a step of its input or of its own output.
-Only real steps count, and of each sentence only some windows: the matrix is what grows with a layer, not with speech.
+1. `uses` lists every node that multiplies a value with a weight. A row of a convolution's weight is multiplied with a
+   window of the input, [C * k]; a row of an LSTM's weights with one step of its input or of its own output, [C].
+2. The float graph runs on each calibration sentence and keeps these values. Padding is cut off.
+3. If a sentence has more than `WINDOWS` windows for one weight, `WINDOWS` of them are drawn at random, because more of
+   one sentence add little to the mean.
+4. The products x x' are added up per weight and divided by their number.
+
+An example: a convolution reads two channels with a kernel of three, so x has 2 * 3 = 6 elements, ordered by channel and
+then by tap, and E[x x'] is [6, 6]. 16 sentences give at most 16 * 512 = 8,192 such windows.
 """
 
 from __future__ import annotations
@@ -24,18 +31,18 @@ from export_onnx.graph.open_values import with_outputs
 from export_onnx.graph.shared_weights import load
 from export_onnx.run.sessions import cpu_session, run_session
 
-Moments = Mapping[str, tuple[NDArray[np.float32], ...]]  # weight -> E[x x'] of each equal part of its rows
+Moments = Mapping[str, tuple[NDArray[np.float32], ...]]  # weight -> E[x x'] per equal part of its rows
 
-WINDOWS: Final = 512  # of one sentence, for one weight
+WINDOWS: Final = 512  # per sentence and weight
 
 
 @dataclass(frozen=True)
 class Use:
-    """One node that multiplies with a weight.
+    """One node that multiplies a value with a weight.
 
     Attributes:
-        value: what it multiplies: channels by steps for a convolution, steps first for an LSTM.
-        part: which equal part of the weight's rows, where not all.
+        value: the value's name; a convolution's is channels by steps, an LSTM's has its steps first.
+        part: which equal part of the weight's rows; None if all rows are multiplied with the value.
         window: kernel, dilation and stride of a convolution; None for an LSTM.
     """
 
@@ -46,7 +53,7 @@ class Use:
 
 
 def uses(model: onnx.ModelProto) -> tuple[Use, ...]:
-    """Every dense convolution's weights, and both of every LSTM. Embeddings and style layers are not among them."""
+    """The uses of each dense convolution's weight and each LSTM's two weights; no embeddings, no style layers."""
     shapes = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
     found: list[Use] = []
     for node in model.graph.node:
@@ -61,10 +68,10 @@ def uses(model: onnx.ModelProto) -> tuple[Use, ...]:
 
 
 def second_moments(folder: Path, stage: str, bucket: Bucket, samples: Sequence[Sample]) -> Moments:
-    """Runs a stage's float graph on each sample.
+    """Runs a stage's float graph on each sample and averages x x' per weight.
 
     Args:
-        folder: what the export step wrote.
+        folder: the export step's folder.
         samples: of calibration's part, with the inputs of `stage`.
     """
     model = load(folder / f"{stage}_{bucket.name}.onnx")
@@ -72,7 +79,7 @@ def second_moments(folder: Path, stage: str, bucket: Bucket, samples: Sequence[S
     sums: dict[tuple[str, int], NDArray[np.float32]] = {}
     counts: dict[tuple[str, int], int] = {}
     rng = np.random.default_rng(0)
-    with console.progress(f"what {stage}'s weights meet", len(samples)) as advance:
+    with console.progress(f"second moments of {stage}", len(samples)) as advance:
         for sample, values in zip(samples, _values(model, read, samples), strict=True):
             advance(sample.utterance.voice)
             for use in read:
@@ -92,7 +99,7 @@ def second_moments(folder: Path, stage: str, bucket: Bucket, samples: Sequence[S
 def _values(
     model: onnx.ModelProto, read: Sequence[Use], samples: Sequence[Sample]
 ) -> Iterator[dict[str, NDArray[np.float32]]]:
-    """All that is read, of one sample after another."""
+    """The values that `read` names, one sample after another."""
     inputs = {value.name for value in model.graph.input}
     names = list(dict.fromkeys(use.value for use in read))
     inside = [name for name in names if name not in inputs]
@@ -105,7 +112,7 @@ def _values(
 def _met(
     use: Use, array: NDArray[np.float32], stage: str, bucket: Bucket, sample: Sample, rng: np.random.Generator
 ) -> NDArray[np.float32]:
-    """What the weight's rows are multiplied with: [C, N]."""
+    """The vectors that the weight's rows are multiplied with, one per column: [C, N]."""
     if use.window is None:  # [T, 1, C] goes in, [T, 2, 1, H] comes out
         steps = array if use.part is None else array[:, use.part]
         return real_steps(np.moveaxis(steps, 0, -1), stage, bucket, sample)

@@ -1,1 +1,1 @@
-"""Which bucket for which text: the table, how it is fitted, and what it is worth."""
+"""Chooses the bucket for a text: the table, its fit, and its coverage of held-out texts."""

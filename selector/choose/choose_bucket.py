@@ -1,9 +1,11 @@
-"""Which bucket. Two steps, because a token count alone is a guess.
+"""Chooses the bucket in two steps, because the number of frames is known only after the text stages.
 
-Before the text stages, `choose_bucket` takes the smallest bucket that covers the 99 % quantile of frames for that many
-tokens, where a pause counts as several (`length.py`). After `duration`, `choose_sound` has the exact number of frames
-and moves the sound stages up or down.
-`None` means: split the text. Nothing is ever cut or squeezed to fit.
+1. Before the text stages, `choose_bucket` takes the smallest bucket that covers the 99 % quantile of frames for that
+   many tokens, where a pause counts as several (`length.py`).
+2. After `duration`, `choose_sound` takes the smallest bucket that holds the exact number of frames, for the sound
+   stages.
+
+If either gives `None`, the text must be split. Nothing is ever cut or squeezed to fit.
 
 All arithmetic is on whole numbers, so that Python, C++ and Java give the same answer on every processor.
 """
@@ -20,11 +22,11 @@ MILLI = 1000
 
 
 class Table(Protocol):
-    """The 99 % quantile of frames for one voice, at knots; linear between them."""
+    """The 99 % quantile of frames for one voice, at knots, with linear interpolation between them."""
 
     @property
     def tokens(self) -> Sequence[int]:
-        """Ascending; the last is the most a bucket takes."""
+        """Ascending; the last is the most tokens that any bucket takes."""
 
     @property
     def speeds_milli(self) -> Sequence[int]:
@@ -36,29 +38,29 @@ class Table(Protocol):
 
 
 class Size(Protocol):
-    """What a bucket holds."""
+    """How much fits into a bucket."""
 
     @property
     def name(self) -> str:
-        """As in file names."""
+        """The name in file names."""
 
     @property
     def tokens(self) -> int:
-        """Tokens, both pads included."""
+        """How many tokens fit, both pads included."""
 
     @property
     def frames(self) -> int:
-        """Frames of sound."""
+        """How many frames of sound fit."""
 
 
 S = TypeVar("S", bound=Size)
 
 
 def check_speed(speed: float, table: Table) -> int:
-    """Speed in thousandths, rounded down: slower needs more room, so this errs on the safe side.
+    """The speed in thousandths, rounded down: a lower speed needs more frames, so this errs on the safe side.
 
     Raises:
-        ContractError: not a number, or outside the table.
+        ContractError: the speed is not a number, or outside the table.
     """
     low, high = table.speeds_milli[0], table.speeds_milli[-1]
     if isinstance(speed, int | float) and speed == speed and low <= speed * MILLI <= high:
@@ -69,7 +71,7 @@ def check_speed(speed: float, table: Table) -> int:
 
 
 def expected_frames(table: Table, tokens: int, speed: float) -> int | None:
-    """Frames that 99 % of texts of that many tokens do not exceed; None beyond the table."""
+    """The frames that 99 % of texts of that many tokens do not exceed; None beyond the table."""
     milli = check_speed(speed, table)
     ts, ss = table.tokens, table.speeds_milli
     if tokens > ts[-1]:
@@ -90,7 +92,7 @@ def choose_bucket(buckets: Sequence[S], table: Table, tokens: int, speed: float)
     """The smallest bucket for `tokens` (pads included) at `speed`; None: split the text.
 
     Raises:
-        ContractError: a speed outside the table, or no tokens.
+        ContractError: the speed is outside the table, or there are no tokens.
     """
     if tokens < 1:
         raise ContractError("tokens", expected="at least 1", got=str(tokens), todo="Pass text with words in it.")
@@ -105,7 +107,7 @@ def choose_sound(buckets: Sequence[S], frames: int, tokens: int) -> S | None:
 
 
 def most_tokens(buckets: Sequence[Size], table: Table, speed: float) -> int:
-    """The most tokens (pads included) that `choose_bucket` finds a bucket for: the limit of a chunk. 0 if none."""
+    """The most tokens (pads included) for which `choose_bucket` finds a bucket, the limit of a chunk; 0 if none."""
     low, high = 0, max(b.tokens for b in buckets)
     while low < high:
         middle = (low + high + 1) // 2

@@ -1,4 +1,4 @@
-"""Frames against length: a voice's curve, the margin above it, and how many tokens a pause is worth.
+"""Fits frames as a function of length: a voice's curve, and the margin above it.
 
     frames ~ a + b L + c max(0, L - M / 4) + d max(0, L - M / 2),    L: length, M: the table's greatest length
 
@@ -6,7 +6,7 @@ Why it bends: a voice has a row of style for every number of phonemes, and the r
 Kokoro-82M is slower per token at 200 tokens than at 60 and at 380. On that model (weights from its published 8-bit ONNX
 file, five voices, halves of the fitted texts in turn) a straight line with a fixed pause and the greatest residual as
 its margin covers 98.7 % of the worst voice's other texts at 10.2 % of median excess; this covers 99.5 % at 8.4 %. A
-weight for each symbol of the vocabulary, by ridge regression, would take another 5 % off the spread: not enough for a
+weight per symbol of the vocabulary, by ridge regression, would take another 5 % off the spread: not enough for a
 list of weights in every manifest and every language.
 
 The spread around the curve grows with the root of the length: independent errors add up so. Residuals are in units of
@@ -32,7 +32,7 @@ QUANTILE: Final = 0.99
 # of 16 splits of the fitted texts: 2.33 kept it in 13, 2.4 in 15, 2.5 and 2.6 in 16; each tenth is 0.3 % of excess.
 DEVIATIONS: Final = 2.5
 BENDS: Final = (0.25, 0.5)  # of the greatest length
-SHORT: Final = 30  # tokens; how many a text of one word is as uncertain as
+SHORT: Final = 30  # tokens; a text of one word is as uncertain as one of so many tokens
 
 Vector = NDArray[np.float64]
 

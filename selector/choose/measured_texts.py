@@ -1,4 +1,4 @@
-"""Durations of many texts of many lengths, per voice: what the selector's table is fitted on.
+"""Measures the durations of many texts of many lengths per voice; the selector's table is fitted on them.
 
 Texts are seeded runs of sentences cut at a word, from the project's own sentences; those held out share none with
 those fitted. `bert` runs once per text, `duration` once per text and voice (see `voice_table.py`).
@@ -35,7 +35,7 @@ Ids = tuple[int, ...]
 
 @cache
 def sentence_phonemes(name: str) -> tuple[str, ...]:
-    """Phonemes of the project's own sentences."""
+    """The phonemes of the project's own sentences."""
     return tuple(map(text.phonemize, read_sentences(name)))
 
 
@@ -60,7 +60,7 @@ def measure_durations(
     """Durations of each text in each voice, in thousandths of a frame at speed 1.
 
     Args:
-        chains: of one thread each, the smallest bucket first; texts are read in parallel instead, which keeps all
+        chains: with one thread each, the smallest bucket first; texts are read in parallel instead, which keeps all
             cores busy.
     """
 
@@ -79,7 +79,7 @@ def measure_durations(
 
     for chain in {chain_of(ids).bucket.name: chain_of(ids) for ids in texts}.values():
         for stage in DURATIONS:
-            chain.session(stage)  # made here: workers only use them
+            chain.session(stage)  # made here, because workers only use them
     result: dict[str, list[Thousandths]] = {voice: [] for voice in voices}
     with ThreadPoolExecutor(min(MOST_WORKERS, os.cpu_count() or 1)) as workers:
         reading = workers.map(read, texts)
@@ -113,7 +113,7 @@ def fit(
 
 
 def texts_per_voice(voices: int) -> tuple[int, int]:
-    """Fitted and held-out texts per voice: fewer each where there are many voices."""
+    """How many fitted and held-out texts per voice: the fewer, the more voices there are."""
     runs_each = RUNS // max(1, voices)
     fitted = min(max(runs_each * 3 // 7, FITTED_TEXTS[0]), FITTED_TEXTS[-1])
     return fitted, min(max(runs_each - fitted, HELD_OUT_TEXTS[0]), HELD_OUT_TEXTS[-1])

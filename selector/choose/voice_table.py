@@ -1,12 +1,13 @@
-"""The selector's table: how many frames 99 % of texts of a given length need, per voice and speed.
+"""Fits the selector's table: the frames that 99 % of texts of a given length need at most, per voice and speed.
 
-Length is tokens and what pauses are worth in tokens (`length.py`); the worth is fitted here, over all voices.
+The length is the number of tokens plus additional tokens for pauses (`length.py`), which are fitted here over all
+voices.
 
 The duration stage divides by the speed before it rounds, so one run at a thousandth of the speed reads every
 duration in thousandths of a frame; frames at any speed follow by arithmetic (`frames_at`). The text stages then run
 once per text and voice, whatever the number of speeds.
 
-A row of the table is a curve and a margin, see `curve.py`. Texts that the fit never saw judge it, see `worth.py`.
+A row of the table is a curve and a margin, see `curve.py`. Texts that are not in the fit judge it, see `worth.py`.
 """
 
 from __future__ import annotations
@@ -41,13 +42,13 @@ class Measured:
     durations: Thousandths
 
     def length(self, pause_tokens: int) -> int:
-        """As `length.length` counts it."""
+        """The length as `length.length` counts it."""
         return self.tokens + pause_tokens * self.pauses
 
 
 @dataclass(frozen=True)
 class FittedTable:
-    """See `choose_bucket.Table`. Frames in whole numbers, rounded up."""
+    """A fitted `choose_bucket.Table`, with frames rounded up to whole numbers."""
 
     tokens: tuple[int, ...]
     speeds_milli: tuple[int, ...]
@@ -56,13 +57,13 @@ class FittedTable:
 
 @dataclass(frozen=True)
 class Fit:
-    """A table and what it is worth.
+    """A table, and how well it covers held-out texts.
 
     Attributes:
         coverage: share of held-out (text, speed) pairs that needed at most the table's frames.
-        excess: median over those pairs of the table's frames beyond what was needed, as a share of that.
-        texts: fitted on so many; `held_out_texts` tested on.
-        pause_tokens: what a pause is worth in the table's lengths; one number for all voices of a package.
+        excess: median over those pairs of the table's frames beyond the needed ones, as a share of the needed ones.
+        texts: how many it was fitted on; `held_out_texts`: how many it was tested on.
+        pause_tokens: the tokens that a pause counts for in the table's lengths; one number for all voices of a package.
     """
 
     table: FittedTable
@@ -74,19 +75,19 @@ class Fit:
 
 
 def frames_at(durations: Thousandths, speed: float) -> int:
-    """Frames of a text at a speed: as the duration stage rounds, at least one a token."""
+    """The frames of a text at a speed, rounded as the duration stage does, at least one per token."""
     return int(np.maximum(np.rint(durations / (1000 * speed)), 1).sum())
 
 
 def knots(most: int) -> tuple[int, ...]:
-    """Lengths at which the table stands, from 3 to `most`: at the curve's bends, and closer where the margin bends."""
+    """The lengths of the table's knots, from 3 to `most`: at the curve's bends, and closer where the margin bends."""
     steps = {SMALLEST, most, *(round(most * bend) for bend in BENDS)}
     steps |= {round(most * (i / 12) ** 1.5) for i in range(1, 13)}
     return tuple(step for step in sorted(steps) if step >= SMALLEST)
 
 
 def pause_worth(fitted: Mapping[str, Sequence[Measured]], most: int) -> int:
-    """Tokens that a pause counts for: those with the least spread around the curves at speed 1, as a share of frames.
+    """The tokens that a pause counts for: the number with the least relative spread around the curves at speed 1.
 
     Args:
         fitted: texts by voice.
@@ -105,14 +106,14 @@ def pause_worth(fitted: Mapping[str, Sequence[Measured]], most: int) -> int:
 
 
 def fit_voice(fitted: Sequence[Measured], held_out: Sequence[Measured], most: int, pause_tokens: int) -> Fit:
-    """The table of one voice.
+    """Fits the table of one voice.
 
     Args:
         fitted, held_out: texts of many lengths; two kinds of texts that share no sentence.
         most: tokens of the largest bucket, and the greatest length of the table.
 
     Raises:
-        ContractError: fewer than ten texts to fit, or none held out.
+        ContractError: there are fewer than ten texts to fit, or none is held out.
     """
     if len(fitted) < 10 or not held_out:
         raise ContractError(
@@ -139,13 +140,13 @@ def _row(lengths: Sequence[int], frames: Sequence[int], at: Sequence[int]) -> ND
 def covered_share(
     table: FittedTable, texts: Sequence[Measured], pause_tokens: int, speeds: Sequence[float] = SPEEDS
 ) -> float:
-    """Share of (text, speed) pairs within the table's frames."""
+    """The share of (text, speed) pairs that need at most the table's frames."""
     pairs = _pairs(table, texts, pause_tokens, speeds)
     return sum(needed <= expected for needed, expected in pairs) / len(pairs)
 
 
 def excess(table: FittedTable, texts: Sequence[Measured], pause_tokens: int, speeds: Sequence[float] = SPEEDS) -> float:
-    """Median of the table's frames beyond what was needed, as a share of that."""
+    """The median of the table's frames beyond the needed ones, as a share of the needed ones."""
     pairs = _pairs(table, texts, pause_tokens, speeds)
     return float(np.median([expected / needed - 1 for needed, expected in pairs]))
 
@@ -153,7 +154,7 @@ def excess(table: FittedTable, texts: Sequence[Measured], pause_tokens: int, spe
 def _pairs(
     table: FittedTable, texts: Sequence[Measured], pause_tokens: int, speeds: Sequence[float]
 ) -> list[tuple[int, int]]:
-    """Frames needed and frames expected; texts beyond the table are split, whatever they need."""
+    """The needed and the expected frames per pair; texts beyond the table are left out, because they are split."""
     return [
         (frames_at(text.durations, speed), expected)
         for text in texts
@@ -163,7 +164,7 @@ def _pairs(
 
 
 def read_tables(file: Path, made_from: str) -> dict[str, Fit]:
-    """Fits that an earlier run kept; none where they were made from other inputs."""
+    """The fits that an earlier run kept; none if they were made from other inputs."""
     try:
         stored = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError):

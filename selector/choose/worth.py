@@ -1,4 +1,4 @@
-"""Whether the selector's tables hold on texts that they were not fitted on, voice by voice."""
+"""Checks whether the selector's tables hold on texts that they were not fitted on, voice by voice."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from export_onnx.errors import ParityError
 from selector.choose.curve import QUANTILE
 from selector.choose.voice_table import Fit
 
-FALSE_ALARM: Final = 0.01  # a table of exactly 99 % is refused so often at most, per voice
+FALSE_ALARM: Final = 0.01  # the largest chance per voice that a table of exactly 99 % is refused
 
 
 def summarize_fits(fits: Mapping[str, Fit]) -> dict[str, float]:
-    """Held-out coverage over all voices, and the worst voice's; the median excess, averaged over voices."""
+    """The held-out coverage over all voices and of the worst voice, and the median excess, averaged over voices."""
     values = [fit.coverage for fit in fits.values()]
     loose = sum(fit.excess for fit in fits.values()) / len(fits)
     return {"mean": sum(values) / len(values), "worst": min(values), "excess": loose}
@@ -36,10 +36,10 @@ def coverage_floor(texts: int) -> float:
 
 
 def check_worth(fits: Mapping[str, Fit]) -> None:
-    """Held-out coverage of every voice keeps its floor.
+    """Checks that every voice's held-out coverage reaches its floor.
 
     Raises:
-        ParityError: it does not; the selector would often pick a bucket that is too small for that voice.
+        ParityError: a voice's does not; the selector would often choose a bucket that is too small for that voice.
     """
     for voice, fit in sorted(fits.items(), key=lambda item: item[1].coverage):
         floor = coverage_floor(fit.held_out_texts)

@@ -1,4 +1,4 @@
-"""A package folder as one `.zip`, and as an `.aar` that Gradle takes as a file. Same folder, same bytes."""
+"""Writes a package folder as one `.zip`, and as an `.aar` that Gradle takes as a file. Same folder, same bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Final
 from export_onnx.errors import PackageError
 from selector.package.whole_files import whole_file
 
-EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest that zip knows
+EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest time in a zip
 NAMESPACE: Final = "io.github.kokoronpu"
 ASSETS: Final = "assets/kokoro-npu"
 MIN_SDK: Final = 27  # NNAPI begins with Android 8.1
@@ -29,10 +29,10 @@ JAR_MANIFEST: Final = "Manifest-Version: 1.0\r\n\r\n"
 
 
 def write_archive(final: Path, entries: Mapping[str, Path | bytes]) -> Path:
-    """A zip of `entries`, in order of their names, times and modes fixed.
+    """Writes a zip of `entries` in the order of their names, with fixed times and modes.
 
     Raises:
-        PackageError: the disk is full, or not writable.
+        PackageError: the disk is full or not writable.
     """
     with whole_file(final) as work, zipfile.ZipFile(work, "w") as archive:
         _fill(archive, entries)
@@ -59,15 +59,15 @@ def _files(folder: Path, prefix: str) -> dict[str, Path | bytes]:
 
 
 def write_zip(folder: Path) -> Path:
-    """`<package>.zip` beside the folder, the folder inside."""
+    """Writes `<package>.zip` beside the folder, with the folder inside."""
     return write_archive(folder.with_name(folder.name + ".zip"), _files(folder, folder.name))
 
 
 def write_aar(folder: Path) -> tuple[Path | None, str]:
-    """`<package>.aar` beside the folder: the package as assets, the selector as `classes.jar`.
+    """Writes `<package>.aar` beside the folder: the package as assets, the selector as `classes.jar`.
 
     Returns:
-        The file; or None and why not, where there is no JDK.
+        The file; or None and the reason, if there is no JDK.
 
     Raises:
         PackageError: the Java code does not compile, or the disk is full.
@@ -75,7 +75,7 @@ def write_aar(folder: Path) -> tuple[Path | None, str]:
     javac = shutil.which("javac")
     final = folder.with_name(folder.name + ".aar")
     if javac is None:
-        final.unlink(missing_ok=True)  # one of an earlier run would hold other models
+        final.unlink(missing_ok=True)  # an earlier run's archive has other models
         return None, "no javac on this computer; install a JDK of version 8 to 21"
     entries = _files(folder, ASSETS) | {
         "AndroidManifest.xml": ANDROID_MANIFEST.encode(),
@@ -87,10 +87,10 @@ def write_aar(folder: Path) -> tuple[Path | None, str]:
 
 
 def classes_jar(javac: str) -> bytes:
-    """The Java selector, compiled for Java 8.
+    """Compiles the Java selector for Java 8.
 
     Raises:
-        PackageError: with the compiler's first lines.
+        PackageError: the compiler refuses it; the error has its first lines.
     """
     with as_file(files("selector").joinpath("sdk", "java")) as source, tempfile.TemporaryDirectory() as work:
         sources = sorted(str(path) for path in source.rglob("*.java"))

@@ -1,4 +1,4 @@
-"""What the steps before made, read and checked: packages are built from nothing else."""
+"""Reads and checks the results of the earlier steps, from which alone packages are made."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ VOICE_SHAPE: Final = (geometry.MAX_PHONEMES, 256)
 
 @dataclass(frozen=True)
 class BuildInputs:
-    """What all targets share: the result of the export.
+    """The export's result, which all targets share.
 
     Attributes:
-        build: the folder in which steps write.
+        build: the folder into which steps write.
         config: the checkpoint's.
         voices: name -> [510, 256].
         weights: the identity of the checkpoint, from the export's report.
-        buckets: those of the last export, smallest first; its folder may hold graphs of earlier exports.
+        buckets: the last export's, smallest first; its folder may also have graphs of earlier exports.
     """
 
     build: Path
@@ -44,13 +44,13 @@ class BuildInputs:
 
 @dataclass(frozen=True)
 class TargetInputs:
-    """What the steps before made for one target.
+    """The earlier steps' results for one target.
 
     Attributes:
         models: the folder of the quantized models and their `weights.bin`.
         quality: as `quantize` measured it.
-        coverage: None where the coverage step did not look at these very files.
-        page: the report that goes into the package; None where nobody made one.
+        coverage: None if the coverage step did not check these very files.
+        page: the report that goes into the package; None if there is none.
     """
 
     target: str
@@ -61,11 +61,11 @@ class TargetInputs:
 
 
 def read_build_inputs(build: Path) -> BuildInputs:
-    """What the export wrote.
+    """Reads the export's result.
 
     Raises:
         PackageError: the export has not completed.
-        WeightsError: a voice has the wrong size, or is not finite.
+        WeightsError: a voice has the wrong size, or numbers that are not finite.
     """
     exported = build / "export_onnx"
     report = completed_step(exported, "export_onnx", [stage.name for stage in contracts.STAGES])
@@ -77,7 +77,7 @@ def read_build_inputs(build: Path) -> BuildInputs:
 
 
 def read_target_inputs(inputs: BuildInputs, target: str) -> TargetInputs:
-    """What quantization, coverage and the page left for a target.
+    """Reads the results of quantization, coverage and the page for a target.
 
     Raises:
         PackageError: quantization has not completed, or used other weights than the export; coverage was restricted;
@@ -103,7 +103,7 @@ def read_target_inputs(inputs: BuildInputs, target: str) -> TargetInputs:
 
 
 def completed_step(folder: Path, step: str, stages: Sequence[str], buckets: Sequence[str] = ()) -> dict[str, Any]:
-    """The report of a step that was not restricted.
+    """Reads the report of a step that was not restricted.
 
     Raises:
         PackageError: the step has not completed, or its report lacks a stage or a bucket.
@@ -118,7 +118,7 @@ def exported_buckets(report: Mapping[str, Any], where: str) -> tuple[contracts.B
     """The buckets that the export's report lists, smallest first.
 
     Raises:
-        PackageError: it lists none.
+        PackageError: the report lists none.
     """
     made = tuple(bucket for bucket in contracts.BUCKETS if bucket.name in report.get("buckets", ()))
     if not made:

@@ -1,4 +1,4 @@
-"""The manifest of one package, put together from the build's inputs, the selector's table and the packaged files."""
+"""Composes the manifest of one package from the build's inputs, the selector's table and the packaged files."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ VOICE_LAYOUT: Final = (
 
 @dataclass(frozen=True)
 class PackagePlan:
-    """What the packages of one run share.
+    """The values that the packages of one run share.
 
     Attributes:
         fits: voice -> its table for the choice of a bucket.
         version: of the packages.
-        command: what made them.
+        command: the command that made them.
         devices: the manifest's `devices` as JSON values; None without receipts, see `receipts.devices_section`.
     """
 
@@ -54,14 +54,14 @@ class PackagePlan:
 def compose_manifest(
     plan: PackagePlan, target: TargetInputs, models: Mapping[str, bytes], files: Mapping[str, File]
 ) -> Manifest:
-    """The manifest of one target's package.
+    """Composes the manifest of one target's package.
 
     Args:
         models: ONNX files by their path in the package.
         files: every file of the package but the manifest, by path.
 
     Raises:
-        PackageError: the parts break the manifest's schema.
+        PackageError: the result breaks the manifest's schema.
     """
     inputs, name = plan.inputs, plan.package_name(target.target)
     buckets = bucket_contracts(inputs, MODELS)
@@ -97,7 +97,7 @@ def compose_manifest(
 
 
 def _stage_contract(stage: contracts.Stage, runs_on: contracts.Processor) -> dict[str, Any]:
-    """A stage as the manifest has it; which graph it was cut from is the export's affair."""
+    """A stage as the manifest has it, without the graph that it was cut from."""
     return {name: value for name, value in asdict(stage).items() if name != "made_from"} | {"runs_on": runs_on}
 
 

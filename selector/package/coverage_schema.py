@@ -1,7 +1,7 @@
-"""What the coverage step proved (`android_test coverage` writes it), and where each stage therefore runs.
+"""The proofs of the coverage step (`android_test coverage` writes them), and the processor of each stage that follows.
 
-`CoverageReport` is the only schema of `build/android_test/coverage/report.json`. `ProvenCoverage` is the part of it
-that speaks of one target's files; the manifest carries that part.
+`CoverageReport` is the only schema of `build/android_test/coverage/report.json`. `ProvenCoverage` is its part about one
+target's files, which the manifest contains.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CompileOutcome = Literal["compiled", "refused", "crashed", "timeout", "memory", 
 
 
 class RefusedNode(StrictSchema):
-    """One rule that one node breaks: `rule` says what the provider takes, `value` what the node has."""
+    """One rule that one node breaks: `rule` states what the provider takes, `value` is what the node has."""
 
     node: str
     op: str
@@ -64,7 +64,7 @@ class ChipCompilation(StrictSchema):
     """The verdict of Qualcomm's compiler on one file and one chip.
 
     Times are in seconds, sizes in bytes; `peak` is the process's resident maximum, `context` the size of the context
-    binary (0 where none was asked for).
+    binary (0 if none was requested).
     """
 
     covered: bool
@@ -83,9 +83,9 @@ class ChipCompilation(StrictSchema):
 
 
 class SimulatedRun(StrictSchema):
-    """How close Qualcomm's simulation comes to the CPU: dB per output, and per residual block where blocks were run.
+    """How close Qualcomm's simulation comes to the CPU: dB per output, and per residual block if blocks were run.
 
-    `sha256` is that of the crop that ran, empty where the whole graph did.
+    `sha256` is that of the crop that ran; it is empty if the whole graph ran.
     """
 
     agrees: bool
@@ -97,7 +97,7 @@ class SimulatedRun(StrictSchema):
 
 
 class CoveredVariant(StrictSchema):
-    """One file, an NPU stage at one bucket for one target, and what was proven about it."""
+    """One file (an NPU stage at one bucket for one target), and what was proven about it."""
 
     target: NpuTarget
     stage: str
@@ -123,8 +123,8 @@ class CoveredVariant(StrictSchema):
 class CoverageReport(StrictSchema):
     """One run of the coverage step.
 
-    `stages` are those that were asked for; `required` is the level that was asked for, and `passed` says whether every
-    variant reached it. Shares and multiply-adds are by target and bucket, the latter also by stage of the whole chain.
+    `stages` are the requested ones; `required` is the requested level, and `passed` states whether every variant
+    reached it. Shares and multiply-adds are by target and bucket, the latter also by stage of the whole chain.
     `signature` is one digest of everything that the report depends on, except for the level.
     """
 
@@ -173,8 +173,8 @@ def proven_levels(rules: bool, compiled: Sequence[bool], simulated: bool) -> tup
     """The levels that verdicts prove: each one counts only together with all levels below it.
 
     Args:
-        rules: whether the provider's rules take the whole graph.
-        compiled: the same of the compiler, per chip; empty where nothing was compiled.
+        rules: whether the provider takes the whole graph by its rules.
+        compiled: whether the compiler takes it, per chip; empty if nothing was compiled.
         simulated: whether the simulation agrees with the CPU.
     """
     verdicts = (rules, bool(compiled) and all(compiled), simulated)
@@ -182,10 +182,10 @@ def proven_levels(rules: bool, compiled: Sequence[bool], simulated: bool) -> tup
 
 
 def read_coverage_report(build: Path) -> CoverageReport | None:
-    """The report of the last run of the coverage step; None where the step has not run.
+    """Reads the report of the last run of the coverage step; None if the step has not run.
 
     Args:
-        build: holds `android_test/coverage/report.json`.
+        build: has `android_test/coverage/report.json`.
 
     Raises:
         PackageError: the file cannot be read, or breaks the schema.
@@ -206,7 +206,7 @@ def read_coverage_report(build: Path) -> CoverageReport | None:
 
 
 def read_coverage(build: Path, target: str, models: Path, buckets: Sequence[str] = ()) -> ProvenCoverage | None:
-    """What was proven about a target's files; None where nothing was measured for these very files.
+    """Reads what was proven about a target's files; None if nothing was measured for these very files.
 
     Args:
         build: as in `read_coverage_report`.
@@ -255,7 +255,7 @@ def coverage_signature(coverage: ProvenCoverage | None) -> str:
 
 
 def processor(stage: Stage, target: str, coverage: ProvenCoverage | None) -> Literal["npu", "cpu"]:
-    """Where a stage runs: as its contract says, but on the CPU where the target's recipe has it there, or where its
+    """The processor that runs a stage: its contract's, but the CPU if the target's recipe has it there, or if its
     coverage was tried and not proven.
     """
     if target == "cpu" or stage.runs_on == "cpu" or stage.name in recipe(target).compact:

@@ -1,6 +1,6 @@
-"""The sentence by which a device or a simulation is compared with the CPU, and how close each stage has to come.
+"""The sentence by which a device or a simulation is compared with the CPU, and the floor of each stage in dB.
 
-A package holds no tensors for it: whoever verifies makes them from the package's own files, on the CPU.
+A package has no tensors for it: the verification makes them from the package's own files, on the CPU.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, Final
 import onnx
 from onnx import TensorProto
 
-# "Hello world, how are you?" in the model's alphabet: fixed, so that no front end decides about a verdict, and short
+# "Hello world, how are you?" in the model's alphabet: fixed, so that no front end affects a verdict, and short
 # enough for the smallest bucket.
 PHONEMES: Final = "həlˈO wˈɜɹld, hˌW ɑɹ jˈu?"
 SPEED: Final = 1.0
@@ -27,7 +27,7 @@ def golden_section(models: Mapping[str, Mapping[str, bytes]], voice: str) -> dic
 
     Args:
         models: stage -> bucket -> ONNX file.
-        voice: by which the sentence is spoken.
+        voice: the voice that speaks the sentence.
     """
     return {"phonemes": PHONEMES, "voice": voice, "speed": SPEED, "seed": SEED, "floors": stage_floors(models)}
 
@@ -38,7 +38,7 @@ def stage_floors(models: Mapping[str, Mapping[str, bytes]]) -> dict[str, float]:
 
 
 def floor_for(content: bytes) -> float:
-    """30 dB where a QuantizeLinear of the graph gives 8 bits, else 40."""
+    """30 dB if a QuantizeLinear of the graph gives 8 bits, else 40."""
     graph = onnx.load_from_string(content).graph
     types = {tensor.name: tensor.data_type for tensor in graph.initializer}
     types |= {node.output[0]: node.attribute[0].t.data_type for node in graph.node if node.op_type == "Constant"}
@@ -47,7 +47,7 @@ def floor_for(content: bytes) -> float:
 
 
 def _written(node: onnx.NodeProto, types: Mapping[str, int]) -> int:
-    """Data type of a QuantizeLinear's output; without zero point and attribute ONNX says uint8."""
+    """Data type of a QuantizeLinear's output; without zero point and attribute it is uint8."""
     said = [attribute.i for attribute in node.attribute if attribute.name == "output_dtype"]
     if said and said[0]:
         return said[0]

@@ -1,7 +1,7 @@
-"""`python -m selector package`: what the steps before made -> per target a folder, a zip and an AAR under `dist/`.
+"""`python -m selector package`: makes a folder, a zip and an AAR per target under `dist/`, from the earlier steps.
 
-read_build_inputs, read_target_inputs   build_inputs.py      what the export, quantize, coverage and the page made
-devices_of                              receipts.py          what phones proved about the very same models
+read_build_inputs, read_target_inputs   build_inputs.py      results of the export, quantize, coverage and the page
+devices_of                              receipts.py          phones' proofs about the very same models
 fit_tables                              fit_tables.py        text length -> bucket, measured and held to its floor
 write_package                           write_package.py     models, voices, tokenizer, and the manifest last
 write_zip, write_aar                    archive.py           the folder as one file
@@ -42,9 +42,9 @@ MOST_BYTES: Final = 110_000_000  # of a target's package at full size
 def make_packages(
     build: Path, dist: Path, targets: Sequence[str], version: str, command: str, receipts: Sequence[Path] = ()
 ) -> dict[str, Any]:
-    """Every target's package; returns the report that is also in `build/selector/report.json`.
+    """Makes every target's package; returns the report that is also in `build/selector/report.json`.
 
-    Does nothing where the same inputs were packaged before and everything that was written is still there.
+    Does nothing if the same inputs were packaged before and everything that was written is still there.
 
     Args:
         receipts: JSON files of `android_test verify`, for the manifests.
@@ -77,7 +77,7 @@ def make_packages(
 
 
 def package_target(plan: PackagePlan, target: TargetInputs, dist: Path) -> dict[str, Any]:
-    """One target's folder, zip and AAR; returns the report's section about them."""
+    """Makes one target's folder, zip and AAR; returns the report's section about them."""
     package = write_package(plan, target, dist)
     size = sum(file.size for file in package.manifest.files.values())
     zipped = write_zip(package.folder)
@@ -98,7 +98,7 @@ def devices_of(inputs: BuildInputs, targets: Sequence[TargetInputs], receipts: S
     """The manifests' `devices`, from receipts of the very models that are packaged now; None without receipts.
 
     Raises:
-        PackageError: as `read_receipts` and `devices_section`.
+        PackageError: as in `read_receipts` and `devices_section`.
     """
     if not receipts:
         return None
@@ -143,7 +143,7 @@ def packages_signature(
 
 
 def is_there(dist: Path, report: dict[str, Any]) -> bool:
-    """Whether everything that a report says was written is still there and unchanged."""
+    """Whether everything that a report lists as written is still there and unchanged."""
     for target in report["targets"].values():
         files = {f"{target['package']}/{MANIFEST}": target["manifest_sha256"], **target["archives"]}
         if any(not (dist / name).is_file() or sha256(dist / name) != digest for name, digest in files.items()):
@@ -152,7 +152,7 @@ def is_there(dist: Path, report: dict[str, Any]) -> bool:
 
 
 def say_worth(fits: dict[str, Fit]) -> None:
-    """One line about the selector's table on held-out texts."""
+    """Prints one line about the selector's table on held-out texts."""
     worth = summarize_fits(fits)
     console.say(
         f"selector table: covers {worth['mean']:.2%} of held-out texts, worst voice {worth['worst']:.2%}; "

@@ -1,4 +1,4 @@
-"""NOTICE: whose work a package holds."""
+"""NOTICE: the authors and licenses of a package's contents."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KNOWN: Final = {
     "random-small": "Weights: random numbers, for tests.",
 }
 
-# The licence of kokoro-onnx asks to be carried along.
+# The license of kokoro-onnx must accompany copies.
 KOKORO_ONNX: Final = """
 kokoro-onnx: MIT License, Copyright (c) 2025 github.com/thewh1teagle
 
@@ -35,7 +35,7 @@ OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR
 
 
 def notice(weights: Mapping[str, Any]) -> str:
-    """The text for a package of these weights; weights that nobody here knows carry their own terms."""
+    """The text for a package of these weights; other weights have terms of their own."""
     name = str(weights["name"])
     whose = KNOWN.get(name, f"Weights {name!r}: from {weights['source']}; their owner's licence applies.")
     return (

@@ -1,4 +1,4 @@
-"""A package in use: opened only when every file is what the manifest says, then asked to speak.
+"""Opens a package, if every file is as the manifest states, and speaks with it.
 
 package = Package.open("dist/kokoro-npu-demo-0.2.0-cpu")
 for spoken in package.synthesize("Hello.", "demo_a"):
@@ -31,7 +31,7 @@ AGAIN: Final = "Get the package again."
 
 @dataclass(frozen=True)
 class Package:
-    """A checked package on disk. Immutable; may be opened from any folder."""
+    """A checked package on disk. It is immutable and may be in any folder."""
 
     folder: Path
     manifest: Manifest
@@ -39,10 +39,10 @@ class Package:
 
     @classmethod
     def open(cls, folder: str | Path) -> Package:
-        """The package in `folder`, every file's size and hash checked.
+        """Opens the package in `folder` and checks every file's size and hash.
 
         Raises:
-            PackageError: no manifest, a changed, missing or extra file, a dangling link, or a path that leaves the
+            PackageError: no manifest; a file is changed, missing or extra; a link dangles; or a path leaves the
                 folder.
         """
         folder = Path(folder)
@@ -64,7 +64,7 @@ class Package:
         """A voice, [510, 256] float32: row n - 1 belongs to n phonemes, timbre first, prosody behind.
 
         Raises:
-            PackageError: unknown (the message names the nearest), of the wrong size, or not finite.
+            PackageError: the voice is unknown (the message names the nearest), of the wrong size, or not finite.
         """
         files = self.manifest.voices.files
         if name not in files:
@@ -88,19 +88,19 @@ class Package:
     def synthesize(
         self, text: str, voice: str | None = None, speed: float = 1.0, *, seed: int = 0, language: str | None = None
     ) -> Iterator[Spoken]:
-        """Speech, chunk by chunk as it is made: 24 kHz float32 in `samples`, gaps included.
+        """Speaks a text and gives each chunk when it is made: 24 kHz float32 in `samples`, gaps included.
 
         Args:
             text: any length.
-            voice: a name; the package's first where not given.
+            voice: a name; by default the package's first.
             speed: 0.5 to 2; 1 is the voice's own.
             seed: of the noise in breath and fricatives: same seed, same sound.
-            language: for phonemes; from the voice's name where not given.
+            language: for phonemes; by default that of the voice's name.
 
         Raises:
-            PackageError: unknown voice (at once).
-            ContractError: a speed that is not a number or outside the selector's table (with the first chunk).
-            TextError: nothing to say, or a word too long for the largest bucket.
+            PackageError: the voice is unknown (raised at once).
+            ContractError: the speed is not a number, or outside the selector's table (raised with the first chunk).
+            TextError: there is nothing to say, or a word is too long for the largest bucket.
         """
         name = voice if voice is not None else min(self.manifest.voices.files)
         rows = self.voice(name)
@@ -109,10 +109,10 @@ class Package:
 
 
 def check_files(folder: Path, manifest: Manifest) -> None:
-    """Exactly the listed files are there, as listed.
+    """Checks that exactly the listed files are there, with their sizes and hashes.
 
     Raises:
-        PackageError: names the first file that is not.
+        PackageError: a file is missing, extra or changed; the error names the first one.
     """
     found: set[str] = set()
     for root, folders, files in os.walk(folder):

@@ -1,4 +1,4 @@
-"""A target's model files as they are packaged: each is read whole and checked before anything is written."""
+"""Reads a target's model files whole and checks them, before anything of the package is written."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ TYPED_DATA: Final = ("float_data", "int32_data", "int64_data", "double_data", "u
 
 
 def read_models(buckets: Sequence[BucketContract], source: Path) -> dict[str, bytes]:
-    """Every model of a target as it is packaged, by its path in the package.
+    """Reads every model of a target as it is packaged, by its path in the package.
 
     Args:
-        buckets: with the models' paths in the package.
+        buckets: have the models' paths in the package.
         source: the folder of the quantized models and of their `weights.bin`.
 
     Raises:
-        PackageError: as `read_model`.
+        PackageError: as in `read_model`.
     """
     names = [path for bucket in buckets for path in bucket.models.values()]
     return {path: read_model(source / Path(path).name, source / WEIGHTS_FILE) for path in names}
@@ -55,9 +55,10 @@ def digest_of_models(models: Mapping[str, bytes], source: Path) -> str:
 
 
 def read_model(file: Path, weights: Path) -> bytes:
-    """A model that parses, and whose tensors lie inside `weights.bin` and nowhere else, as it is packaged.
+    """Reads a model as it is packaged, and checks that all its external tensors are in `weights.bin`.
 
-    A tensor stored outside may still hold its values inside too, which ONNX's checker refuses: those are left out.
+    If a tensor is stored in `weights.bin` and also has its values inside, which ONNX's checker refuses, the latter are
+    left out.
 
     Raises:
         PackageError: the model is missing or truncated, or has tensors in another file.
@@ -87,7 +88,7 @@ def read_model(file: Path, weights: Path) -> bytes:
 
 
 def check_models(folder: Path, buckets: Sequence[BucketContract]) -> None:
-    """ONNX's own checker on every packaged model, with its weights beside it.
+    """Runs ONNX's own checker on every packaged model, with its weights beside it.
 
     Raises:
         PackageError: the checker refuses a model.

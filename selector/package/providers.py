@@ -1,9 +1,10 @@
-"""How each target's sessions are made: the options under which its coverage was proven.
+"""The options of each target's sessions, under which its coverage was proven.
 
-The proofs on a computer also name the chip they compile for (`soc_model`, `htp_arch`); a phone knows its own.
+The proofs on a computer also name the chip that they compile for (`soc_model`, `htp_arch`); on a phone, the runtime
+finds its chip.
 
-What `npu` names runs the NPU stages, `cpu` the others. `session` entries are ONNX Runtime's session configuration;
-with `disable_cpu_ep_fallback` a node that the NPU does not take is an error, not a slow surprise.
+The provider `npu` runs the NPU stages, `cpu` the others. `session` entries are ONNX Runtime's session configuration.
+With `disable_cpu_ep_fallback`, a node that the NPU does not take is an error; otherwise it would run slowly on the CPU.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a target sounds beside the float stages, as `quantize` measured it and as the manifest carries it."""
+"""How a target sounds compared with the float stages, as `quantize` measured it and as the manifest contains it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from selector.package.strict_schema import Count, Positive, Share, StrictSchema,
 
 
 class SoundFigures(StrictSchema):
-    """See `quantize.listen.quality.Quality`: levels and distances in dB."""
+    """The figures of `quantize.listen.quality.Quality`; levels and distances are in dB."""
 
     pesq: Annotated[float, Field(ge=1, le=5)]
     stoi: float
@@ -27,7 +27,7 @@ class SoundFigures(StrictSchema):
 
 
 class GroupQuality(StrictSchema):
-    """Over the sentences of one group: the mean of each figure, and the worst of each."""
+    """The mean and the worst of each figure over the sentences of one group."""
 
     mean: SoundFigures
     worst: SoundFigures
@@ -50,8 +50,9 @@ class DurationChanges(StrictSchema):
 class TargetQuality(StrictSchema):
     """What was measured on held-out sentences.
 
-    `groups` are `all`, `heard` and `unheard` sentences, and each voice by its name; `unheard` names the voices that
-    calibration left out; `bucket` is the one that was measured; `missed` says which goals were missed, and by what.
+    `groups` are all sentences (`all`), those in voices that are in calibration (`heard`) or held out (`unheard`), and
+    each voice by its name; `unheard` names the held-out voices; `bucket` is the measured one; `missed` lists the goals
+    that were missed, with what was measured.
     """
 
     groups: dict[str, GroupQuality]
@@ -71,7 +72,7 @@ class TargetQuality(StrictSchema):
 
 
 def read_quality(report: Mapping[str, Any], where: str) -> TargetQuality:
-    """The quality in a quantization report.
+    """Reads the quality in a quantization report.
 
     Args:
         report: the content of `report.json`.

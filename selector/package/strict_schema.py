@@ -1,4 +1,4 @@
-"""The base of every JSON schema that steps hand to each other: unknown keys and wrong types are refused."""
+"""The base of every JSON schema between steps: unknown keys and wrong types are refused."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class StrictSchema(BaseModel):
-    """A frozen value with no unknown keys, no missing keys and no conversions between types."""
+    """A frozen value without unknown keys, missing keys or conversions between types."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
 def dumps(value: Any) -> str:
-    """JSON as this project writes it: the same value gives the same bytes."""
+    """A value as JSON in this project's form: the same value gives the same bytes."""
     return json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, allow_nan=False) + "\n"
 
 
 def first_problem(error: ValidationError) -> tuple[str, str]:
-    """Where a document first breaks its schema (keys joined by dots), and how."""
+    """The place where a document first breaks its schema (keys joined by dots), and the reason."""
     first = error.errors()[0]
     return ".".join(map(str, first["loc"])) or "the whole", f"{first['msg']} ({error.error_count()} in all)"

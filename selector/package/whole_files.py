@@ -1,4 +1,4 @@
-"""Atomic writing: a file or a folder appears whole or not at all, and the same inputs give the same bytes."""
+"""Writes atomically: a file or a folder appears whole or not at all, and the same inputs give the same bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TEMPORARY: Final = ".unfinished-"
 
 @contextmanager
 def refusing_disk_errors(where: Path) -> Iterator[None]:
-    """Errors of the file system as `PackageError`."""
+    """Raises errors of the file system as `PackageError`."""
     try:
         yield
     except OSError as error:
@@ -35,7 +35,7 @@ def refusing_disk_errors(where: Path) -> Iterator[None]:
 
 @contextmanager
 def whole_folder(final: Path) -> Iterator[Path]:
-    """A temporary folder beside `final` that becomes `final` when the block ends well, and vanishes when it does not.
+    """A temporary folder beside `final` that becomes `final` if the block ends without an error, else vanishes.
 
     An earlier `final` stays until the new one is complete. Leftovers of a killed run are removed first.
 
@@ -69,7 +69,7 @@ def whole_folder(final: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_file(final: Path) -> Iterator[Path]:
-    """A temporary file beside `final` that replaces it when the block ends well.
+    """A temporary file beside `final` that replaces it if the block ends without an error.
 
     Raises:
         PackageError: the disk is full, or not writable.
@@ -95,7 +95,7 @@ def _flush(path: Path) -> None:
 
 
 def copy_all(pairs: Mapping[str, Path], folder: Path) -> None:
-    """Files to their places in `folder`: bytes only, no times, no modes."""
+    """Copies files to their places in `folder`: only their bytes, not their times and modes."""
     for name, source in pairs.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, folder / name)

@@ -1,4 +1,4 @@
-"""One package: its files are written into a temporary folder, the manifest last, and the whole is opened as a check."""
+"""Writes one package into a temporary folder, the manifest last, and opens the result as a check."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def write_package(plan: PackagePlan, target: TargetInputs, dist: Path) -> Packag
 
 
 def copied_files(target: TargetInputs) -> dict[str, Path]:
-    """The files that a package takes as they are: path in the package -> file here."""
+    """The files that a package copies unchanged: path in the package -> source file."""
     files = {f"{MODELS}/{WEIGHTS_FILE}": target.models / WEIGHTS_FILE, "LICENSE": LICENSE}
     return files | {PAGE: target.page} if target.page else files
 
 
 def write_made_files(inputs: BuildInputs, folder: Path) -> None:
-    """The tokenizer, the voices, NOTICE and the manifest's schema into a package's folder."""
+    """Writes the tokenizer, the voices, NOTICE and the manifest's schema into a package's folder."""
     tokenizer = build_tokenizer(inputs.config["vocab"])
     (folder / TOKENIZER).write_bytes(tokenizer.SerializeToString(deterministic=True))
     (folder / VOICES).mkdir()
@@ -59,6 +59,6 @@ def write_made_files(inputs: BuildInputs, folder: Path) -> None:
 
 
 def listed_files(folder: Path) -> dict[str, File]:
-    """Every file of a folder with size and hash, by path; without the manifest, which lists the others."""
+    """Every file of a folder with size and hash, by path, except for the manifest, which lists the others."""
     files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
     return {p.relative_to(folder).as_posix(): File(size=p.stat().st_size, sha256=sha256(p)) for p in files}

@@ -1,1 +1,1 @@
-"""`report.html`: what a build is made of, what was proven, how it sounds; one file that needs no network."""
+"""`report.html`: a build's parts, proofs and sound, as one file that needs no network."""

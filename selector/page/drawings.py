@@ -1,6 +1,6 @@
-"""Inline SVG whose colours are the page's: the stages with their work, and what equalization did to the ranges.
+"""Draws inline SVG in the page's colors: the stages with their work, and the ranges before and after rescaling.
 
-Narrow on purpose: a phone shows them without shrinking the letters.
+The drawings are narrow so that a phone shows them without shrinking the letters.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Any, Final
 from export_onnx.contracts import STAGES, Stage
 
 WIDTH: Final = 340
-BOX, GAP, LINE = 52, 16, 14  # heights of a stage, of the space around what is handed over, of one line of that
+BOX, GAP, LINE = 52, 16, 14  # heights of a stage, of the space around an arrow's label, of one line of the label
 
 
 def draw_stages(work: Mapping[str, int], runs_on: Mapping[str, str]) -> str:
-    """The chain from top to bottom: each stage's processor, its share of the multiply-adds, and what it is handed.
+    """Draws the chain from top to bottom: each stage's processor, share of the multiply-adds, and inputs.
 
     Args:
-        work: stage -> multiply-adds; empty where nobody counted them.
+        work: stage -> multiply-adds; empty if they were not counted.
         runs_on: stage -> "npu" or "cpu".
     """
     parts, y = [], 0
@@ -38,7 +38,7 @@ def draw_stages(work: Mapping[str, int], runs_on: Mapping[str, str]) -> str:
 
 
 def handed(number: int) -> list[str]:
-    """What a stage takes, in order: from the stages before it, or from outside (marked with an asterisk)."""
+    """A stage's inputs in order; an asterisk marks inputs that come from outside the chain."""
     made = {port.name for stage in STAGES[:number] for port in stage.outputs}
     return [port.name if port.name in made else f"{port.name}*" for port in STAGES[number].inputs]
 
@@ -58,7 +58,7 @@ def _stage(stage: Stage, y: int, work: Mapping[str, int], processor: str) -> str
 
 
 def _lines(names: Sequence[str]) -> list[str]:
-    """Names, joined to lines that fit beside the arrow."""
+    """Joins names to lines that fit beside the arrow."""
     lines = [""]
     for name in names:
         longer = f"{lines[-1]}, {name}" if lines[-1] else name
@@ -67,7 +67,7 @@ def _lines(names: Sequence[str]) -> list[str]:
 
 
 def draw_ranges(ranges: Mapping[str, Mapping[str, Any]]) -> str:
-    """How much of a tensor's range its middle channel uses, before (line) and after (dots) equalization."""
+    """Draws the share of a tensor's range that its median channel uses, before (line) and after (dots) rescaling."""
     rows = sorted((r["used_before"], r["used_after"]) for r in ranges.values() if r["channels"] > 1)
     left, top, width, height = 42, 10, WIDTH - 52, 130
     parts = []

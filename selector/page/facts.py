@@ -1,4 +1,4 @@
-"""What the page says, read from the steps' reports: nothing is measured here, and what is missing stays missing."""
+"""Reads the page's facts from the steps' reports: nothing is measured here, and a missing fact stays missing."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ class TargetFacts:
 
     Attributes:
         report: what quantization measured.
-        blocklist: its source, and `convolutions`: name -> decision, reason, and `mel_db` where it was heard alone.
-        ranges: value -> range and share used, before and after equalization.
-        coverage: as `read_coverage` gives it; None where nothing was measured for these files.
-        runs_on: stage -> "npu" or "cpu", as the package says.
-        work: bucket -> stage -> multiply-adds; empty where nothing was measured for these files.
+        blocklist: its source, and `convolutions`: name -> decision, reason, and `mel_db` if it was quantized alone.
+        ranges: value -> range and used share, before and after rescaling.
+        coverage: as `read_coverage` gives it; None if nothing was measured for these files.
+        runs_on: stage -> "npu" or "cpu", as the package states.
+        work: bucket -> stage -> multiply-adds; empty if nothing was measured for these files.
         sizes: file -> bytes.
     """
 
@@ -48,13 +48,13 @@ class TargetFacts:
 
 @dataclass(frozen=True)
 class BuildFacts:
-    """One build.
+    """The reports of one build.
 
     Attributes:
         exported, calibrated: reports of the first two steps.
-        buckets: those exported, smallest first.
-        targets: those that were made, in the order asked for; `missing` are the others.
-        bench: `android_test/bench`'s report, where there is one.
+        buckets: the exported ones, smallest first.
+        targets: those that were made, in the requested order; `missing` are the others.
+        bench: the report of `android_test/bench`, if there is one.
     """
 
     exported: Mapping[str, Any]
@@ -72,13 +72,13 @@ class BuildFacts:
 
     @property
     def comparison(self) -> Mapping[str, Mapping[str, Any]]:
-        """The ordinary ways to 8 bits by name, as a target with 8-bit activations was compared with them; else none."""
+        """The ordinary ways to 8 bits by name, if a target with 8-bit activations was compared with them; else none."""
         narrow = [target.report for target in self.targets if recipe(target.name).activation_bits == 8]
         return next((report["comparison"] for report in narrow if "comparison" in report), {})
 
 
 def read_build_facts(build: Path, targets: Sequence[str]) -> BuildFacts:
-    """The reports of a build.
+    """Reads the reports of a build.
 
     Raises:
         ContractError: the export or the calibration has not completed, or a step was restricted to some stages.

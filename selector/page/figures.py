@@ -1,4 +1,4 @@
-"""The tables of README and docs: a build's figures, kept in `figures.json` beside this file, and their Markdown.
+"""The tables of README and docs: a build's figures, stored in `figures.json` beside this file, and their Markdown.
 
 They name the weights that were measured, so that nobody takes one voice's figures for another's.
 """
@@ -30,7 +30,7 @@ STEPS: Final = MarkedBlock("steps", DOCS / "benchmarks.md")
 
 
 def figures_of(facts: BuildFacts) -> dict[str, Any]:
-    """What README and docs show of a build.
+    """The figures of a build that README and docs show.
 
     Raises:
         ContractError: a target was not made, an NPU target's coverage not measured, or nothing compared with the
@@ -106,7 +106,7 @@ def coverage_table(figures: Mapping[str, Any]) -> str:
 
 
 def steps_table(figures: Mapping[str, Any]) -> str:
-    """One row per step: what it took on the computer that made the figures."""
+    """One row per step: its time and memory on the computer that made the figures."""
     rows: list[tuple[str, ...]] = [("step", "seconds", "peak memory"), ("---", "---", "---")]
     rows += [(f"`{name}`", f"{seconds:.0f}", f"{memory} MB") for name, (seconds, memory) in figures["steps"].items()]
     where = f"On {figures['machine']}, with whatever else the computer did; memory is the process's peak so far."
@@ -114,7 +114,7 @@ def steps_table(figures: Mapping[str, Any]) -> str:
 
 
 def read_figures() -> dict[str, Any]:
-    """The figures that the tables were made from."""
+    """Reads the figures that the tables were made from."""
     figures: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8"))
     return figures
 
@@ -132,7 +132,7 @@ def write_tables(figures: Mapping[str, Any]) -> None:
 
 
 def keep_figures(facts: BuildFacts) -> None:
-    """Keeps a build's figures and writes the tables from them.
+    """Stores a build's figures and writes the tables from them.
 
     Raises:
         ContractError: see `figures_of` and `write_tables`; nothing is written or kept then.

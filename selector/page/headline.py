@@ -1,4 +1,4 @@
-"""The tables of quality: how each target sounds beside the ordinary ways to 8 bits, voice by voice, and its price.
+"""The tables of quality: each target's sound compared with the ordinary ways to 8 bits, per voice, and its size.
 
 The README has the headline alone, `docs/quality.md` has all. Cells with a slash are a mean over the sentences and the
 worst of them.
@@ -14,20 +14,20 @@ from quantize.recipes import WEIGHT_BITS, recipe
 from selector.page.goals import goal_of
 
 PUBLISHED: Final = {"kokoro-82m-int8": "Kokoro-82M, weights from its published 8-bit ONNX file"}  # by identity name
-DYNAMIC: Final = "dynamic INT8"  # as `quantize/sound/baselines.py` calls it
+DYNAMIC: Final = "dynamic INT8"  # the name in `quantize/sound/baselines.py`
 ORDINARY: Final = {DYNAMIC: "u8 found at run time / u8"}  # the others are static: u8 / s8
 GROUPS: Final = ("all", "heard", "unheard")  # of a report's quality; every other name is a voice
 CHECKPOINTS: Final = (".pth", ".safetensors", ".onnx")
 
 
 def headline_table(figures: Mapping[str, Any]) -> str:
-    """The README's block: every target beside dynamic INT8, and the weights that were measured."""
+    """The README's block: every target and dynamic INT8, and the weights that were measured."""
     yardstick = {DYNAMIC: figures["comparison"][DYNAMIC]}
     return f"{_table(_sound(figures, yardstick))}\n\n{measured_on(figures)}"
 
 
 def quality_tables(figures: Mapping[str, Any]) -> str:
-    """The block of `docs/quality.md`: sound, voices, size, and what they were measured on."""
+    """The block of `docs/quality.md`: sound, voices, size, and the weights and sentences that were measured."""
     parts = [_table(rows) for rows in (_sound(figures, figures["comparison"]), _voices(figures), _size(figures))]
     return "\n\n".join([*parts, measured_on(figures), goals(figures)])
 
@@ -70,7 +70,7 @@ def both(summary: Mapping[str, Any], field: str, digits: int) -> str:
 
 
 def _voices(figures: Mapping[str, Any]) -> Iterable[Sequence[str]]:
-    """One row per voice; of each target the measure that its width of activations is gated by."""
+    """One row per voice, with the measure that gates each target's width of activations."""
     targets = figures["targets"]
     narrow = {name: recipe(name).activation_bits == 8 for name in targets}
     yield ("voice", "in calibration", *(f"`{name}`, {'PESQ-WB' if narrow[name] else 'SNR, dB'}" for name in targets))
@@ -133,7 +133,7 @@ def size_in_words(size: Mapping[str, Any]) -> str:
 
 
 def goals(figures: Mapping[str, Any]) -> str:
-    """One paragraph: what is aimed at, and what was missed."""
+    """One paragraph: the goals, and those that were missed."""
     asked: dict[tuple[str, ...], list[str]] = {}
     for name in figures["targets"]:
         asked.setdefault(tuple(goal_of(name)), []).append(f"`{name}`")
@@ -143,6 +143,6 @@ def goals(figures: Mapping[str, Any]) -> str:
 
 
 def missed(quality: Mapping[str, Any]) -> str:
-    """The goals that a report's quality missed, each with what it got; empty where it reached all."""
+    """The goals that a report's quality missed, each with the measured value; empty if it reached all."""
     pairs = (line.rpartition(": ") for line in quality.get("missed", ()))
     return "; ".join(f"{expected} ({got})" for expected, _, got in pairs)

@@ -1,6 +1,6 @@
-"""A few held-out sentences through each target's stages, on this computer's CPU, beside the float sound.
+"""Runs a few held-out sentences through each target's stages, on this computer's CPU, next to the float sound.
 
-Calibration has spoken them in float and kept them. Durations and noise are the float run's, so that the sounds align
+Calibration has spoken them in float and stored them. Durations and noise are the float run's, so that the sounds align
 and can be subtracted. Everything else is the target's own: its `bert`, its pitch, its vocoder.
 """
 
@@ -22,18 +22,18 @@ from export_onnx.run.chain import DURATIONS, FROM_SOURCE, Chain
 from export_onnx.run.padding import waveform
 from quantize.listen.quality import Quality, compare_sounds
 
-SENTENCES: Final = 4  # held-out sentences alternate between heard and unheard voices: two of each
+SENTENCES: Final = 4  # held-out sentences alternate between voices in calibration and held-out ones: two of each
 
 Waveform = NDArray[np.float32]  # [600 * frames]
 
 
 @dataclass(frozen=True)
 class Heard:
-    """One sentence.
+    """One sentence with its sounds.
 
     Attributes:
         sounds: by target.
-        quality: of each, against the float sound.
+        quality: of each target, compared with the float sound.
     """
 
     utterance: Utterance
@@ -43,21 +43,21 @@ class Heard:
 
 
 def sentences_to_hear(samples: Sequence[Sample], number: int = SENTENCES) -> list[Sample]:
-    """The held-out sentences to listen to: one of each voice first, in the order in which calibration kept them."""
+    """The held-out sentences to listen to: one per voice first, in the order in which calibration stored them."""
     voices = [sample.utterance.voice for sample in samples]
     rank = [voices[:i].count(voice) for i, voice in enumerate(voices)]
     return [samples[i] for i in sorted(range(len(samples)), key=lambda i: rank[i])][:number]
 
 
 def listen_to_targets(build: Path, bucket: Bucket, targets: Sequence[str]) -> list[Heard]:
-    """Kept sentences through the targets' stages.
+    """Runs calibration's held-out sentences through the targets' stages.
 
     Args:
         bucket: the one that calibration spoke in.
-        targets: whose folders are complete.
+        targets: those whose folders are complete.
 
     Raises:
-        ContractError: calibration kept no held-out sentence.
+        ContractError: calibration stored no held-out sentence.
     """
     samples = sentences_to_hear(read_samples(build / "calibrate", "held_out"))
     sounds: list[dict[str, Waveform]] = [{} for _ in samples]

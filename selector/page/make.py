@@ -1,4 +1,4 @@
-"""`python -m selector report`: `build/report.html`, and without this computer's times the copy that packages carry."""
+"""`python -m selector report`: `build/report.html`, and the packages' copy of it without this computer's times."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def make_page(build: Path, targets: Sequence[str], out: Path | None = None) -> P
 
 
 def page_signature(facts: BuildFacts) -> str:
-    """One digest of everything that the page follows from."""
+    """One digest of everything that the page depends on."""
     return signature(
         steps=facts.steps,
         coverage={target.name: [coverage_signature(target.coverage), target.work] for target in facts.targets},

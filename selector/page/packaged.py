@@ -1,4 +1,4 @@
-"""The page that a package carries, if it speaks of the models that the package holds."""
+"""Reads the page that goes into a package, and checks that it is about the package's models."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from export_onnx.provenance import completed, read_report
 from selector.package.coverage_schema import coverage_signature, read_coverage
 
 PAGE: Final = "report.html"
-FOLDER: Final = Path("selector", "page")  # in the build; holds the packages' copy
+FOLDER: Final = Path("selector", "page")  # in the build; has the packages' copy
 
 
 def packaged_page(build: Path, target: str) -> Path | None:
-    """The page that goes into a target's package; None where no page was made.
+    """The page that goes into a target's package; None if no page was made.
 
     Raises:
-        PackageError: it speaks of other models than those in the build.
+        PackageError: the page is about other models than those in the build.
     """
     folder = build / FOLDER
     report = read_report(folder)

@@ -17,28 +17,28 @@ from export_onnx.proof.mel import FLOOR_DB, mel_power
 
 RANGE_DB: Final = 70.0  # below the loudest point of the float sound: dark
 DIFFERENCE_DB: Final = 3.0  # and more: bright. 1.5 times too loud would be 3.5 everywhere
-SCALE: Final = 2  # pixels a band and a frame, upwards only
+SCALE: Final = 2  # pixels per band and frame, upwards only
 COLOURS: Final = "magma"
 
 
 def level(sound: Any, loudest: float) -> NDArray[np.float64]:
-    """Log-mel level in dB below `loudest`, [80, frames], nothing below what is heard."""
+    """Log-mel level in dB below `loudest`, [80, frames], with a floor at levels that nobody hears."""
     return 10 * np.log10(np.maximum(mel_power(sound) / max(loudest, 1e-20), 10 ** (FLOOR_DB / 10)))
 
 
 def spectrogram(sound: Any, reference: Any) -> str:
-    """A sound's log-mel spectrogram, 70 dB down from the reference's loudest point."""
+    """Draws a sound's log-mel spectrogram, from the reference's loudest point to 70 dB below."""
     return _png(1 + level(sound, mel_power(reference).max()) / RANGE_DB)
 
 
 def difference(sound: Any, reference: Any) -> str:
-    """Where two sounds of one length differ, band by band: black is equal, bright is 3 dB or more."""
+    """Draws the difference of two sounds of one length, per band: black is equal, bright is 3 dB or more."""
     loudest = mel_power(reference).max()
     return _png(np.abs(level(sound, loudest) - level(reference, loudest)) / DIFFERENCE_DB)
 
 
 def _png(brightness: NDArray[np.float64]) -> str:
-    """[bands, frames] in 0 to 1 -> PNG with 64 colours, low bands at the bottom."""
+    """[bands, frames] in 0 to 1 -> PNG with 64 colors, low bands at the bottom."""
     index = np.round(63 * np.clip(brightness, 0, 1)).astype(np.uint8)[::-1]
     picture = Image.fromarray(np.repeat(index, SCALE, axis=0), "P")
     colours = colormaps[COLOURS](np.linspace(0, 1, 64))[:, :3]
@@ -49,7 +49,7 @@ def _png(brightness: NDArray[np.float64]) -> str:
 
 
 def player(sound: Any) -> str:
-    """The sound as lossless 16-bit FLAC: what is heard is what was made."""
+    """The sound as lossless 16-bit FLAC, so that a listener hears it unchanged."""
     buffer = io.BytesIO()
     soundfile.write(buffer, np.clip(sound, -1, 1), SAMPLE_RATE, format="FLAC", subtype="PCM_16")
     return _uri("audio/flac", buffer.getvalue())

@@ -1,4 +1,4 @@
-"""Facts and sounds -> the page. The same facts give the same bytes."""
+"""Renders facts and sounds as the page. The same facts give the same bytes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def render(facts: BuildFacts, heard: Sequence[Heard], here: bool) -> str:
 
     Args:
         heard: sentences with a sound for every target of `facts`.
-        here: also times, memory and the bench: what this computer measured, and another one would not repeat.
+        here: whether to show times, memory and the bench, which are this computer's and differ on another one.
     """
     environment = Environment(
         loader=PackageLoader("selector.page", "."),
@@ -55,7 +55,7 @@ def render(facts: BuildFacts, heard: Sequence[Heard], here: bool) -> str:
 
 
 def told(fact: Any) -> str:
-    """A fact of a report in words: the decision and its reason where it has them, else its plain values by name."""
+    """A fact of a report in words: its decision and reason if it has them, else its plain values by name."""
     if not isinstance(fact, Mapping):
         return ", ".join(map(str, fact)) if isinstance(fact, list) else str(fact)
     if {"decision", "reason"} <= fact.keys():
@@ -65,7 +65,7 @@ def told(fact: Any) -> str:
 
 
 def command(facts: BuildFacts) -> str:
-    """What makes this build again."""
+    """The command that makes this build again."""
     weights, targets = facts.exported["weights"], " ".join(target.name for target in facts.targets)
     file = next((name for name in weights["sha256"] if name.endswith(".onnx")), "")
     places = {"folder": f"<path>/{weights['name']}", "hub": f"<owner>/{weights['name']}", "onnx": f"<path>/{file}"}
@@ -75,7 +75,7 @@ def command(facts: BuildFacts) -> str:
 
 
 def stage_pictures(facts: BuildFacts) -> list[str]:
-    """The chain, once for each way in which targets with an NPU run it, else as `cpu` does; at the first bucket."""
+    """Draws the chain at the first bucket, once per way in which targets with an NPU run it, else as `cpu` does."""
     first = facts.buckets[0].name
     counted = next((target.work[first] for target in facts.targets if first in target.work), {})
     with_npu = [target for target in facts.targets if target.name != "cpu"]
@@ -126,15 +126,15 @@ def _target(target: TargetFacts) -> dict[str, Any]:
 
 
 def _groups(quality: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """What a reader calls each group of sentences -> its summary."""
+    """The summary of each group of sentences, by the group's name on the page."""
     groups, unheard = quality["groups"], quality["unheard"]
-    names = {"all": "all sentences", "heard": "heard voices", "unheard": "unheard voices"}
-    names |= {voice: f"{voice}{', unheard' if voice in unheard else ''}" for voice in voices_of(groups)}
+    names = {"all": "all sentences", "heard": "voices in calibration", "unheard": "held-out voices"}
+    names |= {voice: f"{voice}{', held out' if voice in unheard else ''}" for voice in voices_of(groups)}
     return {names[name]: summary for name, summary in groups.items()}
 
 
 def _curve(curve: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The points with the convolutions that leave at each, as those before it have left already."""
+    """The points of the curve, each with the convolutions that are additionally in float there."""
     before: set[str] = set()
     points = []
     for point in curve:
@@ -144,7 +144,7 @@ def _curve(curve: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def bench_rows(report: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """The bench's rows as a table, or None where there are none. Written by another step: read with care."""
+    """The bench's rows as a table, or None if there are none. A later step wrote them, so each field is checked."""
     rows = [row for row in (report or {}).get("rows", []) if isinstance(row, dict)]
     if not rows or report is None:
         return None

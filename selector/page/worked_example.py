@@ -51,13 +51,13 @@ SITE: Final = Site(
 
 @dataclass(frozen=True)
 class SiteExample:
-    """The site, as calibration saw it and as equalization leaves it.
+    """The site before and after rescaling, with calibration's statistics.
 
     Attributes:
         model: norm's style -> Snake -> convolution, float.
         scaled: the same function, rescaled.
-        normed: what the norm hands on, [C, STEPS].
-        snaked: what the convolution reads in `model`, [C, STEPS].
+        normed: the norm's output, [C, STEPS].
+        snaked: the convolution's input in `model`, [C, STEPS].
         seen: statistics of the convolution's input and output in `model`.
         scale: of each channel, [C].
     """
@@ -72,7 +72,7 @@ class SiteExample:
 
 @cache
 def site_example(bits: int = 8) -> SiteExample:
-    """The example with the scales that `choose_scales` finds for activations of so many bits."""
+    """The example with the scales that `choose_scales` gives for activations of so many bits."""
     random = np.random.default_rng(82)
     noise = random.standard_normal((len(GAINS), STEPS + SMOOTH - 1))
     normed = sliding_window_view(noise, SMOOTH, axis=1).mean(2)
@@ -88,7 +88,7 @@ def site_example(bits: int = 8) -> SiteExample:
 
 
 def _model(weight: NDArray[np.float32]) -> onnx.ModelProto:
-    """The graph; a node is named for its module, as in exported graphs."""
+    """Builds the graph; nodes are named for their modules, as in exported graphs."""
     per_channel = {"gain": GAINS, "frequency": ALPHAS, "amplitude": 1 / ALPHAS}
     constants = {name: row.astype(np.float32).reshape(1, -1, 1, 1) for name, row in per_channel.items()}
     nodes = [
@@ -111,7 +111,7 @@ def _model(weight: NDArray[np.float32]) -> onnx.ModelProto:
 
 
 def _statistics(values: Array) -> Channels:
-    """What calibration keeps of [C, L] values."""
+    """Calibration's statistics of [C, L] values."""
     seen = ChannelStatistics(len(values))
     seen.add(values.astype(np.float32))
     mean = seen.total / seen.steps
@@ -120,7 +120,7 @@ def _statistics(values: Array) -> Channels:
 
 
 def _patches(values: Array) -> Array:
-    """What one output step is multiplied with, [C * TAPS, L]."""
+    """The input windows, one per output step, [C * TAPS, L]."""
     windows = sliding_window_view(values, TAPS, axis=1)
     return windows.transpose(0, 2, 1).reshape(-1, windows.shape[1])
 
@@ -136,7 +136,7 @@ def _weight_of(model: onnx.ModelProto) -> tuple[str, Array]:
 
 
 def chosen_range(example: SiteExample, scale: Array, bits: int) -> Range:
-    """The one range of the convolution's input, its channels scaled."""
+    """The range of the convolution's input, with its channels scaled."""
     return choose_range(example.seen[VALUE].histogram(scale), "mse", bits)
 
 
@@ -160,7 +160,7 @@ def output_snr(bits: int, rescale: bool, gptq: bool) -> float:
 
 
 def example_tables() -> str:
-    """Markdown: the channels before and after, then what each part of the recipe is worth at the output."""
+    """Markdown: the channels before and after rescaling, then the gain of each part of the recipe at the output."""
     example = site_example()
     scales = (np.ones(len(GAINS)), example.scale)
     bounds = [chosen_range(example, scale, 8) for scale in scales]
@@ -183,7 +183,7 @@ def _channels_table(example: SiteExample, steps: list[float]) -> str:
 
 
 def _worth_table() -> str:
-    """One row per recipe, each with one part more than the one above it."""
+    """One row per recipe, each with one more part than the row above it."""
     rows = [("activations", "scales", "weights", "SNR of the output"), ("---",) * 4]
     for bits, rescale, gptq in ((8, False, False), (8, True, False), (16, True, False), (16, True, True)):
         words = (f"u{bits}", "chosen" if rescale else "none", "GPTQ" if gptq else "to the nearest")

@@ -1,1 +1,1 @@
-"""A package at work: text into sound."""
+"""Speaks text with a package."""

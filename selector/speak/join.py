@@ -1,8 +1,8 @@
-"""Chunks of sound -> one sound, without clicks and without dead air. Streaming: one chunk is held at a time.
+"""Joins chunks of sound into one sound, without clicks and dead air, and holds one chunk at a time.
 
-Between two chunks the silence is as long as the punctuation wants, no longer: where the chunks' own silence suffices,
-the two fade into each other (equal power) inside it; where it does not, both fade out and the rest is filled with
-zeros. Speech itself is never shortened: only what is quieter than the threshold, and a guard around it stays.
+The punctuation between two chunks determines the pause. If the chunks' own silence is long enough, they fade into each
+other inside it (equal power); if it is not, both fade out and zeros fill the pause. Speech itself is never shortened:
+only samples below a threshold are, and a guard around speech stays.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ FLOOR: Final = 10 ** (-70 / 20)  # full scale: silence in any case
 
 @dataclass(frozen=True)
 class Seam:
-    """A join as it sounds: 100 ms before, the gap, 100 ms behind.
+    """The sound around a join: 100 ms before, the gap, 100 ms behind.
 
     Attributes:
         sound: samples; the gap is `sound[start:end]`.
@@ -54,7 +54,7 @@ class Seam:
 
     @property
     def click_db(self) -> float:
-        """Largest step between samples in the gap, against the largest in the speech around it."""
+        """The largest step between samples in the gap, relative to the largest in the speech around it, in dB."""
         steps = np.abs(np.diff(self.sound, prepend=self.sound[:1]))
         edge = WINDOW // 5
         inside = steps[max(0, self.start - edge) : self.end + edge].max(initial=0.0)
@@ -63,7 +63,7 @@ class Seam:
 
     @property
     def dead_air(self) -> float:
-        """Seconds of silence beyond the wanted pause; negative where there is less."""
+        """Seconds of silence beyond the wanted pause; negative if there is less."""
         quiet = _levels(self.sound) < _threshold(self.sound)
         longest = run = 0
         for silent in quiet:
@@ -84,7 +84,7 @@ def _threshold(sound: Samples) -> float:
 
 
 def speech(sound: Samples) -> tuple[int, int]:
-    """First and one-behind-last sample of speech, guards included; declicked ends are never speech."""
+    """The first sample of speech and the first behind it, guards included; declicked ends are never speech."""
     loud = np.flatnonzero(_levels(sound) >= _threshold(sound))
     if not len(loud):
         return min(DECLICK, len(sound)), max(min(DECLICK, len(sound)), len(sound) - DECLICK)
@@ -94,7 +94,7 @@ def speech(sound: Samples) -> tuple[int, int]:
 
 
 def pause(bound: Bound, speed: float) -> float:
-    """Seconds of silence behind a chunk that ends so."""
+    """Seconds of silence behind a chunk that ends with this bound."""
     return max(SHORTEST_PAUSE, PAUSE[bound] / speed)
 
 
@@ -124,7 +124,7 @@ def gap(tail: Samples, head: Samples, length: int) -> Samples:
 
 
 class Joiner:
-    """Push chunks, get sound to play. Holds the silence behind the last chunk and 100 ms before it."""
+    """Takes chunks and gives sound to play. It holds the silence behind the last chunk and 100 ms before it."""
 
     def __init__(self, speed: float) -> None:
         self._speed = speed
@@ -133,7 +133,7 @@ class Joiner:
         self._bound = Bound.PARAGRAPH
 
     def push(self, sound: Samples, bound: Bound) -> tuple[Samples, Seam | None]:
-        """The gap to the chunk before and this chunk's speech; its silence stays here until the next.
+        """Gives the gap to the chunk before and this chunk's speech; its silence is held until the next chunk.
 
         Args:
             sound: [samples] of one chunk.
@@ -154,7 +154,7 @@ class Joiner:
         return np.concatenate([head, body]), seam
 
     def finish(self) -> Samples:
-        """The silence behind the last chunk, faded out."""
+        """Gives the silence behind the last chunk, faded out."""
         tail = np.zeros(0, np.float32) if self._tail is None else self._tail
         self._tail = None
         return gap(tail, np.zeros(0, np.float32), min(len(tail), round(LEAD * SAMPLE_RATE)))

@@ -1,7 +1,7 @@
-"""The package at work: text -> chunks -> stages -> sound, chunk by chunk.
+"""Speaks text with a package, chunk by chunk: text -> chunks -> stages -> sound.
 
-Needs numpy, onnxruntime and a package; no torch. Sessions are made when a bucket is first needed and kept, so memory
-is bounded by the package, not by the text.
+It needs numpy, onnxruntime and a package, but no torch. Sessions are made when a bucket is first needed and then kept,
+so the package bounds the memory, not the text.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Spoken:
 
     Attributes:
         samples: [n] float32, 24 kHz.
-        text: what it says; empty for the silence at the end.
+        text: the text of the chunk; empty for the silence at the end.
         frames: of sound, as the duration stage predicted, before the joining.
         text_bucket, sound_bucket: chosen from the token count, and from the exact frames.
         skipped: symbols without an id.
@@ -57,13 +57,13 @@ class Spoken:
 
 
 def language_of(voice: str) -> str:
-    """The language of a voice's name; American English where the name does not say."""
+    """The language of a voice's name; American English if the name has none."""
     match = re.match(r"([a-z])[fm]_", voice)
     return LANGUAGES.get(match.group(1), "en-us") if match else "en-us"
 
 
 def loosened(word: str) -> str:
-    """A word with spaces where it is spoken as several: behind inner punctuation, between the digits of long numbers.
+    """Adds spaces to a word that is spoken as several: behind inner punctuation, between the digits of long numbers.
 
     (Numbers of ten digits and more are spelled by the front ends anyway.)
     """
@@ -75,7 +75,7 @@ def package_chain(folder: Path, bucket: BucketContract, settings: SessionSetting
     """The stages of one bucket of a package, on this computer's CPU.
 
     Args:
-        folder: what the manifest's file names are relative to.
+        folder: the folder to which the manifest's file names are relative.
         settings: of the sessions.
     """
     return Chain(folder, bucket, {stage: folder / file for stage, file in bucket.models.items()}, settings)
@@ -100,11 +100,11 @@ class Synthesizer:
     phonemize: Phonemize = text.phonemize
 
     def speak(self, words: str) -> Iterator[Spoken]:
-        """The text's sound, chunk by chunk; the first does not wait for the last.
+        """Gives the text's sound chunk by chunk; the first does not wait for the last.
 
         Raises:
-            TextError: nothing to say, or a word longer than the largest bucket.
-            ContractError: a speed outside the selector's table.
+            TextError: there is nothing to say, or a word is longer than the largest bucket.
+            ContractError: the speed is outside the selector's table.
         """
         manifest = self.manifest
         table = manifest.selector.voices[self.voice]
@@ -114,7 +114,7 @@ class Synthesizer:
         joiner, spoken = Joiner(self.speed), 0
         for piece in chunk(words, self._count, limit, max(first, 1)):
             if not any(c.isalnum() for c in piece.text):
-                continue  # a line of stars says nothing
+                continue  # a line of stars is not spoken
             for sound, bound in self._fitted(piece, limit, spoken):
                 spoken += 1
                 samples, seam = joiner.push(sound.samples, bound)
@@ -132,12 +132,12 @@ class Synthesizer:
             return 0  # punctuation alone
 
     def _length(self, phonemes: str) -> int:
-        """As the table counts them, without pads."""
+        """The length as the table counts it, without pads."""
         table = self.manifest.selector
         return len(phonemes) + table.pause_tokens * pauses(phonemes, table.pause_marks)
 
     def _fitted(self, piece: Chunk, limit: int, index: int) -> Iterator[tuple[Spoken, Bound]]:
-        """`piece` whole where it fits, else its halves, and so on; one word at its inner spaces at last."""
+        """Gives `piece` whole if it fits, else its halves, and so on; a single word is cut at its inner spaces."""
         phonemes = self.phonemize(piece.text, self.language)
         kept = "".join(c for c in phonemes if c in self.manifest.vocabulary)
         whole = self._render(piece.text, phonemes, index) if self._length(kept) <= limit else None
@@ -162,7 +162,7 @@ class Synthesizer:
     def _one_word(
         self, piece: Chunk, phonemes: str, limit: int, index: int, *, whole: bool = True
     ) -> Iterator[tuple[Spoken, Bound]]:
-        """A written word of many spoken ones, such as a long number or an address: cut between those.
+        """Cuts a written word of many spoken ones, such as a long number or an address, between the spoken ones.
 
         `phonemes` are the whole word's, or (not `whole`) a part of them.
         """
@@ -189,7 +189,7 @@ class Synthesizer:
                 yield from self._one_word(part, group.text, limit, index + i, whole=False)
 
     def _render(self, words: str, phonemes: str, index: int) -> Spoken | None:
-        """One chunk's sound; None where its exact frames fit no bucket, before any sound is made."""
+        """One chunk's sound; None if its exact frames fit no bucket, before any sound is made."""
         manifest = self.manifest
         encoded = text.encode(phonemes, manifest.vocabulary)
         n = len(encoded.ids)
@@ -207,6 +207,6 @@ class Synthesizer:
             return None
         for name in ("frames_per_token", "d", "t_en"):
             values[name] = resize(values[name], second.tokens)
-        values["noise"] = noise(second, (self.seed, index))  # the same draws whatever the bucket
+        values["noise"] = noise(second, (self.seed, index))  # the same draws in every bucket
         values = self.chains[second.name].run_stages(("prosody", *FROM_SOURCE), values)
         return Spoken(waveform(values), words, n, frames, first.name, second.name, encoded.skipped)

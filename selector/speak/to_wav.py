@@ -1,4 +1,4 @@
-"""`make speak`: text -> WAV through a package, on this computer; the file grows while the sound is made."""
+"""`make speak`: speaks text into a WAV with a package, on this computer; the file grows while the sound is made."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from selector.package.whole_files import TEMPORARY, whole_file
 
 
 def find_package(dist: Path, target: str, weights: str = "") -> Path:
-    """The newest package of a target in `dist`, or `dist` itself where it is one.
+    """The newest package of a target in `dist`, or `dist` itself if it is a package.
 
     Raises:
         PackageError: there is none.
@@ -42,7 +42,7 @@ def find_package(dist: Path, target: str, weights: str = "") -> Path:
 
 @contextmanager
 def refusing_sound_errors(out: Path) -> Iterator[None]:
-    """Errors of the sound file library as `PackageError`; it does not say more than this."""
+    """Raises errors of the sound file library as `PackageError`."""
     try:
         yield
     except soundfile.LibsndfileError as error:
@@ -55,7 +55,7 @@ def refusing_sound_errors(out: Path) -> Iterator[None]:
 
 
 def read_text(file: Path) -> str:
-    """A text file, UTF-8.
+    """Reads a text file in UTF-8.
 
     Raises:
         TextError: it cannot be read, or is not text.
@@ -81,9 +81,9 @@ def speak_to_wav(
     weights: str = "",
     report: Path | None = None,
 ) -> dict[str, Any]:
-    """Speaks `text` into `out`, 24 kHz mono; says the buckets, seconds and real-time factor, and returns them.
+    """Speaks `text` into `out`, 24 kHz mono; prints and returns the buckets, seconds and real-time factor.
 
-    `report` takes the same figures as JSON; `peak_memory_mb` is the whole process's.
+    `report` is the file for the same figures as JSON; `peak_memory_mb` is the whole process's.
 
     Raises:
         PackageError, ContractError, TextError: as `Package.open` and `Package.synthesize`; `out` is then as before.

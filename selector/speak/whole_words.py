@@ -1,6 +1,7 @@
-"""Is every word of the joined sound whole? Each chunk against what its durations promise and what was joined.
+"""Checks that every word of the joined sound is whole: compares each chunk with its durations and the joined sound.
 
-Independent of how `join.py` finds speech: it is given the chunks as the stages made them, and the sound to play.
+It does not depend on the way in which `join.py` finds speech: it takes the chunks as the stages made them, and the
+sound to play.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from export_onnx.geometry import SAMPLE_RATE, frames_to_samples
 Samples = NDArray[np.float32]
 
 WINDOW: Final = SAMPLE_RATE // 200  # 5 ms
-FADED_BELOW_DB: Final = -40.0  # of the chunk's loudest window: what is quieter may be faded or left out
+FADED_BELOW_DB: Final = -40.0  # of the chunk's loudest window: quieter sound may be faded or left out
 DECAYED_BELOW_DB: Final = -30.0  # the chunk's last window, likewise
 
 
@@ -36,11 +37,11 @@ class Rendered:
 
 @dataclass(frozen=True)
 class WholeWords:
-    """What was found; `faults` is empty where every word is whole.
+    """The findings; `faults` is empty if every word is whole.
 
     Attributes:
         faults: one line each.
-        ends_db: each chunk's last 5 ms against its loudest.
+        ends_db: each chunk's last 5 ms, relative to its loudest.
         kept: samples of each chunk found unchanged in the joined sound.
     """
 
@@ -50,7 +51,7 @@ class WholeWords:
 
 
 def levels_db(sound: Samples) -> NDArray[np.float64]:
-    """RMS of whole 5 ms windows against the loudest of them."""
+    """The RMS of whole 5 ms windows, relative to the loudest of them."""
     n = len(sound) // WINDOW
     blocks = sound[: n * WINDOW].reshape(n, WINDOW).astype(np.float64)
     rms = np.sqrt((blocks * blocks).mean(1)) + 1e-9
@@ -58,7 +59,7 @@ def levels_db(sound: Samples) -> NDArray[np.float64]:
 
 
 def check_joined(chunks: Sequence[Rendered], joined: Samples) -> WholeWords:
-    """Whether each chunk is as long as its durations, decays before its end, and is in `joined` to the sample.
+    """Checks that each chunk is as long as its durations, decays before its end, and is in `joined` to the sample.
 
     From a chunk's first to its last window above the floor nothing may differ: not cut, squeezed, faded or reordered.
 

@@ -1,1 +1,1 @@
-"""Text of any length into chunks, and phonemes into ids."""
+"""Splits text of any length into chunks, and converts phonemes to ids."""

@@ -1,7 +1,7 @@
-"""Where a text may be cut: after which word, and how well.
+"""Finds the words after which a text may be cut, and how good each place for a cut is.
 
 Words are what white space separates; a cut is never inside one. `GLUE` holds words together that are said as one:
-a title and its name, a number and its unit, the parts of a date. `sdk/cpp/split.hpp` and the Java say the same.
+a title and its name, a number and its unit, the parts of a date. `sdk/cpp/split.hpp` and the Java do the same.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from selector.text.characters import LOWER, MARK, UPPER, is_digit, is_lower, is_
 
 
 class Bound(IntEnum):
-    """What ends after a word; a greater one is a better place for a cut."""
+    """What ends after a word; a greater value is a better place for a cut."""
 
     GLUE = 0
     WORD = 1
@@ -27,7 +27,7 @@ class Bound(IntEnum):
 
 @dataclass(frozen=True)
 class Word:
-    """One word with its punctuation, and what ends behind it."""
+    """One word with its punctuation, and the bound behind it."""
 
     text: str
     bound: Bound
@@ -40,11 +40,11 @@ CLAUSE_END: Final = re.compile(r"[,;:，、；：—–]$|^-{1,2}$")
 LONE_DASH: Final = re.compile(r"^(?:[—–]|-{1,2})$")
 INITIALS: Final = re.compile(rf"^(?:(?:{pattern(LOWER)}|{pattern(UPPER)}){pattern(MARK)}*\.)+$")  # J. R. R., U.S., e.g.
 
-# Never end a sentence: what they shorten stands behind them.
+# These never end a sentence, because the word that they belong to follows them.
 _NAMES = """mr mrs ms mx dr prof st sr sra messrs mme mlle gen col maj capt cpt lt sgt cpl pvt adm cmdr rev hon pres gov
     sen rep supt insp det vs v cf viz"""
 _NUMBERS = "no nos nr fig figs p pp vol vols ch chs sec sect art eq ca c approx"
-# End a sentence only where the next word begins with a capital.
+# These end a sentence only if the next word begins with a capital.
 _MAY_END = """etc inc ltd co corp jr esq al ave blvd rd ft in oz lb dept est govt min max jan feb mar apr jun jul aug
     sep sept oct nov dec mon tue wed thu fri sat sun"""
 _SCALES = "hundred thousand million billion trillion percent dollars euros pounds"
@@ -82,7 +82,7 @@ def _bound(word: str, following: str, starts: bool) -> Bound:
     if CLAUSE_END.search(bare):
         return Bound.GLUE if _digits(bare) and _digits(after) and bare[-1] == "," else Bound.CLAUSE  # May 5, 2020
     if LONE_DASH.match(after):
-        return Bound.GLUE  # a dash between spaces belongs to what it follows
+        return Bound.GLUE  # a dash between spaces belongs to the word before it
     unit = after.rstrip(".,;:!?")
     if _digits(bare) and (is_digit(unit) or 0 < len(unit) <= 3 or _key(unit) in SCALES):
         return Bound.GLUE  # 10 000, 5 km, 3 million
@@ -98,7 +98,7 @@ def _after_dot(bare: str, closed: bool, after: str, capital: bool, starts: bool)
     if INITIALS.match(bare) and core != "i":
         return Bound.SENTENCE if closed and capital else Bound.GLUE if bare.count(".") == 1 else Bound.WORD
     if not capital:
-        return Bound.WORD  # an abbreviation that no list knows
+        return Bound.WORD  # an abbreviation that is on no list
     return Bound.SENTENCE if core not in MAY_END or is_upper(after) else Bound.WORD
 
 
@@ -107,5 +107,5 @@ def _digits(word: str) -> bool:
 
 
 def _key(word: str) -> str:
-    """As the lists above have it; they hold ASCII only."""
+    """The word in the form of the lists above, which have ASCII only."""
     return word.lower() if word.isascii() else word

@@ -1,8 +1,8 @@
 """The kinds of characters that decide where a text may be cut, written out so that Python, C++ and Java agree.
 
-Each language's own tables follow the Unicode version it was built with, and a phone's are older than a computer's. So
-the ranges stand here, and the same in `sdk/cpp/split.hpp` and `sdk/java/…/Characters.java`; the shared vectors probe
-every one of their ends. Case is known for Latin, Greek and Cyrillic letters; a letter of another script counts as
+Each language's own tables follow the Unicode version that it was built with, and a phone's are older than a computer's.
+So the ranges are listed here, and again in `sdk/cpp/split.hpp` and `sdk/java/…/Characters.java`; the shared vectors
+probe each of their ends. Only Latin, Greek and Cyrillic letters have a case here; a letter of another script counts as
 one that may begin a sentence.
 """
 
@@ -65,7 +65,7 @@ _DIGIT: Final = re.compile(pattern(DIGIT))
 
 
 def clean(text: str) -> str:
-    """Text without what cannot be said: format characters vanish, whatever else is no mark on paper is a space.
+    """Text without characters that cannot be said: format characters vanish, other invisible ones become spaces.
 
     Line ends stay, as a blank line ends a paragraph.
     """

@@ -1,11 +1,13 @@
-"""Text of any length -> chunks that fit: at sentence, then clause, then word bounds, balanced, without orphans.
+"""Splits text of any length into chunks that fit, at sentence, clause or word bounds, balanced, without orphans.
 
-Lengths are phonemes, counted by a callable. A text that fits is one chunk. 510 phonemes is a limit on a chunk, not on
-the text: a whole book goes through in linear time, and its first chunk does not wait for its last page.
+Lengths are phonemes, counted by a callable. A text that fits is one chunk. 510 phonemes is the limit of a chunk, not of
+the text: a whole book is split in linear time, and its first chunk does not wait for its last page.
 
-An *atom* is the largest piece that is not cut for its own sake: a sentence, where it fits; else a clause; else words
-that belong together; else a word. Atoms are grouped into chunks by the cheapest cut (dynamic programming over blocks
-of a few chunks). The costs below are choices: what they prefer is tested, their values are not sacred.
+1. The text is divided into *atoms*. If a sentence fits into a chunk, it is an atom; else each clause is one, if it
+   fits; else words that belong together are one; else each word is one.
+2. The atoms are grouped into chunks by the cheapest cuts (dynamic programming over blocks of a few chunks). The costs
+   below are choices: tests check what they prefer, not their values.
+3. If a chunk of one or two words is left beside a piece that was not cut, both are cut anew between words.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ Count = Callable[[str], int]  # text -> phonemes, spaces and punctuation include
 
 # Millionths, in whole numbers: the same cut in every language. An empty chunk's spare room costs one million.
 ONE: Final = 1_000_000
-CUT_COST: Final = {  # by what ends there
+CUT_COST: Final = {  # by the bound at the cut
     Bound.PARAGRAPH: 0,
     Bound.SENTENCE: ONE // 10,
     Bound.CLAUSE: ONE * 6 // 10,
@@ -37,7 +39,7 @@ UNREACHED: Final = 1 << 62
 ORPHAN_WORDS: Final = 2  # a chunk of a word or two is spoken badly
 BLOCK: Final = 5  # chunks of text looked at together
 SMALL: Final = 20  # words are cut in pieces of a twentieth of a chunk: finer balance costs time and gives nothing
-SURELY_LONG: Final = 20  # characters a phoneme; no text is counted beyond this
+SURELY_LONG: Final = 20  # characters per phoneme; a longer text is too long without counting
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,9 @@ class Chunk:
     """A piece of text to speak at once.
 
     Attributes:
-        phonemes: counted over its atoms, one for each space between them; more than the limit only for one word
+        phonemes: counted over its atoms, plus one per space between them; more than the limit only for one word
             that is longer by itself.
-        bound: what ends behind it; decides the pause.
+        bound: what ends behind it, which decides the pause.
     """
 
     text: str
@@ -67,16 +69,16 @@ class _Atom:
 
 
 def chunk(text: str, count: Count, limit: int, first_limit: int | None = None) -> Iterator[Chunk]:
-    """Chunks of at most `limit` phonemes, in order; every word of the text is in exactly one.
+    """Gives chunks of at most `limit` phonemes, in order; every word of the text is in exactly one.
 
     Args:
         text: any length; a blank line ends a paragraph.
-        count: phonemes of a piece of text.
-        limit: phonemes a chunk; a single word beyond it is a chunk of its own.
+        count: gives the number of phonemes of a piece of text.
+        limit: phonemes per chunk; a single word beyond it is a chunk of its own.
         first_limit: a smaller limit for the first chunk of a text that is split anyway, so that sound starts early.
 
     Raises:
-        TextError: no words, or a limit below 1.
+        TextError: the text has no words, or a limit is below 1.
     """
     if limit < 1:
         raise TextError("chunk limit", expected="at least 1 phoneme", got=str(limit), todo="Check bucket and speed.")
@@ -103,7 +105,7 @@ def chunk(text: str, count: Count, limit: int, first_limit: int | None = None) -
 
 
 def _beginning(stream: Iterator[Word], count: Count, limit: int) -> tuple[list[Word], int]:
-    """Sentences up to the first that no longer fits, and their phonemes: at most `limit` only for the whole text."""
+    """The sentences up to the first that no longer fits, and their phonemes, which are at most `limit` if all fit."""
     head: list[Word] = []
     phonemes, at = -1, 0
     for word in stream:
@@ -117,13 +119,13 @@ def _beginning(stream: Iterator[Word], count: Count, limit: int) -> tuple[list[W
 
 
 def _size(run: Sequence[Word], count: Count, limit: int) -> int:
-    """Phonemes of words said together; of what is surely too long, more than the limit."""
+    """The phonemes of words said together; for words that are surely too long, a number above the limit."""
     text = " ".join(word.text for word in run)
     return count(text) if len(text) <= SURELY_LONG * limit or len(run) == 1 else limit + 1
 
 
 def _atoms(stream: Iterable[Word], count: Count, limit: int, first: int) -> Iterator[_Atom]:
-    """The largest pieces that fit, in order. The first sentence is held to the first limit."""
+    """Gives the largest pieces that fit, in order. The first sentence must fit the first limit."""
     sentence: list[Word] = []
     ceiling = first
     for word in stream:  # the last ends a paragraph
@@ -134,7 +136,7 @@ def _atoms(stream: Iterable[Word], count: Count, limit: int, first: int) -> Iter
 
 
 def _pieces(run: list[Word], count: Count, limit: int, cut_at: Bound) -> Iterator[_Atom]:
-    """`run` whole where it fits, else its parts at bounds of `cut_at`, and so on down to single words."""
+    """Gives `run` whole if it fits, else its parts at bounds of `cut_at`, and so on down to single words."""
     size = _size(run, count, limit)
     if size <= limit or len(run) == 1:
         yield _Atom(tuple(run), size)
@@ -155,7 +157,7 @@ def _pieces(run: list[Word], count: Count, limit: int, cut_at: Bound) -> Iterato
 
 
 def _grouped(atoms: list[_Atom], limit: int, first: int, *, final: bool) -> list[list[_Atom]]:
-    """The cheapest cut of atoms into groups; where not `final`, the last group may still grow and costs nothing."""
+    """The cheapest cut of atoms into groups; unless `final`, the last group may still grow and costs nothing."""
     n = len(atoms)
     best = [(0, 0)] + [(UNREACHED, 0)] * n  # cost of atoms[:j], start of its last group
     for start in range(n):
@@ -185,7 +187,7 @@ def _grouped(atoms: list[_Atom], limit: int, first: int, *, final: bool) -> list
 
 
 def _mended(groups: list[list[_Atom]], count: Count, limit: int, first: int) -> list[list[_Atom]]:
-    """Where an orphan is left beside a piece that was not cut, the two are cut anew between words."""
+    """If an orphan is left beside a piece that was not cut, cuts the two anew between words."""
     mended: list[list[_Atom]] = []
     for group in groups:
         mended.append(group)

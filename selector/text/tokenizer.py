@@ -1,9 +1,9 @@
 """`tokenizer.onnx`: phoneme string -> ids inside the runtime, as `export_onnx.run.text.encode` does it.
 
-    phonemes [1] string -> one string a code point -> id, 0 where it has none -> those with an id, a pad at each end
+    phonemes [1] string -> one string per code point -> its id, or 0 -> ids other than 0, with one pad at each end
 
 The split needs onnxruntime-extensions in the session (`register_custom_ops_library`); the rest is standard ONNX.
-Code points, not letters: the vocabulary holds combining marks of their own.
+It splits into code points, not letters, because combining marks have ids of their own.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ EXTENSIONS: Final = "ai.onnx.contrib"
 
 
 def build_tokenizer(vocabulary: Mapping[str, int]) -> onnx.ModelProto:
-    """The graph: `phonemes` [1] string -> `ids` [1, n] int32, pads included, unknown symbols left out."""
+    """Builds the graph `phonemes` [1] string -> `ids` [1, n] int32, pads included, unknown symbols left out."""
     symbols = sorted(vocabulary)
     anything: Any = [b"([\\s\\S])"]  # a dot would not match a line end; onnx types texts as numbers
     constants = [

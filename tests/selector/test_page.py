@@ -95,12 +95,12 @@ def rows(html: str, section: str) -> list[str]:
 def test_every_voice_has_its_figures_and_the_ordinary_ways_stand_beside(html: str) -> None:
     found = rows(html, "quality")
     alone = "8 4.48 / 4.35 0.993 / 0.981 0.95 / 1.25 18.9 / 16.4 -0.31 dB +0.04 dB"
-    for said in (f"{UNHEARD}, unheard {alone}", f"unheard voices {alone}"):
+    for said in (f"{UNHEARD}, held out {alone}", f"held-out voices {alone}"):
         assert found.count(said) == len(TARGETS), said
     assert sum(row.startswith(f"{HELD_OUT[0]['voice']} 8 4.56 / 4.43") for row in found) == len(TARGETS)
     for name, pesq in (("dynamic INT8", "2.83 / 2.70"), ("static min-max, no equalization", "2.61 / 2.48")):
         assert sum(row.startswith(f"{name} {pesq}") for row in found) == 1
-    assert sum(f"{one['voice']}, unheard in calibration" in page_words(html) for one in HELD_OUT) == 1
+    assert sum(f"{one['voice']}, held out from calibration" in page_words(html) for one in HELD_OUT) == 1
 
 
 def test_a_missed_goal_is_told_in_words_and_sixteen_bits_are_not_compared(tmp_path: Path) -> None:

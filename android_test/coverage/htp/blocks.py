@@ -1,7 +1,7 @@
-"""The residual blocks of a vocoder, each as a model of its own: where the whole disagrees, they say where.
+"""Extracts each residual block of a vocoder as a model of its own, to find the block in which the whole goes wrong.
 
-A block is everything that its module's name stands in front of, with the integers at its doors: a convolution is a
-unit only together with the Q and DQ before it.
+A block is all nodes whose names begin with its module's name, plus the Q and DQ at its inputs and outputs, because a
+convolution is a unit only together with the Q and DQ before it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ ROUNDING: Final = ("QuantizeLinear", "DequantizeLinear")
 
 @dataclass(frozen=True)
 class Block:
-    """One block, and the values that enter it."""
+    """One block, and the values that it reads."""
 
     name: str
     model: onnx.ModelProto

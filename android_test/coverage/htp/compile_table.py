@@ -1,4 +1,4 @@
-"""`python -m android_test compile-table`: what Qualcomm's compiler needs for the full-size vocoder, as a table.
+"""`python -m android_test compile-table`: a table of the cost of compiling the full-size vocoder for Qualcomm's HTP.
 
 By bucket, chip and kind of activation: the vocoder's two halves as they ship (`quantize/sound/fold_time.py`,
 `export_onnx/graph/cut.py`, the options of `selector/package/providers.py`). The cost of a compilation does not depend
@@ -88,7 +88,7 @@ def full_size_half(weights: Weights, bucket: Bucket, activations: Activations, g
 
 
 def measure_compilation(wanted: Sequence[Entry], table: Path, limits: CompileLimits) -> dict[str, Any]:
-    """Compile what `table` lacks, and write it (JSON, and Markdown beside it) after each.
+    """Measures the rows that `table` lacks, and writes it (as JSON, and as Markdown beside it) after each row.
 
     Raises:
         CoverageError: the compiler is not installed.
@@ -182,7 +182,7 @@ def add_compile_options(step: console.Parser) -> None:
 
 
 def compile_table(options: argparse.Namespace) -> int:
-    """0 where every row asked for was covered."""
+    """Gives 0 if every requested row was covered, else 1."""
     wanted = entries(options.graphs, options.activations, options.buckets, options.socs)
     limits = CompileLimits(options.time_limit, int(options.memory_limit * GIB))
     found = measure_compilation(wanted, options.table, limits)["measured"]
@@ -204,7 +204,7 @@ def _is(row: Mapping[str, Any], entry: Entry) -> bool:
 
 
 def _processor() -> str:
-    """The model's name, which `platform` does not know on Linux."""
+    """The processor's model name, which `platform` does not give on Linux."""
     lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines() if Path("/proc/cpuinfo").exists() else []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return named[0] if named else platform.processor()

@@ -1,6 +1,6 @@
 """One session on Qualcomm's HTP compiler, in a process that may crash: run by `htp_host.py`.
 
-Reads a JSON request (`qnn_host.Request`), writes a JSON answer beside it. A missing answer means that the
+It reads a JSON request (`htp_host.CompileRequest`) and writes a JSON answer beside it. A missing answer means that the
 process died.
 """
 
@@ -19,13 +19,13 @@ PROVIDER = "QNNExecutionProvider"
 
 
 def main(path: Path) -> None:
-    """Compile, and run where the request names inputs."""
+    """Compiles the model, and runs it if the request names inputs."""
     request = json.loads(path.read_text())
     answer = path.with_suffix(".answer.json")
     started = time.monotonic()
     try:
         session = _session(request)
-    except Exception as error:  # the compiler's refusals come as several types; the text is the verdict
+    except Exception as error:  # the compiler's refusals have several types; their text is the verdict
         answer.write_text(json.dumps({"error": f"{type(error).__name__}: {error}"}))
         return
     result: dict[str, Any] = {"seconds": time.monotonic() - started, "assignment": []}
@@ -44,7 +44,7 @@ def main(path: Path) -> None:
 
 def _session(request: dict[str, Any]) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    # The file is the graph: optimizers may turn a legal graph into an illegal one.
+    # The graph is compiled as the file has it, because optimizers may turn a legal graph into an illegal one.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
     options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")

@@ -1,7 +1,7 @@
-"""What Qualcomm's HTP compiler is known to refuse, or to take and get wrong, as patterns in the file.
+"""Rules for patterns in a file that Qualcomm's HTP compiler refuses, or takes and gets wrong.
 
-The compiler itself is asked as well (`htp_host.py`), and its numbers are compared (`simulate.py`). These rules are
-quicker, and say what to write instead. Those with basis `inferred` were found in measurements on this model's
+The compiler itself is run as well (`htp_host.py`), and its numbers are compared (`simulate.py`). These rules are
+quicker, and state what to write instead. Those with basis `inferred` were found in measurements on this model's
 blocks: the compiler reports nothing and the result is wrong.
 """
 
@@ -27,11 +27,11 @@ KNOWN: Final = frozenset(
     QuantizeLinear DequantizeLinear""".split()  # noqa: SIM905
 )
 CONTRIBUTED: Final = ("QuantizeLinear", "DequantizeLinear")  # 16-bit ones, below opset 21
-MAX_LSTM_STEPS: Final = 64  # 64 steps compiled in 2.4 s, 600 in 365 s: unrolled, and always in half precision
+MAX_LSTM_STEPS: Final = 64  # 64 steps compiled in 2.4 s, 600 in 365 s: they are unrolled, always in half precision
 
 
 def check_qnn(view: GraphView) -> Verdict:
-    """The static verdict on one graph; no proof that it compiles."""
+    """Gives the static verdict on one graph, which does not prove that it compiles."""
     units = node_units(view)
     refusals = []
     for unit in units:
@@ -61,12 +61,12 @@ def _fixed(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Limit | Non
         if name and name not in view.constants and not view.value(name).fixed:
             shape = view.value(name).shape
             got = f"no value_info for {name}" if shape is None else f"{name} {list(shape)}"
-            return Limit("a declared shape with fixed dimensions", got, "Export one file a bucket, with shapes.")
+            return Limit("a declared shape with fixed dimensions", got, "Export one file per bucket, with shapes.")
     return None
 
 
 def _whole_unit(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Limit | None:
-    """A dense operator is a full DQ..op..Q unit or float; weight-only quantization is refused."""
+    """Checks that a dense operator is a full DQ..op..Q unit or float; weight-only quantization is refused."""
     if node.op_type not in WEIGHT_AXIS and node.op_type != "Gemm":
         return None
     makers = [view.nodes[view.producer[name]] for name in node.input if name in view.producer]

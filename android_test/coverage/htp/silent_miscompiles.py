@@ -1,8 +1,8 @@
-"""What Qualcomm's HTP compiler takes and gets wrong without a word, as patterns in the file.
+"""Rules for patterns in a file that Qualcomm's HTP compiler takes and gets wrong without an error.
 
-Each was found when the simulation's numbers disagreed, and has a test with the bad pattern, which the numbers must
-catch, and with the rewrite, which must pass: tests/android_test/test_silent_miscompiles.py. Sizes matter: some patterns
-come out right on larger or smaller tensors, so a rule refuses more than is always wrong.
+Each pattern was found when the simulation's numbers disagreed with the CPU's. It has a test with the bad pattern, which
+the numbers must reject, and with the rewrite, which must pass: tests/android_test/test_silent_miscompiles.py. Sizes
+matter: some patterns are computed correctly on larger or smaller tensors, so a rule may refuse more than is wrong.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SMALLEST_FACTOR: Final = 2.0**-22  # 2^-23.6 was right, 2^-24.5 wrong
 
 
 def _requantization(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Limit | None:
-    """With 16 bits, the factor from an integer product to the output's steps must not underflow in any channel."""
+    """With 16 bits, checks that no channel's factor from an integer product to the output's steps underflows."""
     if not unit.quantized or node.op_type not in WEIGHT_AXIS or len(unit.inputs) < 2:
         return None
     source, weight, target = unit.inputs[0].quantization, unit.inputs[1].quantization, unit.outputs[0].quantization
@@ -57,7 +57,7 @@ def _depthwise_transpose(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) 
 
 
 def _mask_after_snake(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Limit | None:
-    """norm -> Snake -> mask -> quantized Conv: 0.6 dB. Snake(0) = 0, so the mask may stand before it."""
+    """norm -> Snake -> mask -> quantized Conv: 0.6 dB. Snake(0) = 0, so the mask can be applied before it."""
     if node.op_type != "Mul" or not _feeds_quantized_conv(view, node):
         return None
     for name, maker in _makers(view, node):
@@ -68,7 +68,7 @@ def _mask_after_snake(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> 
 
 
 def _masked_shift(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Limit | None:
-    """a + shift * mask -> LeakyRelu -> quantized Conv: -5 dB. Masking the whole sum is the same and comes out right."""
+    """a + shift * mask -> LeakyRelu -> quantized Conv: -5 dB. Masking the whole sum is equal and comes out right."""
     if node.op_type != "Add" or not _feeds_leaky_conv(view, node):
         return None
     for name, maker in _makers(view, node):
@@ -79,7 +79,7 @@ def _masked_shift(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Limi
 
 
 def _multiplied_sum(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Limit | None:
-    """(conv + b) * factors -> quantized Conv, LeakyRelu between or not: -1 dB where the factors are one a channel."""
+    """(conv + b) * factors -> quantized Conv, LeakyRelu between or not: -1 dB if there is one factor per channel."""
     if node.op_type != "Mul" or not (_feeds_leaky_conv(view, node) or _feeds_quantized_conv(view, node)):
         return None
     for name, maker in _makers(view, node):
@@ -94,18 +94,18 @@ def _multiplied_sum(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Li
 
 
 def _makers(view: GraphView, node: onnx.NodeProto) -> list[tuple[str, onnx.NodeProto]]:
-    """The inputs that other nodes make, with those."""
+    """The inputs that other nodes make, with these nodes."""
     return [(name, view.nodes[view.producer[name]]) for name in node.input if name in view.producer]
 
 
 def _adds_rounded(view: GraphView, add: onnx.NodeProto) -> bool:
-    """Whether the sum has a DequantizeLinear's output in it, Adds of Adds included."""
+    """Whether a DequantizeLinear's output is part of the sum, Adds of Adds included."""
     makers = [maker for _, maker in _makers(view, add)]
     return any(m.op_type == "DequantizeLinear" or (m.op_type == "Add" and _adds_rounded(view, m)) for m in makers)
 
 
 def _outer_product(view: GraphView, mul: onnx.NodeProto) -> bool:
-    """[1, C, 1, 1] times [1, 1, 1, L]: each side is 1 where the other is long."""
+    """Whether it multiplies [1, C, 1, 1] by [1, 1, 1, L]: each side is 1 on the axis on which the other is long."""
     left, right = (view.value(name).shape or () for name in mul.input)
     return (
         len(left) == len(right) == 4

@@ -1,7 +1,7 @@
-"""Does the NPU compute what the CPU computes? One file, run on Qualcomm's x86 simulation and on the CPU provider.
+"""Runs one file on Qualcomm's x86 simulation and on the CPU provider, and compares the outputs.
 
-Compilation proves that nodes are taken, not that their numbers are right: some patterns compile and give something
-else (see `htp_rules.py`). So every NPU stage is also run, on inputs of real speech.
+Compilation proves that the NPU takes the nodes, not that their numbers are right: some patterns compile and compute
+something else (see `silent_miscompiles.py`). So every NPU stage is also run, on inputs of real speech.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from selector.package.golden import floor_for
 
 @dataclass(frozen=True)
 class Agreement:
-    """How close the simulation comes to the CPU, for each output of one file.
+    """How close the simulation comes to the CPU, per output of one file.
 
     Attributes:
-        blocks: the same for each residual block alone, on the values that it gets in the whole; says where it fails.
-        sha256: of the crop that ran, where it was one. Variants with the same one share the run.
+        blocks: the same per residual block alone, on the values that it reads in the whole; they show where it fails.
+        sha256: of the crop that ran, if it was one. Variants with the same crop share the run.
     """
 
     compilation: Compilation
@@ -39,13 +39,13 @@ class Agreement:
 
     @property
     def agrees(self) -> bool:
-        """It ran whole on the NPU and every output reaches the floor; without outputs nothing is proven."""
+        """Whether it ran whole on the NPU and every output reaches the floor; without outputs nothing is proven."""
         enough = all(decibels >= self.floor for decibels in (*self.decibels.values(), *self.blocks.values()))
         return self.compilation.covered and bool(self.decibels) and enough
 
 
 def simulate(model: onnx.ModelProto | Path, feed: Mapping[str, Array], job: CompileJob | None = None) -> Agreement:
-    """Run `model` on both and compare.
+    """Runs `model` on both and compares the outputs.
 
     Args:
         model: a file, or a model that holds its weights.
@@ -70,10 +70,10 @@ def simulate(model: onnx.ModelProto | Path, feed: Mapping[str, Array], job: Comp
 
 
 def simulate_blocks(model: onnx.ModelProto, feed: Mapping[str, Array], job: CompileJob) -> dict[str, float]:
-    """Each residual block of a vocoder alone, dB by name; -200 where one does not run.
+    """Runs each residual block of a vocoder alone; gives dB by name, -200 if one does not run.
 
     Args:
-        model: holds its weights and knows all shapes.
+        model: holds its weights and all shapes.
         feed: every input of the whole by name.
         job: chip and limits.
     """
@@ -91,5 +91,5 @@ def simulate_blocks(model: onnx.ModelProto, feed: Mapping[str, Array], job: Comp
 
 
 def on_cpu(path: Path, feed: Mapping[str, Array], fetch: tuple[str, ...] = ()) -> dict[str, Array]:
-    """The file's outputs on the CPU provider with optimizations off, so that Q and DQ are taken as written."""
+    """The file's outputs on the CPU provider with optimizations off, so that Q and DQ are computed as written."""
     return run_session(cpu_session(path, SessionSettings(optimizations="none")), feed, fetch, str(path))

@@ -1,7 +1,7 @@
-"""The same graph at fewer frames: weights, scales and order of nodes stay, only sizes on the time axis change.
+"""Crops a graph to fewer frames: weights, scales and order of nodes stay, only sizes on the time axis change.
 
-The simulation of an NPU is slow (seconds of audio would take many minutes), so it gets well under a second. Cut
-from the shipped file, the crop cannot differ from it in anything but length.
+The simulation of an NPU is slow (seconds of audio would take many minutes), so it gets well under a second. The crop is
+made from the shipped file, so it cannot differ from it in anything but length.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from export_onnx import contracts, geometry
 from export_onnx.errors import CoverageError
 
 CROP_FRAMES = 16  # 0.4 s; sizes stay multiples of 8
-CHANNELS = 1  # the axis on which time is not
+CHANNELS = 1  # the axis of channels, which the crop does not change
 
 
 def crop_model(model: onnx.ModelProto, stage: str, frames: int, to: int = CROP_FRAMES) -> onnx.ModelProto:
-    """`model` of `stage`, made for `frames` frames, at `to` frames. `model` must hold its weights; it is not changed.
+    """Crops `model` of `stage` from `frames` to `to` frames. `model` must hold its weights; it is not changed.
 
     Raises:
-        CoverageError: the graph holds sizes that the crop does not understand.
+        CoverageError: the graph has sizes that the crop cannot convert.
     """
     crop = onnx.ModelProto()
     crop.CopyFrom(model)
@@ -40,7 +40,7 @@ def crop_model(model: onnx.ModelProto, stage: str, frames: int, to: int = CROP_F
         constants[name].CopyFrom(numpy_helper.from_array(array, name))
     for node in graph.node:
         if node.op_type == "Slice" and CHANNELS not in numpy_helper.to_array(constants[node.input[3]]):
-            for i in (1, 2):  # constants of their own: a slice of channels may share the numbers
+            for i in (1, 2):  # copies, because a slice of channels may share the constants
                 ends = _scaled_all([int(n) for n in numpy_helper.to_array(constants[node.input[i]])], frames, to)
                 node.input[i] = f"{node.name}:{i}"
                 graph.initializer.append(numpy_helper.from_array(np.array(ends, np.int64), node.input[i]))
@@ -65,7 +65,7 @@ def crop_model(model: onnx.ModelProto, stage: str, frames: int, to: int = CROP_F
 
 
 def crop_values(values: dict[str, NDArray[np.generic]], stage: str, start: int) -> dict[str, NDArray[np.generic]]:
-    """`CROP_FRAMES` frames from frame `start` on, of the inputs of `stage`: all real."""
+    """`CROP_FRAMES` real frames of the inputs of `stage`, from frame `start` on."""
     steps = {"frames": 1, "f0": geometry.F0_PER_FRAME, "columns": geometry.STAGE1_PER_FRAME}
     cut = {}
     for port in contracts.stage(stage).inputs:
@@ -85,7 +85,7 @@ def crop_values(values: dict[str, NDArray[np.generic]], stage: str, start: int) 
 
 
 def _with_casts(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Q and DQ as Cast, of the same types and shapes: onnx cannot infer those of ONNX Runtime's own 16-bit Q."""
+    """Replaces Q and DQ by Cast of the same types and shapes; onnx cannot infer ONNX Runtime's own 16-bit Q."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     types = {tensor.name: tensor.data_type for tensor in model.graph.initializer}
@@ -101,7 +101,7 @@ def _with_casts(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _scaled_shape(sizes: list[int], frames: int, to: int) -> list[int]:
-    """The target of a Reshape. A time axis may be folded into the last two of four, by its rows or columns."""
+    """The target shape of a Reshape. A time axis may be folded into the last two of four, by its rows or columns."""
     if len(sizes) != 4 or min(sizes[2:]) <= 1:
         return _scaled_all(sizes, frames, to)
     rows, columns = sizes[2:]
@@ -116,7 +116,7 @@ def _scaled_all(sizes: list[int], frames: int, to: int) -> list[int]:
 
 
 def _scaled(size: int, frames: int, to: int) -> int:
-    """One size at `to` frames: a multiple of the frames, or a spectral length with up to a frame behind it."""
+    """One size at `to` frames: a multiple of the frames, or a spectral length with at most one more frame."""
     extra = size - frames * geometry.STAGE1_PER_FRAME
     if 0 < extra <= geometry.STAGE1_PER_FRAME:
         return to * geometry.STAGE1_PER_FRAME + extra

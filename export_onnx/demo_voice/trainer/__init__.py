@@ -1,1 +1,1 @@
-"""How the demo voice is made: teacher, student, training, evaluation."""
+"""Makes the demo voice: teacher, student, training, evaluation."""

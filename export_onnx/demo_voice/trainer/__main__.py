@@ -28,9 +28,9 @@ def make_teacher_data(data: Path) -> None:
 
 
 def publish(build: Path, target: Path) -> None:
-    """Copies the trained checkpoint into the package, and beside it how it was trained.
+    """Copies the trained checkpoint and the record of its training into the package.
 
-    A file `note.txt` in the build folder, where somebody left one, goes along: what the recipe does not say.
+    A file `note.txt` in the build folder is copied, too, if there is one; it is for facts that the recipe lacks.
     """
     shutil.copytree(build / "checkpoint", target, dirs_exist_ok=True)
     last = json.loads((build / "train.log.jsonl").read_text(encoding="utf-8").splitlines()[-1])
@@ -46,7 +46,7 @@ def publish(build: Path, target: Path) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line and run the steps asked for."""
+    """Parses the command line and runs the requested steps."""
     parser = console.Parser(prog="python -m export_onnx.demo_voice.trainer", description=__doc__)
     parser.add_argument("steps_of_work", nargs="*", metavar="step", help="teacher, train, publish, evaluate")
     parser.add_argument("--steps", type=int, default=STEPS, help="training steps in all; a resumed run goes on to it")

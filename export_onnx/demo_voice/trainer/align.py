@@ -114,7 +114,7 @@ def align(phonemes: str, phones: Sequence[PhonemeEvent], end: int, samples_per_f
         samples_per_frame: at the rate of the events.
 
     Returns:
-        `[len(phonemes) + 2]` whole frames, or None where the events do not spell the phonemes.
+        `[len(phonemes) + 2]` whole frames, or None if the events do not spell the phonemes.
     """
     letters, spans = spell(phones, end)
     is_letter = [symbol.isalpha() or symbol in STRESS for symbol in phonemes]
@@ -130,7 +130,7 @@ def align(phonemes: str, phones: Sequence[PhonemeEvent], end: int, samples_per_f
             starts.append(spans[cursor][0])
             cursor += 1
             continue
-        # Punctuation and spaces share what lies between the letters around them.
+        # Punctuation and spaces share the time between the letters around them.
         first = position
         while first > 0 and not is_letter[first - 1]:
             first -= 1

@@ -1,4 +1,4 @@
-"""Training examples: windows of utterances for the vocoder, whole utterances of like length for the prosody."""
+"""Makes batches of training examples: windows of utterances for the vocoder, whole utterances for the prosody."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Batch:
     Attributes:
         ids: `[B, T]`, padded with 0. lengths: `[B]`. durations: `[B, T]` frames, 0 on padding.
         starts: `[B]` first frame of each window. frames: in every window.
-        features: `[B, n]`, the voice settings that the style map sees.
+        features: `[B, n]`, the voice settings that the style map takes.
         audio: `[B, 600 frames]`. f0, energy: `[B, 2 frames]`.
     """
 

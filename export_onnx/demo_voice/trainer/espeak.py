@@ -54,12 +54,12 @@ class PhonemeEvent:
 
 @dataclass(frozen=True)
 class Speech:
-    """What espeak said.
+    """The speech that espeak made.
 
     Attributes:
         samples: `[n]` float32, -1 to 1, at `rate`.
         phones: in order of time.
-        rate: samples a second (22,050 for espeak's own voices).
+        rate: samples per second (22,050 for espeak's own voices).
     """
 
     samples: npt.NDArray[np.float32]
@@ -83,11 +83,11 @@ def espeak(text: str, voice: str, *, rate: int, pitch: int) -> Speech:
     Args:
         text: one sentence.
         voice: espeak's name, variant included: `gmw/en-US+f3`.
-        rate: words a minute.
+        rate: words per minute.
         pitch: 0 to 100.
 
     Raises:
-        PipelineError: espeak does not know the voice.
+        PipelineError: espeak does not have the voice.
     """
     library, sample_rate = _library()
     pieces: list[npt.NDArray[np.int16]] = []

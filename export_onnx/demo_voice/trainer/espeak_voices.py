@@ -1,6 +1,6 @@
-"""The demo's voices: which espeak-ng setting each one is, and what a style row is made from.
+"""The demo's voices as espeak-ng settings, and the features from which a style row is made.
 
-A style row is a linear map of the setting (learned with the model), so a setting that was never heard has a row too:
+A style row is a linear map of the setting (learned with the model), so a setting outside the training set has one too:
 `dx_held` has the variant of `dm_ben` and `dm_dan` and a pitch between theirs.
 """
 
@@ -12,7 +12,7 @@ from typing import Final
 
 LANGUAGE: Final = "gmw/en-US"  # espeak's name of American English, the dictionary that `text.phonemize` uses too
 VARIANTS: Final = ("f5", "m3", "f2")
-RATE: Final = 150  # words a minute; slower than espeak's 175, so that a short phoneme still fills a 25 ms frame
+RATE: Final = 150  # words per minute; slower than espeak's 175, so that a short phoneme still fills a 25 ms frame
 LENGTH_CENTRE: Final = 60.0  # phonemes of a common sentence; the length feature is 0 there
 LENGTH_RANGE: Final = (10.0, 250.0)  # phonemes; what the training sentences cover, clamped outside
 
@@ -32,7 +32,7 @@ class VoiceSetting:
     pitch: int
 
     def features(self, n_phonemes: float) -> list[float]:
-        """What the style map sees: variant (one-hot), pitch, logarithm of the length."""
+        """The style map's inputs: variant (one-hot), pitch, logarithm of the length."""
         length = min(max(n_phonemes, LENGTH_RANGE[0]), LENGTH_RANGE[1])
         one_hot = [float(self.variant == variant) for variant in VARIANTS]
         return [*one_hot, (self.pitch - 65) / 20, math.log(length / LENGTH_CENTRE)]

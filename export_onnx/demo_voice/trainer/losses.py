@@ -1,4 +1,4 @@
-"""What the student is punished for: multi-resolution STFT, mel, and absolute errors of duration, F0 and energy."""
+"""The student's losses: multi-resolution STFT, mel, and absolute errors of duration, F0 and energy."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.nn.functional import l1_loss
 
 from export_onnx.demo_voice.trainer.signal_features import log_mel
 
-RESOLUTIONS: Final = (2048, 1024, 512, 128)  # samples; the first tells harmonics apart, the last sees plosives
+RESOLUTIONS: Final = (2048, 1024, 512, 128)  # samples; the first resolves harmonics, the last plosives
 FLOOR: Final = 1e-5  # of the window's length: about 85 dB under the loudest bin, so that digital silence weighs little
 MEL_FLOOR: Final = -6.0  # nepers; 60 dB below loud speech
 
@@ -42,7 +42,7 @@ def masked_l1(said: torch.Tensor, taught: torch.Tensor, mask: torch.Tensor) -> t
 
 
 def mel_loss(said: torch.Tensor, audio: torch.Tensor) -> torch.Tensor:
-    """Absolute error of a predicted log mel, what is not heard left out.
+    """Absolute error of a predicted log mel, without levels that nobody hears.
 
     Args:
         said: `[B, 80, 2 F]`, nepers.

@@ -1,4 +1,4 @@
-"""Held-out quality: the student says what the teacher said, with the teacher's durations, and the two are compared."""
+"""Measures held-out quality: the student speaks the teacher's sentences with the teacher's durations."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SAID_SEED: Final = 0  # of the source's noise
 
 @dataclass(frozen=True)
 class Said:
-    """What the student makes of one sentence.
+    """The student's outputs for one sentence.
 
     Attributes:
         audio: `[600 F]`, with the teacher's durations and the student's own F0 and energy.
@@ -96,7 +96,7 @@ def measure_sentence(
 
 
 def measure_mean(taught: Sequence[TaughtSentence]) -> dict[str, float]:
-    """The same distances of predictors that know only averages of these very sentences, voice by voice.
+    """The same distances of predictors that give only the averages of these very sentences, voice by voice.
 
     Spectrum: the mean log-mel column. F0: the mean voiced pitch, always voiced. Duration and energy: the mean.
     """

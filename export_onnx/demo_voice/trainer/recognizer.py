@@ -1,4 +1,4 @@
-"""An ear that neither trained: pocketsphinx with its own English model, on the held-out sentences' small vocabulary.
+"""Word errors of an independent recognizer, pocketsphinx with its own English model, on a small vocabulary.
 
 Any order of the vocabulary's words is allowed, so every word has to be heard; a made-up sentence is never forced.
 """
@@ -19,7 +19,7 @@ from scipy.signal import resample_poly
 from export_onnx.geometry import SAMPLE_RATE
 
 RATE: Final = 16_000  # Hz, of its acoustic model
-LANGUAGE_WEIGHT: Final = 2.0  # the model says nothing but "one of these words"; sphinx's 6.5 would swallow words
+LANGUAGE_WEIGHT: Final = 2.0  # the model only restricts the words; sphinx's 6.5 would delete words
 
 
 def spoken_words(sentence: str) -> list[str]:
@@ -28,7 +28,7 @@ def spoken_words(sentence: str) -> list[str]:
 
 
 def unigrams(vocabulary: Sequence[str]) -> str:
-    """A language model in ARPA format in which every word is as likely as any other, wherever it stands."""
+    """A language model in ARPA format in which every word is equally likely in every position."""
     share = -math.log10(len(vocabulary) + 1)
     entries = ["-99 <s>", f"{share:.4f} </s>", *(f"{share:.4f} {word}" for word in vocabulary)]
     return "\n".join(["\\data\\", f"ngram 1={len(entries)}", "", "\\1-grams:", *entries, "", "\\end\\", ""])

@@ -1,4 +1,4 @@
-"""What the student learns of a teacher's audio: F0, energy, and the mel scale they are measured on."""
+"""The features of a teacher's audio that the student learns: F0, energy, and the mel scale that they need."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def f0_curve(audio: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         audio: `[300 n]`, 24 kHz.
 
     Returns:
-        `[n]`, each value measured at the centre of its 12.5 ms.
+        `[n]`, each value measured at the center of its 12.5 ms.
     """
     with warnings.catch_warnings(action="ignore", category=UserWarning):  # that it uses pkg_resources
         import pyworld  # only the extra `demo-voice` has it, and only the teacher needs it
@@ -52,7 +52,7 @@ def htk_mel_filters() -> torch.Tensor:
 
 
 def log_mel(audio: torch.Tensor) -> torch.Tensor:
-    """Natural logarithm of mel magnitudes, one column every 300 samples, at the centre of its 12.5 ms.
+    """Natural logarithm of mel magnitudes, one column every 300 samples, at the center of its 12.5 ms.
 
     Args:
         audio: `[..., 300 n]`, 24 kHz.

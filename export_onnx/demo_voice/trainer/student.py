@@ -22,7 +22,7 @@ from export_onnx.demo_voice.trainer.signal_features import MELS
 F0_SCALE: Final = 100.0  # Hz; the size of F0 values, where everything else in the model is about 1
 WEIGHT_DECAY: Final = 0.01
 SOURCE_WEIGHT: Final = 0.35  # of each of the 9 harmonics
-MEAN_DURATION: Final = 3.2  # frames a symbol; where training starts
+MEAN_DURATION: Final = 3.2  # frames per symbol; where training starts
 
 
 def load_config() -> Config:
@@ -76,7 +76,7 @@ def is_instance_norm_affine(name: str) -> bool:
 
 @torch.no_grad()
 def start_near_speech(model: KModel) -> None:
-    """Initial values at the size of the answers: 3 frames a symbol, F0 of 100 Hz, quiet spectra, a pulse train."""
+    """Initial values at the size of the answers: 3 frames per symbol, F0 of 100 Hz, quiet spectra, a pulse train."""
     model.predictor.duration_proj.linear_layer.bias.fill_(
         float(torch.logit(torch.tensor(MEAN_DURATION / model.predictor.duration_proj.linear_layer.out_features)))
     )
@@ -120,7 +120,7 @@ def hold_features(features: torch.Tensor, durations: torch.Tensor, start: int, f
 
 
 def encode_text(model: KModel, ids: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-    """`[B, T]` ids -> `[B, T, hidden]`, what the decoder knows of the text."""
+    """`[B, T]` ids -> `[B, T, hidden]`, the decoder's features of the text."""
     encoded: torch.Tensor = model.text_encoder(ids, lengths.cpu(), padding_mask(lengths)).transpose(1, 2)
     return encoded
 

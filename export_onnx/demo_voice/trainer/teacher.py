@@ -40,7 +40,7 @@ class TaughtSentence:
         ids: `[T]` int64, pads included.
         durations: `[T]` int64 frames, each at least 1, sum F.
         audio: `[600 F]` float32.
-        f0: `[2 F]` Hz, 0 where unvoiced; empty where it was not asked for.
+        f0: `[2 F]` Hz, 0 where unvoiced; empty if it was not requested.
         energy: `[2 F]`.
     """
 
@@ -76,7 +76,7 @@ def recite(sentence: str, setting: VoiceSetting) -> tuple[npt.NDArray[np.float32
 
 
 def teach(sentence: str, setting: VoiceSetting, vocab: dict[str, int], with_f0: bool = True) -> TaughtSentence | None:
-    """One sentence in one voice, or None where the events do not spell the ids."""
+    """One sentence in one voice, or None if the events do not spell the ids."""
     encoded = text.encode(text.phonemize(sentence), vocab)
     audio, phones, _ = recite(sentence, setting)
     durations = align(encoded.phonemes, phones, len(audio), SAMPLES_PER_FRAME)

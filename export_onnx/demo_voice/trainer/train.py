@@ -1,9 +1,9 @@
 """Train the student: vocoder and prosody together, resumable, the same steps from the same seed.
 
 The learning rate is constant after a short warm-up and falls linearly to zero over the last quarter, so a run can be
-resumed with more steps. What is saved is a running average of the weights, which is usable long before the end.
+resumed with more steps. A running average of the weights is saved, which is usable long before the end.
 
-On a CPU one process a core is much faster than one process with as many threads (the operations are small): every
+On a CPU one process per core is much faster than one process with as many threads (the operations are small): every
 worker draws its own batches, and gradients are averaged. `torchrun --nproc-per-node 2 -m export_onnx.demo_voice train`
 """
 
@@ -85,7 +85,7 @@ def sound_losses(student: Student, batch: Batch, *, with_audio: bool) -> dict[st
 
 
 def prosody_losses(student: Student, batch: Batch) -> dict[str, torch.Tensor]:
-    """Absolute errors: frames a token, F0 in units of 100 Hz, energy in nepers."""
+    """Absolute errors: frames per token, F0 in units of 100 Hz, energy in nepers."""
     style = student.style(batch.features)[:, STYLE_HALF:]
     durations, d = durations_and_features(student.model, batch.ids, batch.lengths, style)
     real = (~padding_mask(batch.lengths)).float()

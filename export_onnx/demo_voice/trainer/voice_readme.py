@@ -67,7 +67,7 @@ widths ({result["parameters"] / 1e6:.1f} M parameters, {result["bytes"] / 1e6:.1
 [espeak-ng](https://github.com/espeak-ng/espeak-ng). With it, export, quantization and packaging can be heard and
 measured without a download. It is not meant as a product: it sounds like its teacher, a formant synthesizer.
 
-`WEIGHTS=demo` uses it. The voices, all American English at {RATE} words a minute:
+`WEIGHTS=demo` uses it. The voices, all American English at {RATE} words per minute:
 
 {voice_table()}
 

@@ -2,7 +2,7 @@
 for the splitting of text are `split_vectors.py`).
 
 `python -m selector vectors --out tests/selector/vectors` writes them; a test checks that they are what this code says
-today. One question a line, tab-separated, the answer last. `-` stands for none, `!` for a refusal.
+today. One question per line, tab-separated, the answer last. `-` stands for none, `!` for a refusal.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from selector.sdk.vectors.split_vectors import split_questions
 MANIFEST: Final = "manifest.json"
 QUESTIONS: Final = "selector.tsv"
 SPLITS: Final = "split.tsv"
-VOICES: Final = {"af_quick": 1.6, "bm_slow": 3.4, 'héroïne \\ "1"': 2.3}  # frames a token; names try the parsers
+VOICES: Final = {"af_quick": 1.6, "bm_slow": 3.4, 'héroïne \\ "1"': 2.3}  # frames per token; the names test the parsers
 PAUSE_TOKENS: Final = 4
 SEED: Final = 6
 NUMBER: Final = 1500
@@ -117,7 +117,7 @@ def questions(manifest: dict[str, Any]) -> list[str]:
 
 
 def selector_answer(kind: str, tokens: int, table: VoiceTable, speed: float) -> str:
-    """What this implementation says."""
+    """This implementation's answer."""
     try:
         if kind == "choose":
             return _name(choose_bucket(BUCKETS, table, tokens, speed))

@@ -1,7 +1,7 @@
 """Test vectors for the splitting of long text: hand-written texts, every end of every range of characters, and some
 hundred seeded random texts, each with the chunks that Python makes of it.
 
-One question a line: `split`, how to count, the limit, the first chunk's limit (0: none), the text, and as the answer
+One question per line: `split`, how to count, the limit, the first chunk's limit (0: none), the text, and as the answer
 the chunks: `phonemes words bound text`. The count stands for the phonemes: `c/d/p` is c for a code point, d for an
 ASCII digit and p for ASCII punctuation. Tabs, line ends and backslashes are escaped; `\\n` separates chunks.
 """
@@ -62,14 +62,14 @@ def escape(text: str) -> str:
 
 
 def counter(weights: str) -> Count:
-    """The count that `c/d/p` says."""
+    """The counting function that `c/d/p` describes."""
     plain, digit, mark = map(int, weights.split("/"))
     weight = dict.fromkeys(string.digits, digit) | dict.fromkeys(string.punctuation, mark)
     return lambda piece: sum(weight.get(c, plain) for c in piece)
 
 
 def split_answer(text: str, weights: str, limit: int, first: int) -> str:
-    """What this implementation says."""
+    """This implementation's answer."""
     try:
         made = chunk(text, counter(weights), limit, first)
         return "\\n".join(f"{c.phonemes} {c.words} {c.bound.name.lower()} {escape(c.text)}" for c in made)
@@ -99,7 +99,7 @@ def split_questions() -> list[str]:
 
 
 def _prose(draws: np.random.Generator) -> str:
-    """Sentences of clauses of words, as books have them: where the costs of cuts weigh against each other."""
+    """Sentences of clauses of words, as in books, in which the costs of cuts compete."""
     words = ("a", "of", "the", "road", "valley", "through", "evening", "harbours")
     ends, text = (".", "?", ".", "!\n\n"), ""
     for _ in range(int(draws.integers(3, 14))):
@@ -118,7 +118,7 @@ def _line(text: str, weights: str, limit: int, first: int) -> str:
 
 
 def _probes() -> Iterator[str]:
-    """Texts whose chunks tell of what kind a character is: at both ends of each range, and beside them."""
+    """Texts whose chunks show the kind of a character, for both ends of each range and the characters next to them."""
     for name in ("LOWER", "UPPER", "DIGIT", "MARK", "VANISHING", "BLANK"):
         ranges: Ranges = getattr(characters, name)
         for c in _ends(ranges):
