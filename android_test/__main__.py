@@ -11,8 +11,15 @@ import sys
 from pathlib import Path
 
 from android_test.bench.command import add_bench_options, run_bench
-from android_test.coverage.check import CoverageSettings, check, find_variants
-from android_test.coverage.coverage_report import inputs_of, report_of, show_coverage, still_holds, write_report
+from android_test.coverage.check import CoverageSettings, check, check_level, find_variants
+from android_test.coverage.coverage_report import (
+    inputs_of,
+    report_of,
+    show_coverage,
+    still_holds,
+    verdict_in_words,
+    write_report,
+)
 from android_test.coverage.htp import compile_table
 from android_test.coverage.htp.htp_host import DEFAULT_SOCS, GIB, SOCS, CompileLimits
 from android_test.coverage.htp.simulate import Agreement
@@ -62,10 +69,11 @@ def coverage(options: argparse.Namespace) -> int:
     variants = [
         variant for folder in options.folders for variant in find_variants(folder, settings.buckets, settings.stages)
     ]
+    check_level(variants, settings.require)
     folder, inputs = options.build / REPORT_FOLDER, inputs_of(variants, settings)
     known = None if options.contexts else still_holds(options.build, inputs, options.require)
     if known:
-        console.say(f"{folder} is up to date: every variant is covered at the level {known}")
+        console.say(f"{folder} is up to date: {verdict_in_words(known)}")
         return 0
     results = []
     crops: dict[str, Agreement] = {}
@@ -76,8 +84,7 @@ def coverage(options: argparse.Namespace) -> int:
     report = report_of(results, settings, inputs)
     show_coverage(report)
     path = write_report(report, folder)
-    verdict = "every variant is covered" if report.passed else "NOT covered"
-    console.say(f"{verdict} at the level {options.require}; see {path}")
+    console.say(f"{verdict_in_words(report)}; see {path}")
     return 0 if report.passed else 1
 
 

@@ -1,6 +1,8 @@
 """How each target's sessions are made: the options under which its coverage was proven.
 
-The proofs on a computer also name the chip they compile for (`soc_model`, `htp_arch`); a phone knows its own.
+The proofs on a computer read these very values: Qualcomm's compiler is started with `NPU["qnn"]`, and a coverage report
+that was made under other values does not count. They also name the chip they compile for (`soc_model`, `htp_arch`); a
+phone knows its own.
 
 What `npu` names runs the NPU stages, `cpu` the others. `session` entries are ONNX Runtime's session configuration;
 with `disable_cpu_ep_fallback` a node that the NPU does not take is an error, not a slow surprise.

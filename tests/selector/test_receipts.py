@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from export_onnx.contracts import NPU_STAGES
+from export_onnx.contracts import BUCKETS, NPU_STAGES
 from export_onnx.errors import PackageError
 from selector.package import golden, make_packages
 from selector.package.opened import Package
 from selector.package.receipts import Receipt, devices_section, models_digest, read_receipts, verified_time
+from tests.selector.coverage_fakes import fake_coverage
 from tests.selector.selector_fakes import make_build
 
 DIGEST = "1" * 64
@@ -110,6 +111,7 @@ def test_a_receipt_of_other_models_is_refused() -> None:
 def test_packaging_with_receipts_and_without(tmp_path: Path) -> None:
     """The digest that a receipt names is that of the finished package, and stays when the receipt is taken in."""
     build = make_build(tmp_path / "build", ("nnapi",))
+    fake_coverage(build, {name: {bucket.name: ["rules"] for bucket in BUCKETS} for name in NPU_STAGES})
     make_packages.make_packages(build, tmp_path / "dist", ["nnapi"], "0.1.0", COMMAND)
     folder = tmp_path / "dist" / "kokoro-npu-fake-0.1.0-nnapi"
     manifest = Package.open(folder).manifest
