@@ -31,6 +31,7 @@ from android_test.device.probe import RunSettings
 from android_test.device.receipt import holds
 from android_test.device.verify_device import VerifyPlan, verify
 from export_onnx import console
+from export_onnx.build_lock import build_lock
 from export_onnx.contracts import BUCKETS, NPU_STAGES
 from selector.package.coverage_schema import LEVELS, REPORT_FOLDER
 from selector.package.opened import Package
@@ -41,16 +42,17 @@ from selector.speak.to_wav import find_package
 def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0 all that was asked for is proven, 1 not."""
     options = parse(arguments)
-    if options.step == "coverage":
-        return coverage(options)
-    if options.step == "verify":
-        return verify_package(options)
-    if options.step == "bench":
-        return run_bench(options)
     if options.step == "compile-table":
         return compile_table.compile_table(options)
-    build_runner(options.build / "android_test" / "runner")
-    return 0
+    with build_lock(options.build):
+        if options.step == "coverage":
+            return coverage(options)
+        if options.step == "verify":
+            return verify_package(options)
+        if options.step == "bench":
+            return run_bench(options)
+        build_runner(options.build / "android_test" / "runner")
+        return 0
 
 
 def coverage(options: argparse.Namespace) -> int:
@@ -91,7 +93,7 @@ def coverage(options: argparse.Namespace) -> int:
 def verify_package(options: argparse.Namespace) -> int:
     """0 where the receipt holds; one of CPU stages alone has no NPU to verify, and still has to run and agree."""
     phone = Phone.find(options.serial)
-    package = Package.open(find_package(options.dist, options.target))
+    package = Package.open(find_package(options.dist, options.target, options.weights, options.build))
     work = options.build / "android_test" / "verify"
     settings = RunSettings(options.warmup, options.runs, options.time_limit)
     runner = options.runner or options.build / "android_test" / "runner" / "android"
@@ -120,6 +122,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     device = steps.add_parser("verify", help="a package on a device over adb: every stage and bucket, and a receipt")
     device.add_argument("--target", choices=TARGETS, default="nnapi", help="which package (default: nnapi)")
     device.add_argument("--dist", type=Path, default=Path("dist"), help="a package, or the folder that holds them")
+    device.add_argument("--weights", default="", help="whose, where dist/ holds several (default: the build's)")
     device.add_argument(
         "--serial", default="", help="device, as `adb devices` names it; needed where there are several"
     )

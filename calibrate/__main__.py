@@ -16,6 +16,7 @@ from calibrate.ranges import METHODS
 from calibrate.speech import SPEECH, Sample, write_sample
 from calibrate.statistics import ChannelStatistics
 from export_onnx import console
+from export_onnx.build_lock import build_lock
 from export_onnx.contracts import BUCKETS, QUANTIZED, Bucket
 from export_onnx.errors import ContractError
 from export_onnx.provenance import Report, completed, depends_on, is_up_to_date, signature, start
@@ -30,6 +31,11 @@ Collected = dict[str, dict[str, ChannelStatistics]]
 def main(arguments: list[str] | None = None) -> int:
     """Speaks the corpus in float, watches the NPU stages' convolutions, writes ranges, keeps the speech."""
     options = parse(arguments)
+    with build_lock(options.build):
+        return _calibrate(options)
+
+
+def _calibrate(options: argparse.Namespace) -> int:
     source, folder = options.build / "export_onnx", options.build / "calibrate"
     bucket = next(b for b in BUCKETS if f"{b.seconds:g}" == options.bucket)
     stages = tuple(stage for stage in QUANTIZED if stage in options.stages)

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from calibrate.capture import graphs_of
 from export_onnx import console
+from export_onnx.build_lock import build_lock
 from export_onnx.contracts import BUCKETS, GRAPHS, QUANTIZED, STAGES, VOCODER
 from export_onnx.graph.multiply_adds import share_of_work
 from export_onnx.graph.shared_weights import ModelFolder, load
@@ -39,6 +40,11 @@ COMPARED: Final = "nnapi"  # the target that the ordinary ways to 8 bits stand b
 def main(arguments: list[str] | None = None) -> int:
     """Decides, quantizes, listens, reports; one folder a target."""
     options = parse(arguments)
+    with build_lock(options.build):
+        return _quantize(options)
+
+
+def _quantize(options: argparse.Namespace) -> int:
     source, calibrated = options.build / "export_onnx", options.build / "calibrate"
     buckets = [bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets]
     everything = [*(stage.name for stage in STAGES), *GRAPHS]
