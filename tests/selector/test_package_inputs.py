@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import pytest
 
-from android_test.coverage.htp.htp_host import CompileJob, CompileRequest, request_of
+from android_test.coverage.htp.htp_host import CompileJob, CompileRequest, compile_request
 from export_onnx.contracts import BUCKETS
 from export_onnx.errors import PackageError, WeightsError
 from export_onnx.provenance import sha256
@@ -132,7 +132,7 @@ def test_what_was_proven_under_other_options_is_not_proven_for_a_package(tmp_pat
 
     def manifest_and_request() -> tuple[Manifest, CompileRequest]:
         made = write_package(plan, read_target_inputs(plan.inputs, "qnn"), tmp_path / "dist").manifest
-        return made, request_of(model, CompileJob())
+        return made, compile_request(model, CompileJob())
 
     manifest, request = manifest_and_request()
     assert {s.name for s in manifest.stages if s.runs_on == "npu"} == {"decoder", "generator"}
