@@ -36,7 +36,7 @@ def versions() -> dict[str, str]:
     return {**{name: version(name) for name in MADE_BY}, "python": platform.python_version()}
 
 
-def installed(name: str) -> str:
+def package_version(name: str) -> str:
     """The version of a Python package, or that there is none."""
     try:
         return version(name)
@@ -103,7 +103,7 @@ def depends_on(*folders: str) -> dict[str, Any]:
         "code": code_digest(*folders),
         "sentences": _digest_of(sorted((ROOT / SENTENCES).glob("sentences_*.txt"))),
         "front_end": {language: english_front_end(language) for language in ENGLISH}
-        | {name: installed(name) for name in FRONT_END},
+        | {name: package_version(name) for name in FRONT_END},
         "versions": versions(),
     }
 

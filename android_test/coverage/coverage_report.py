@@ -18,7 +18,7 @@ from android_test.coverage.htp.simulate import Agreement
 from android_test.coverage.verdict import Verdict
 from export_onnx.contracts import Bucket
 from export_onnx.errors import PackageError
-from export_onnx.provenance import REPORT, code_digest, installed, sha256, signature
+from export_onnx.provenance import REPORT, code_digest, package_version, sha256, signature
 from selector.package.coverage_schema import (
     LEVELS,
     ChipCompilation,
@@ -138,7 +138,7 @@ def inputs_of(variants: Sequence[Variant], settings: CoverageSettings) -> str:
 
 def proof_versions() -> dict[str, str]:
     """The versions that verdicts hold for: of the runtime whose rules are replayed, of the compiler, and of Python."""
-    return {name: installed(name) for name in PACKAGES} | {"python": platform.python_version()}
+    return {name: package_version(name) for name in PACKAGES} | {"python": platform.python_version()}
 
 
 def still_holds(build: Path, inputs: str, level: Level) -> CoverageReport | None:

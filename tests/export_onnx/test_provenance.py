@@ -19,7 +19,7 @@ from export_onnx import provenance
 from export_onnx.contracts import GRAPHS, QUANTIZED, STAGES, VOCODER
 from export_onnx.errors import ContractError
 from export_onnx.graph.shared_weights import ModelFolder, content_digest, load
-from export_onnx.provenance import ROOT, code_files, depends_on, installed, refuse_other_birth, signature
+from export_onnx.provenance import ROOT, code_files, depends_on, package_version, refuse_other_birth, signature
 from export_onnx.run.text import english_front_end
 from quantize import __main__ as quantize_command
 from selector.package.build_inputs import read_build_inputs, read_target_inputs
@@ -93,7 +93,7 @@ def other_front_end(patch: pytest.MonkeyPatch) -> None:
 
 def other_version(package: str) -> Callable[[pytest.MonkeyPatch], None]:
     return lambda patch: patch.setattr(
-        provenance, "installed", lambda name: "0" if name == package else installed(name)
+        provenance, "package_version", lambda name: "0" if name == package else package_version(name)
     )
 
 

@@ -129,7 +129,7 @@ def compile_for(
     names = "+".join(job.socs)
     if reason := unavailable():
         return Compilation(path.name, names, "skipped", reason), {}
-    request = request_of(path, job)
+    request = compile_request(path, job)
     with tempfile.TemporaryDirectory(prefix="qnn_host_") as folder:
         place = Path(folder) / "request.json"
         if feed is not None:
@@ -145,7 +145,7 @@ def compile_for(
             return verdict, {name: outputs[name] for name in outputs.files}
 
 
-def request_of(path: Path, job: CompileJob) -> CompileRequest:
+def compile_request(path: Path, job: CompileJob) -> CompileRequest:
     """What the child is told of one file: the very options, session entries and optimization of a package's manifest.
 
     Raises:
