@@ -192,7 +192,8 @@ def rows(report: CoverageReport) -> list[tuple[str, ...]]:
 def show_coverage(report: CoverageReport, console: Console | None = None) -> None:
     """The table, then everything that stands against a full cover."""
     console = console or Console(soft_wrap=True, highlight=False)
-    table = Table(*COLUMNS, title="NPU coverage")
+    table = Table(*COLUMNS, title="NPU coverage", pad_edge=False)
+    table.columns[-1].min_width = len("(Qualcomm")  # no word of a level is cut in a narrow terminal
     for row in rows(report):
         table.add_row(*row)
     console.print(table)
