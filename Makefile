@@ -74,14 +74,14 @@ package: report
 	$(PYTHON) -m selector package --targets $(TARGETS) --build $(BUILD) --dist $(DIST) $(if $(RECEIPTS),--receipts $(RECEIPTS))
 
 speak: $(READY)
-	$(PYTHON) -m selector speak --text '$(subst ','\'',$(TEXT))' --voice '$(VOICE)' --speed $(SPEED) --target $(TARGET) --dist $(DIST) --out $(OUT)
+	$(PYTHON) -m selector speak --text '$(subst ','\'',$(TEXT))' --voice '$(VOICE)' --speed $(SPEED) --target $(TARGET) --build $(BUILD) --dist $(DIST) --out $(OUT)
 
 # 310 of the demo voice's sentences: 20 minutes.
 LINES   ?= 310
 speak-long: $(READY)
 	@mkdir -p $(BUILD)
 	grep -v '^#' export_onnx/demo_voice/sentences_train.txt | head -n $(LINES) > $(BUILD)/long.txt
-	$(PYTHON) -m selector speak --text-file $(BUILD)/long.txt --voice '$(VOICE)' --speed $(SPEED) --target $(TARGET) --dist $(DIST) --out $(OUT) --report $(BUILD)/long.json
+	$(PYTHON) -m selector speak --text-file $(BUILD)/long.txt --voice '$(VOICE)' --speed $(SPEED) --target $(TARGET) --build $(BUILD) --dist $(DIST) --out $(OUT) --report $(BUILD)/long.json
 
 # ORT_ANDROID is the unpacked onnxruntime-android archive: headers/ and jni/<abi>/libonnxruntime.so.
 runner-android:
@@ -117,5 +117,6 @@ demo-voice: $(READY)
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable '.[demo-voice]'
 	$(PYTHON) -m export_onnx.demo_voice.trainer
 
+# Deletes only what steps wrote; any Python will do.
 clean:
-	rm -rf $(BUILD) $(DIST)
+	@$(if $(wildcard $(PYTHON)),$(PYTHON),python3) -m export_onnx.clean --build '$(BUILD)' --dist '$(DIST)'

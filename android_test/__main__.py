@@ -11,8 +11,15 @@ import sys
 from pathlib import Path
 
 from android_test.bench.command import add_bench_options, run_bench
-from android_test.coverage.check import CoverageSettings, check, find_variants
-from android_test.coverage.coverage_report import inputs_of, report_of, show_coverage, still_holds, write_report
+from android_test.coverage.check import CoverageSettings, check, check_level, find_variants
+from android_test.coverage.coverage_report import (
+    inputs_of,
+    report_of,
+    show_coverage,
+    still_holds,
+    verdict_in_words,
+    write_report,
+)
 from android_test.coverage.htp import compile_table
 from android_test.coverage.htp.htp_host import DEFAULT_SOCS, GIB, SOCS, CompileLimits
 from android_test.coverage.htp.simulate import Agreement
@@ -23,6 +30,7 @@ from android_test.device.linux_runner import build_runner
 from android_test.device.probe import RunSettings
 from android_test.device.verify_device import VerifyPlan, verify
 from export_onnx import console
+from export_onnx.build_lock import build_lock
 from export_onnx.contracts import BUCKETS, NPU_STAGES
 from selector.package.coverage_schema import LEVELS, REPORT_FOLDER
 from selector.package.opened import Package
@@ -34,16 +42,17 @@ from selector.speak.to_wav import find_package
 def main(arguments: list[str] | None = None) -> int:
     """Runs one of the commands. The exit status is 0 if everything that was requested is proven, else 1."""
     options = parse(arguments)
-    if options.step == "coverage":
-        return coverage(options)
-    if options.step == "verify":
-        return verify_package(options)
-    if options.step == "bench":
-        return run_bench(options)
     if options.step == "compile-table":
         return compile_table.compile_table(options)
-    build_runner(options.build / "android_test" / "runner")
-    return 0
+    with build_lock(options.build):
+        if options.step == "coverage":
+            return coverage(options)
+        if options.step == "verify":
+            return verify_package(options)
+        if options.step == "bench":
+            return run_bench(options)
+        build_runner(options.build / "android_test" / "runner")
+        return 0
 
 
 def coverage(options: argparse.Namespace) -> int:
@@ -63,10 +72,11 @@ def coverage(options: argparse.Namespace) -> int:
     variants = [
         variant for folder in options.folders for variant in find_variants(folder, settings.buckets, settings.stages)
     ]
+    check_level(variants, settings.require)
     folder, inputs = options.build / REPORT_FOLDER, inputs_of(variants, settings)
     known = None if options.contexts else still_holds(options.build, inputs, options.require)
     if known:
-        console.say(f"{folder} is up to date: every variant is covered at the level {known}")
+        console.say(f"{folder} is up to date: {verdict_in_words(known)}")
         return 0
     results = []
     crops: dict[str, Agreement] = {}
@@ -77,15 +87,14 @@ def coverage(options: argparse.Namespace) -> int:
     report = report_of(results, settings, inputs)
     show_coverage(report)
     path = write_report(report, folder)
-    verdict = "every variant is covered" if report.passed else "NOT covered"
-    console.say(f"{verdict} at the level {options.require}; see {path}")
+    console.say(f"{verdict_in_words(report)}; see {path}")
     return 0 if report.passed else 1
 
 
 def verify_package(options: argparse.Namespace) -> int:
     """0 where the receipt holds. A partial one never does; one of CPU stages alone has to run and agree."""
     phone = Phone.find(options.serial)
-    package = Package.open(find_package(options.dist, options.target))
+    package = Package.open(find_package(options.dist, options.target, options.weights, options.build))
     work = options.build / "android_test" / "verify"
     settings = RunSettings(options.warmup, options.runs, options.time_limit)
     runner = options.runner or options.build / "android_test" / "runner" / "android"
@@ -114,6 +123,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     device = steps.add_parser("verify", help="a package on a device over adb: every stage and bucket, and a receipt")
     device.add_argument("--target", choices=TARGETS, default="nnapi", help="which package (default: nnapi)")
     device.add_argument("--dist", type=Path, default=Path("dist"), help="a package, or the folder that holds them")
+    device.add_argument("--weights", default="", help="whose, if dist/ holds several (default: the build's)")
     device.add_argument("--serial", default="", help="device, as `adb devices` names it; needed if there are several")
     device.add_argument("--runner", type=Path, help="its folder (default: android_test/runner/android below --build)")
     device.add_argument("--buckets", nargs="+", default=[], metavar="BUCKET", help="names such as 5s (default: all)")

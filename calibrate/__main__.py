@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import Final
 
 from calibrate import store
-from calibrate.capture import BEFORE_SOUND, Skipped, make_probe, speak_all
+from calibrate.capture import BEFORE_SOUND, Skipped, graphs_of, make_probe, speak_all
 from calibrate.corpus import PARTS, Split, Utterance, make_split
 from calibrate.ranges import METHODS
 from calibrate.speech import SPEECH, Sample, write_sample
 from calibrate.statistics import ChannelStatistics
 from export_onnx import console
+from export_onnx.build_lock import build_lock
 from export_onnx.contracts import BUCKETS, QUANTIZED, Bucket
 from export_onnx.errors import ContractError
-from export_onnx.provenance import Report, code_digest, completed, is_up_to_date, sha256, signature, start, versions
+from export_onnx.provenance import Report, completed, depends_on, is_up_to_date, signature, start
 
 SENTENCES: Final = 64
 SEARCH: Final = 8
@@ -30,27 +31,26 @@ Collected = dict[str, dict[str, ChannelStatistics]]
 def main(arguments: list[str] | None = None) -> int:
     """Speaks the corpus in float, records the NPU stages' convolutions, writes ranges, keeps the speech."""
     options = parse(arguments)
+    with build_lock(options.build):
+        return _calibrate(options)
+
+
+def _calibrate(options: argparse.Namespace) -> int:
     source, folder = options.build / "export_onnx", options.build / "calibrate"
     bucket = next(b for b in BUCKETS if f"{b.seconds:g}" == options.bucket)
     stages = tuple(stage for stage in QUANTIZED if stage in options.stages)
     exported = completed(source, "export_onnx", (*BEFORE_SOUND, *stages), [bucket.name])
     voices = sorted(file.stem for file in (source / "voices").glob("*.npy"))
     split = make_split(options.corpus, voices, options.sentences, SEARCH, HELD_OUT)
-    wanted = signature(
-        weights=exported["weights"],
-        graphs=[sha256(source / f"{stage}_{bucket.name}.onnx") for stage in stages],
-        split=split.facts(),
-        bucket=bucket.name,
-        method=options.method,
-        code=code_digest("calibrate"),
-        versions=versions(),
-    )
+    heard = {"weights": signature(weights=exported["weights"])} | graphs_of(source, bucket.name, stages)
+    asked = {"split": split.facts(), "bucket": bucket.name, "method": options.method}
+    wanted = signature(heard=heard, **asked, **depends_on("calibrate"))
     if is_up_to_date(folder, wanted):
         console.say(f"{folder} is up to date")
         return 0
     start(folder)
     shutil.rmtree(folder / SPEECH, ignore_errors=True)
-    report = Report(folder, wanted, {"weights": exported["weights"], "stages": stages})
+    report = Report(folder, wanted, {"weights": exported["weights"], "stages": stages, "made_from": heard})
     report.facts |= {"bucket": bucket.name, "method": options.method}
     collected, used, skipped = collect(source, bucket, split, stages, folder)
     if not used:

@@ -20,7 +20,7 @@ from export_onnx.contracts import HALVES, Bucket
 from export_onnx.errors import ContractError, TextError
 from export_onnx.geometry import STAGE1_PER_FRAME, spectral_columns
 from export_onnx.graph.open_values import with_outputs
-from export_onnx.graph.shared_weights import load
+from export_onnx.graph.shared_weights import content_digest, load
 from export_onnx.run import text
 from export_onnx.run.chain import BEFORE_SOURCE, Chain
 from export_onnx.run.padding import Tensors, noise, text_inputs, waveform
@@ -66,6 +66,19 @@ def speak_all(
         if sound:
             values["waveform"] = waveform(chain.run_stages((*HALVES, "tail"), values))
         yield Sample(utterance, values, frames, int(values["n_tokens"][0]))
+
+
+def graphs_of(folder: Path, bucket: str, stages: Iterable[str]) -> dict[str, str]:
+    """What calibration runs of an export: the name of each graph in `folder` -> digest of it and its weights.
+
+    Args:
+        stages: those that are watched.
+
+    Raises:
+        ContractError: a graph is missing or damaged.
+    """
+    names = dict.fromkeys((*BEFORE_SOUND, *HALVES, "tail", *stages))
+    return {f"{name}_{bucket}": content_digest(folder / f"{name}_{bucket}.onnx") for name in names}
 
 
 def utterance_inputs(folder: Path, vocab: Mapping[str, int], utterance: Utterance, bucket: Bucket) -> Tensors:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from export_onnx import console
+from export_onnx.build_lock import build_lock
 from export_onnx.checkpoint.voice_packs import voice_row
 from export_onnx.checkpoint.weights import Weights, load_weights
 from export_onnx.contract_table import stages_table
@@ -32,13 +33,18 @@ PROOF_FILL = 0.93  # of the bucket's frames, for the sound stages
 def main(arguments: list[str] | None = None) -> int:
     """Exports, checks, compares with the original, reports."""
     options = parse(arguments)
-    folder = options.build / "export_onnx"
     if options.table:
         print(stages_table())
         return 0
     if options.who:
-        console.say(who(completed(folder, "export_onnx")["weights"]))
+        console.say(who(completed(options.build / "export_onnx", "export_onnx")["weights"]))
         return 0
+    with build_lock(options.build):
+        return _export(options)
+
+
+def _export(options: argparse.Namespace) -> int:
+    folder = options.build / "export_onnx"
     weights = load_weights(options.weights, options.build / "weights")
     took = chosen_weights(weights)
     console.say(took)

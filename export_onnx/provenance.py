@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import json
 import platform
 import resource
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
 from export_onnx.errors import ContractError
+from export_onnx.run.text import ENGLISH, english_front_end
 
 REPORT: Final = "report.json"
+ROOT: Final = Path(__file__).parent.parent
+SENTENCES: Final = Path("export_onnx", "demo_voice")  # folder of `sentences_*.txt`
+# What makes phonemes of text: misaki, the espeak library and the dictionary's tagger that it finds, and numbers.
+FRONT_END: Final = ("misaki", "espeakng-loader", "phonemizer-fork", "spacy", "en-core-web-sm", "num2words")
 MADE_BY: Final = ("torch", "kokoro", "transformers", "onnx", "onnxsim", "onnxruntime", "numpy")
 
 
@@ -30,14 +36,76 @@ def versions() -> dict[str, str]:
     return {**{name: version(name) for name in MADE_BY}, "python": platform.python_version()}
 
 
-def code_digest(*packages: str) -> str:
-    """One digest of all Python files of the packages, by name and content. Not of data such as the demo voice."""
-    root, digest = Path(__file__).parent.parent, hashlib.sha256()
-    for package in packages:
-        for file in sorted((root / package).rglob("*.py")):
-            if "demo_voice" not in file.parts:
-                digest.update(file.relative_to(root).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+def package_version(name: str) -> str:
+    """The version of a Python package, or that there is none."""
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def code_digest(*folders: str) -> str:
+    """One digest of the code that `folders` run, by name and content: see `code_files`."""
+    return _digest_of(code_files(*folders))
+
+
+def code_files(*folders: str) -> list[Path]:
+    """All Python files of `folders`, and every file of this project that they import, directly or through others.
+
+    Only the demo voice's own trainer is no part of a folder that holds it; a module of it counts where it is imported.
+
+    Args:
+        folders: relative to the project, as in `quantize/sound`; or a single file.
+    """
+    found: set[Path] = set()
+    waiting = [file for name in folders if (file := ROOT / name).is_file()]
+    waiting += [file for name in folders for file in (ROOT / name).rglob("*.py") if "demo_voice" not in file.parts]
+    while waiting:
+        file = waiting.pop()
+        if file not in found:
+            found.add(file)
+            waiting += _imported(file)
+    return sorted(found)
+
+
+def _imported(file: Path) -> Iterator[Path]:
+    """Files of this project that a file imports, anywhere in it; a package's `__init__.py` where it names a package."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            place = ROOT.joinpath(*name.split("."))
+            yield from (p for p in (place.with_suffix(".py"), place / "__init__.py") if p.is_file())
+
+
+def _digest_of(files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.relative_to(ROOT).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def depends_on(*folders: str) -> dict[str, Any]:
+    """What a step depends on besides its inputs, for `signature`; for steps that turn text into phonemes.
+
+    Args:
+        folders: the step's own, relative to the project; what they import from others is followed.
+
+    Returns:
+        `code` as in `code_digest`, `sentences` of this repository by content, `front_end`: who speaks English here
+        and the versions of all that it is made of, and `versions`.
+    """
+    return {
+        "code": code_digest(*folders),
+        "sentences": _digest_of(sorted((ROOT / SENTENCES).glob("sentences_*.txt"))),
+        "front_end": {language: english_front_end(language) for language in ENGLISH}
+        | {name: package_version(name) for name in FRONT_END},
+        "versions": versions(),
+    }
 
 
 def signature(**inputs: Any) -> str:
@@ -86,6 +154,26 @@ def completed(folder: Path, step: str, stages: Iterable[str] = (), buckets: Iter
                 todo=f"Run `python -m {step}` with more --{kind}.",
             )
     return report
+
+
+def refuse_other_birth(where: Path, step: str, recorded: Mapping[str, str], now: Mapping[str, str]) -> None:
+    """That what a step read when it made `where` is what lies there now.
+
+    Args:
+        step: what makes `where` again, as in `python -m <step>`.
+        recorded: what the step read -> digest, from its report; empty where the report keeps none.
+        now: the same, as the build has it.
+
+    Raises:
+        ContractError: something was made again, or from other weights, since.
+    """
+    if changed := [name for name, digest in now.items() if recorded.get(name) != digest]:
+        raise ContractError(
+            str(where),
+            expected=f"a result of this build's {', '.join(changed)}",
+            got="one of another" if all(name in recorded for name in changed) else "one that does not say of which",
+            todo=f"Run `python -m {step}` again.",
+        )
 
 
 def start(folder: Path) -> None:

@@ -5,15 +5,25 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from calibrate.capture import graphs_of
 from export_onnx import console
+from export_onnx.build_lock import build_lock
 from export_onnx.contracts import BUCKETS, GRAPHS, QUANTIZED, STAGES, VOCODER
 from export_onnx.graph.multiply_adds import share_of_work
 from export_onnx.graph.shared_weights import ModelFolder, load
-from export_onnx.provenance import Report, code_digest, completed, is_up_to_date, signature, start, versions
+from export_onnx.provenance import (
+    Report,
+    completed,
+    depends_on,
+    is_up_to_date,
+    refuse_other_birth,
+    signature,
+    start,
+)
 from quantize.blocklists import has_own_list
 from quantize.float_build import FloatBuild, gather
 from quantize.gates import check_bucket, check_durations, check_sound, standard
@@ -30,11 +40,18 @@ COMPARED: Final = "nnapi"  # the target that the ordinary ways to 8 bits are com
 def main(arguments: list[str] | None = None) -> int:
     """Decides, quantizes, listens and reports, into one folder per target."""
     options = parse(arguments)
+    with build_lock(options.build):
+        return _quantize(options)
+
+
+def _quantize(options: argparse.Namespace) -> int:
     source, calibrated = options.build / "export_onnx", options.build / "calibrate"
     buckets = [bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets]
     everything = [*(stage.name for stage in STAGES), *GRAPHS]
     exported = completed(source, "export_onnx", everything, [bucket.name for bucket in buckets])
     ranged = completed(calibrated, "calibrate", [VOCODER.name, *options.stages])
+    refuse_other_calibration(source, calibrated, exported, ranged)
+    depends = depends_on("quantize")
     build: FloatBuild | None = None
     for target in options.targets:
         chosen, folder = recipe(target), options.build / "quantize" / target
@@ -45,8 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
             target=target,
             stages=options.stages,
             search=options.search,
-            code=code_digest("quantize"),
-            versions=versions(),
+            **depends,
         )
         compare = options.compare and target == COMPARED
         if is_up_to_date(folder, wanted) and not (compare and "comparison" not in completed(folder, "quantize")):
@@ -57,6 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
             shutil.rmtree(folder)
         start(folder)
         report = Report(folder, wanted, {"target": target, "weights": exported["weights"], "because": chosen.because})
+        report.facts["made_from"] = {"export_onnx": exported["signature"], "calibrate": ranged["signature"]}
         report.facts |= {"stages": options.stages, "buckets": [bucket.name for bucket in buckets]}
         facts = make_target(build, chosen, folder, options.stages, options.search, compare)
         whole = report.write(facts)
@@ -67,6 +84,21 @@ def main(arguments: list[str] | None = None) -> int:
                 "low, `python -m quantize --search` makes a list of their own."
             )
     return 0
+
+
+def refuse_other_calibration(
+    source: Path, calibrated: Path, exported: Mapping[str, Any], ranged: Mapping[str, Any]
+) -> None:
+    """That the ranges belong to the float stages: same weights, same graphs.
+
+    Raises:
+        ContractError: they are of another export.
+    """
+    heard = ranged.get("made_from", {})
+    now = {"weights": signature(weights=exported["weights"])}
+    if heard.get("weights") == now["weights"]:
+        now |= graphs_of(source, ranged["bucket"], ranged["stages"])
+    refuse_other_birth(calibrated, "calibrate", heard, now)
 
 
 def make_target(

@@ -11,6 +11,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 
 from export_onnx import console
+from export_onnx.build_lock import build_lock
 from export_onnx.errors import PackageError
 from selector.package.providers import TARGETS
 
@@ -40,22 +41,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.command == "package":
         from selector.package.make_packages import make_packages
 
-        make_packages(
-            options.build,
-            options.dist,
-            options.targets,
-            options.release or project_version(),
-            shlex.join(["python", "-m", "selector", "package"]),
-            options.receipts,
-        )
+        version, command = options.release or project_version(), shlex.join(["python", "-m", "selector", "package"])
+        with build_lock(options.build):
+            make_packages(options.build, options.dist, options.targets, version, command, options.receipts)
     elif options.command == "report":
         from selector.page.facts import read_build_facts
         from selector.page.figures import keep_figures
         from selector.page.make import make_page
 
-        make_page(options.build, options.targets, options.out)
-        if options.readme:
-            keep_figures(read_build_facts(options.build, options.targets))
+        with build_lock(options.build):
+            make_page(options.build, options.targets, options.out)
+            if options.readme:
+                keep_figures(read_build_facts(options.build, options.targets))
     elif options.command == "tables":
         from selector.page.figures import read_figures, write_tables
 
@@ -68,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from selector.speak.to_wav import read_text, speak_to_wav
 
         words = options.text if options.text_file is None else read_text(options.text_file)
-        how = (options.voice, options.speed, options.out, options.weights, options.report)
+        how = (options.voice, options.speed, options.out, options.weights, options.report, options.build)
         speak_to_wav(options.dist, options.target, words, *how)
     return 0
 
@@ -96,7 +93,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     talk = commands.add_parser("speak", help="text -> WAV, through the package in dist/")
     talk.add_argument("--dist", type=Path, default=Path("dist"), help="a package, or the folder that holds them")
     talk.add_argument("--target", default="cpu", choices=TARGETS, help="whose package (default: cpu)")
-    talk.add_argument("--weights", default="", help="name in the package's name, if dist/ has several")
+    talk.add_argument("--weights", default="", help="whose package, where dist/ holds several (default: the build's)")
+    talk.add_argument("--build", type=Path, default=Path("build"), help="names the weights (default: build)")
     words = talk.add_mutually_exclusive_group(required=True)
     words.add_argument("--text", help="what to say")
     words.add_argument("--text-file", type=Path, help="a file to say, UTF-8")

@@ -16,6 +16,7 @@ from android_test.bench.machine import load_average, machine
 from android_test.bench.measure import measure_build
 from android_test.bench.passages import Passage, read_passages
 from android_test.bench.prepare import Build
+from android_test.bench.runners import THREADING
 from export_onnx import console, provenance
 from export_onnx.contracts import BUCKETS
 from export_onnx.errors import ContractError
@@ -77,9 +78,9 @@ def run_bench(options: argparse.Namespace) -> int:
         "machine": machine(),
         "load_average": {"before": before, "after": load_average()},
         "versions": provenance.versions(),
-        "session": CPU.session,
+        "session": {"ours": CPU.session, "originals": THREADING},
         "models": {build.name: models_digest(build.package.manifest) for build in builds},
-        "repetitions": options.repetitions,
+        "repetitions": options.repetitions,  # asked for; a row says how many it had
         "rows": rows,
         "steps": {build.name: build.steps() for build in builds},
         "seconds": round(time.monotonic() - began, 1),

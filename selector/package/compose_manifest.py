@@ -14,10 +14,10 @@ from selector.choose.voice_table import Fit
 from selector.choose.worth import summarize_fits
 from selector.package import providers
 from selector.package.build_inputs import VOICE_SHAPE, BuildInputs, TargetInputs, bucket_contracts
-from selector.package.coverage_schema import processor
 from selector.package.golden import golden_section
 from selector.package.manifest import SCHEMA_VERSION, File, Manifest, parse
 from selector.package.packaged_models import MODELS, models_by_stage
+from selector.package.placement import processor
 from selector.package.strict_schema import dumps
 from selector.text.tokenizer import INPUT, OUTPUT
 

@@ -7,21 +7,25 @@ target's files, which the manifest contains.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
-from export_onnx.contracts import NPU_STAGES, Stage
+from export_onnx.contracts import NPU_STAGES
 from export_onnx.errors import PackageError
 from export_onnx.provenance import REPORT, sha256, signature
-from quantize.recipes import recipe
-from selector.package.providers import NpuTarget
+from selector.package.providers import NPU, NpuTarget
 from selector.package.strict_schema import Count, Positive, Sha256, Share, StrictSchema, first_problem
 
 REPORT_FOLDER: Final = Path("android_test", "coverage")
 Level = Literal["rules", "compiled", "simulated"]
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
+OWNER: Final[dict[str, str]] = {"nnapi": "NNAPI", "qnn": "Qualcomm HTP"}  # whose rules, compiler, simulation
+# Per target, the levels that can be tried on a computer: NNAPI's compilers are the drivers of phones.
+TRIED_HERE: Final[dict[str, tuple[Level, ...]]] = {"nnapi": ("rules",), "qnn": LEVELS}
+ONLY_ON_A_PHONE: Final = "compiled: only on a phone"
 
 # provider: the execution provider refuses the node, so it runs on the CPU.
 # session:  the provider takes it, and then the session cannot be created, or the process dies.
@@ -113,6 +117,8 @@ class CoveredVariant(StrictSchema):
 
     @model_validator(mode="after")
     def _nothing_more_than_proven(self) -> CoveredVariant:
+        if (self.compiled or self.simulated) and self.target != "qnn":
+            raise ValueError(f"Qualcomm's compiler proves nothing about files for {OWNER[self.target]}")
         simulated = self.simulated is not None and self.simulated.agrees
         follows = proven_levels(self.rules.covered, [one.covered for one in self.compiled], simulated)
         if self.proven != follows:
@@ -123,9 +129,11 @@ class CoveredVariant(StrictSchema):
 class CoverageReport(StrictSchema):
     """One run of the coverage step.
 
-    `stages` are the requested ones; `required` is the requested level, and `passed` states whether every variant
-    reached it. Shares and multiply-adds are by target and bucket, the latter also by stage of the whole chain.
-    `signature` is one digest of everything that the report depends on, except for the level.
+    `stages` are those that were asked for; `required` is the level that was asked for, and `passed` says whether every
+    variant reached it, or the highest level that can be tried here for its target, see `asked_of`. `providers` holds
+    the execution provider with its options per target, as they were when the verdicts were made. Shares and
+    multiply-adds are by target and bucket, the latter also by stage of the whole chain. `signature` is one digest of
+    everything that the report depends on, except for the level.
     """
 
     stages: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -135,6 +143,7 @@ class CoverageReport(StrictSchema):
     feature_level: Positive
     socs: tuple[str, ...]
     conditions: tuple[str, ...]
+    providers: dict[NpuTarget, dict[str, Any]]
     share_of_multiply_adds_on_npu: dict[NpuTarget, dict[str, Share]]
     multiply_adds: dict[NpuTarget, dict[str, dict[str, Count]]]
     variants: tuple[CoveredVariant, ...]
@@ -148,7 +157,7 @@ class CoverageReport(StrictSchema):
             raise ValueError("a variant stands there twice")
         if strange := {stage for _, stage, _ in names} - set(self.stages):
             raise ValueError(f"variants of stages that nobody asked for: {sorted(strange)}")
-        if self.passed != (bool(names) and all(self.required in one.proven for one in self.variants)):
+        if self.passed != (bool(names) and all(asked_of(v.target, self.required) in v.proven for v in self.variants)):
             raise ValueError("`passed` does not follow from the variants")
         chains = {(target, bucket) for target, _, bucket in names}
         for counted in (self.share_of_multiply_adds_on_npu, self.multiply_adds):
@@ -167,6 +176,28 @@ class ProvenCoverage(StrictSchema):
     socs: tuple[str, ...]
     conditions: tuple[str, ...]
     versions: dict[str, str]
+
+
+def asked_of(target: str, required: Level) -> Level:
+    """The level asked of one target in a run that asks for `required`: no higher than can be tried on a computer."""
+    return required if required in TRIED_HERE[target] else TRIED_HERE[target][-1]
+
+
+def level_name(level: Level, target: str) -> str:
+    """A level for people, with whose it is: `rules (NNAPI)`, `compiled (Qualcomm HTP)`."""
+    return f"{level} ({OWNER[target]})" if target in OWNER else level
+
+
+def levels_in_words(proven: Sequence[Level] | None, target: str) -> tuple[str, ...]:
+    """What a reader is told of one file: each proven level with its owner, then what only a phone can tell.
+
+    Args:
+        proven: None where the coverage step did not look at the file.
+    """
+    if proven is None:
+        return ("not looked at",)
+    further = (ONLY_ON_A_PHONE,) if proven and target == "nnapi" else ()
+    return (*(level_name(level, target) for level in proven), *further) or ("nothing proven",)
 
 
 def proven_levels(rules: bool, compiled: Sequence[bool], simulated: bool) -> tuple[Level, ...]:
@@ -206,7 +237,8 @@ def read_coverage_report(build: Path) -> CoverageReport | None:
 
 
 def read_coverage(build: Path, target: str, models: Path, buckets: Sequence[str] = ()) -> ProvenCoverage | None:
-    """Reads what was proven about a target's files; None if nothing was measured for these very files.
+    """What was proven about a target's files; None where nothing was measured for these very files, or where it was
+    measured under other provider options than the manifest names.
 
     Args:
         build: as in `read_coverage_report`.
@@ -225,13 +257,16 @@ def read_coverage(build: Path, target: str, models: Path, buckets: Sequence[str]
     _check_unrestricted(build, "buckets", buckets, looked_at)
     if any(not (models / one.file).is_file() or sha256(models / one.file) != one.sha256 for one in variants):
         return None
+    name = variants[0].target
+    if report.providers.get(name) != asdict(NPU[name]):
+        return None
     proven: dict[str, dict[str, tuple[Level, ...]]] = {}
     for variant in variants:
         proven.setdefault(variant.stage, {})[variant.bucket] = variant.proven
     return ProvenCoverage(
         proven=proven,
-        share_of_multiply_adds_on_npu=report.share_of_multiply_adds_on_npu[variants[0].target],
-        required=report.required,
+        share_of_multiply_adds_on_npu=report.share_of_multiply_adds_on_npu[name],
+        required=asked_of(name, report.required),
         feature_level=report.feature_level,
         socs=report.socs,
         conditions=report.conditions,
@@ -252,14 +287,3 @@ def _check_unrestricted(build: Path, kind: str, wanted: Sequence[str], there: Se
 def coverage_signature(coverage: ProvenCoverage | None) -> str:
     """One digest of what was proven about a target's files."""
     return signature(coverage=coverage.model_dump(mode="json") if coverage else None)
-
-
-def processor(stage: Stage, target: str, coverage: ProvenCoverage | None) -> Literal["npu", "cpu"]:
-    """The processor that runs a stage: its contract's, but the CPU if the target's recipe has it there, or if its
-    coverage was tried and not proven.
-    """
-    if target == "cpu" or stage.runs_on == "cpu" or stage.name in recipe(target).compact:
-        return "cpu"
-    if coverage is None or stage.name not in coverage.proven:
-        return stage.runs_on
-    return "npu" if all(coverage.required in levels for levels in coverage.proven[stage.name].values()) else "cpu"

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from export_onnx import console
 from export_onnx.contracts import STAGES
-from export_onnx.provenance import Report, code_digest, read_report, sha256, signature, start, versions
+from export_onnx.provenance import Report, depends_on, read_report, sha256, signature, start
 from selector.choose.voice_table import Fit
 from selector.choose.worth import check_worth, summarize_fits
 from selector.package.archive import write_aar, write_zip
@@ -28,11 +28,12 @@ from selector.package.build_inputs import (
     read_target_inputs,
 )
 from selector.package.compose_manifest import PackagePlan
-from selector.package.coverage_schema import coverage_signature, processor
+from selector.package.coverage_schema import coverage_signature
 from selector.package.fit_tables import fit_tables
 from selector.package.golden import stage_floors
 from selector.package.manifest import MANIFEST
 from selector.package.packaged_models import MODELS, digest_of_models, models_by_stage, read_models
+from selector.package.placement import NOT_PROVEN, processor, reason_for_cpu
 from selector.package.receipts import PackagedTarget, devices_section, read_receipts
 from selector.package.write_package import LICENSE, write_package
 
@@ -83,15 +84,25 @@ def package_target(plan: PackagePlan, target: TargetInputs, dist: Path) -> dict[
     zipped = write_zip(package.folder)
     aar, why_not = write_aar(package.folder)
     over = "" if size <= MOST_BYTES else f", over the limit of {MOST_BYTES / 1e6:.0f} MB"
+    for stage, reason in reasons_for_cpu(target).items():
+        if reason.startswith(NOT_PROVEN):
+            console.say(f"{target.target}: {stage} runs on the CPU, {reason}")
     console.say(f"{package.folder}: {size / 1e6:.1f} MB{over}; zip{', aar' if aar else f'; no aar: {why_not}'}")
     return {
         "package": package.folder.name,
         "manifest_sha256": sha256(package.folder / MANIFEST),
+        "on_cpu": reasons_for_cpu(target),
         "bytes": size,
         "within_limit": size <= MOST_BYTES,
         "archives": {file.name: sha256(file) for file in (zipped, aar) if file},
         "aar": aar.name if aar else why_not,
     }
+
+
+def reasons_for_cpu(target: TargetInputs) -> dict[str, str]:
+    """The stages that a target's package runs on the CPU, each with its reason."""
+    reasons = {stage.name: reason_for_cpu(stage, target.target, target.coverage) for stage in STAGES}
+    return {stage: reason for stage, reason in reasons.items() if reason}
 
 
 def devices_of(inputs: BuildInputs, targets: Sequence[TargetInputs], receipts: Sequence[Path]) -> dict[str, Any] | None:
@@ -132,13 +143,12 @@ def packages_signature(
         devices=devices,
         pages={target.target: sha256(target.page) for target in targets if target.page},
         coverage={target.target: coverage_signature(target.coverage) for target in targets},
-        code=code_digest("export_onnx", "selector"),
         java=[sha256(file) for file in sorted((Path(__file__).parent.parent / "sdk").rglob("*.java"))],
         licence=sha256(LICENSE),
         buckets=[asdict(bucket) for bucket in inputs.buckets],
         targets=names,
         version=version,
-        versions=versions(),
+        **depends_on("selector"),
     )
 
 

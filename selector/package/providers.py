@@ -1,7 +1,8 @@
 """The options of each target's sessions, under which its coverage was proven.
 
-The proofs on a computer also name the chip that they compile for (`soc_model`, `htp_arch`); on a phone, the runtime
-finds its chip.
+The proofs on a computer read these very values: Qualcomm's compiler is started with `NPU["qnn"]`, and a coverage report
+that was made under other values does not count. The proofs also name the chip that they compile for (`soc_model`,
+`htp_arch`); on a phone, the runtime finds its chip.
 
 The provider `npu` runs the NPU stages, `cpu` the others. `session` entries are ONNX Runtime's session configuration.
 With `disable_cpu_ep_fallback`, a node that the NPU does not take is an error; otherwise it would run slowly on the CPU.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import shutil
@@ -14,6 +15,9 @@ from typing import Final
 from export_onnx.errors import PackageError
 
 TEMPORARY: Final = ".unfinished-"
+OLD: Final = "old"  # in the temporary folder
+AT_FDCWD: Final = -100  # of Linux's renameat2: paths are as the process sees them
+RENAME_EXCHANGE: Final = 2
 
 
 @contextmanager
@@ -37,7 +41,8 @@ def refusing_disk_errors(where: Path) -> Iterator[None]:
 def whole_folder(final: Path) -> Iterator[Path]:
     """A temporary folder beside `final` that becomes `final` if the block ends without an error, else vanishes.
 
-    An earlier `final` stays until the new one is complete. Leftovers of a killed run are removed first.
+    An earlier `final` stays until the new one is complete, and then changes places with it at once: whenever the
+    process is killed, `final` is the old folder or the new one. Leftovers of a killed run are removed first.
 
     Raises:
         PackageError: the disk is full, or not writable.
@@ -45,6 +50,8 @@ def whole_folder(final: Path) -> Iterator[Path]:
     with refusing_disk_errors(final):
         final.parent.mkdir(parents=True, exist_ok=True)
         for left in final.parent.glob(f"{TEMPORARY}{final.name}-*"):
+            if (left / OLD).is_dir() and not final.exists():  # killed between the two renames of `_exchange`
+                (left / OLD).rename(final)
             shutil.rmtree(left)
         work = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{final.name}-", dir=final.parent))
     try:
@@ -55,13 +62,9 @@ def whole_folder(final: Path) -> Iterator[Path]:
             for path in [*new.rglob("*"), new]:
                 _flush(path)
             if final.exists():
-                final.rename(work / "old")
-            try:
+                _exchange(new, final)  # the old one is in `work` then
+            else:
                 new.rename(final)
-            except BaseException:
-                if (work / "old").exists():
-                    (work / "old").rename(final)
-                raise
             _flush(final.parent)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -84,6 +87,31 @@ def whole_file(final: Path) -> Iterator[Path]:
     finally:
         with refusing_disk_errors(final):
             work.unlink(missing_ok=True)
+
+
+def _exchange(new: Path, final: Path) -> None:
+    """Two folders change places in one step of the file system.
+
+    Where the system cannot do that (not Linux, or a file system without it), in two; a kill between them leaves the old
+    folder beside, and the next `whole_folder` puts it back.
+    """
+    try:
+        rename = ctypes.CDLL(None, use_errno=True).renameat2
+    except AttributeError:
+        code = errno.ENOSYS
+    else:
+        failed = rename(AT_FDCWD, os.fsencode(new), AT_FDCWD, os.fsencode(final), RENAME_EXCHANGE)
+        code = ctypes.get_errno() if failed else 0
+    if code in (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
+        old = new.with_name(OLD)
+        final.rename(old)
+        try:
+            new.rename(final)
+        except BaseException:
+            old.rename(final)
+            raise
+    elif code:
+        raise OSError(code, os.strerror(code), str(final))
 
 
 def _flush(path: Path) -> None:

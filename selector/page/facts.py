@@ -13,7 +13,8 @@ from export_onnx.errors import PackageError
 from export_onnx.provenance import completed, read_report
 from quantize.recipes import recipe
 from selector.package.build_inputs import exported_buckets
-from selector.package.coverage_schema import ProvenCoverage, processor, read_coverage, read_coverage_report
+from selector.package.coverage_schema import ProvenCoverage, read_coverage, read_coverage_report
+from selector.package.placement import reason_for_cpu
 from selector.package.quality_schema import read_quality
 
 BLOCKLIST: Final = "blocklist.json"
@@ -28,11 +29,12 @@ class TargetFacts:
 
     Attributes:
         report: what quantization measured.
-        blocklist: its source, and `convolutions`: name -> decision, reason, and `mel_db` if it was quantized alone.
-        ranges: value -> range and used share, before and after rescaling.
-        coverage: as `read_coverage` gives it; None if nothing was measured for these files.
-        runs_on: stage -> "npu" or "cpu", as the package states.
-        work: bucket -> stage -> multiply-adds; empty if nothing was measured for these files.
+        blocklist: its source, and `convolutions`: name -> decision, reason, and `mel_db` where it was heard alone.
+        ranges: value -> range and share used, before and after equalization.
+        coverage: as `read_coverage` gives it; None where nothing was measured for these files.
+        runs_on: stage -> "npu" or "cpu", as the package says.
+        why_cpu: stage -> why it runs on the CPU; the stages that do.
+        work: bucket -> stage -> multiply-adds; empty where nothing was measured for these files.
         sizes: file -> bytes.
     """
 
@@ -42,6 +44,7 @@ class TargetFacts:
     ranges: Mapping[str, Mapping[str, Any]]
     coverage: ProvenCoverage | None
     runs_on: Mapping[str, str]
+    why_cpu: Mapping[str, str]
     work: Mapping[str, Mapping[str, int]]
     sizes: Mapping[str, int]
 
@@ -105,13 +108,15 @@ def _target(build: Path, name: str, buckets: list[str]) -> TargetFacts:
     coverage = read_coverage(build, name, folder)
     covered = read_coverage_report(build) if coverage else None
     work = next((work for target, work in covered.multiply_adds.items() if target == name), {}) if covered else {}
+    reasons = {stage.name: reason_for_cpu(stage, name, coverage) for stage in STAGES}
     return TargetFacts(
         name,
         report,
         _json(folder / BLOCKLIST),
         _json(folder / RANGES),
         coverage,
-        {stage.name: processor(stage, name, coverage) for stage in STAGES},
+        {stage: "cpu" if reason else "npu" for stage, reason in reasons.items()},
+        {stage: reason for stage, reason in reasons.items() if reason},
         work,
         {file: (folder / file).stat().st_size for file in report["files"] if file.endswith((".onnx", ".bin"))},
     )

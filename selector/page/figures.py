@@ -17,6 +17,7 @@ from export_onnx.contract_table import STAGES_BLOCK, stages_table
 from export_onnx.contracts import BUCKETS
 from export_onnx.errors import ContractError
 from export_onnx.marked_blocks import DOCS, README, MarkedBlock, markdown_rows, rewritten_files
+from selector.package.coverage_schema import levels_in_words
 from selector.page.facts import BuildFacts, TargetFacts
 from selector.page.flow import FLOW, flow_picture
 from selector.page.headline import headline_table, quality_tables
@@ -98,7 +99,7 @@ def coverage_table(figures: Mapping[str, Any]) -> str:
         conditions += [line for line in coverage["conditions"] if line not in conditions]
         shares = [100 * share for share in coverage["share_of_multiply_adds_on_npu"].values()]
         for stage, proven in coverage["proven"].items():
-            levels = [", ".join(proven[b]) or "nothing" if b in proven else "not looked at" for b in names]
+            levels = [", ".join(levels_in_words(proven.get(b), name)) for b in names]
             rows.append((f"`{name}`", f"`{stage}`", *levels, f"{min(shares):.1f} to {max(shares):.1f} %"))
     weights = figures["weights"]["name"]
     held = "".join(f" The verdicts hold where {condition}." for condition in conditions)

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from export_onnx.contracts import STAGES
 from quantize.recipes import recipe
 from quantize.report.blocklist_plot import heard_most, in_float, longest_bar, module
+from selector.package.coverage_schema import level_name, levels_in_words
 from selector.page import pictures
 from selector.page.drawings import draw_ranges, draw_stages
 from selector.page.facts import BuildFacts, TargetFacts
@@ -38,6 +39,7 @@ def render(facts: BuildFacts, heard: Sequence[Heard], here: bool) -> str:
     )
     environment.globals.update(len=len, min=min, max=max)
     environment.filters |= {"told": told, "both": both, "module": module, "in_float": in_float}
+    environment.filters |= {"level_name": level_name, "levels_in_words": levels_in_words}
     environment.filters["signed"] = lambda value: f"{round(value, 2) + 0.0:+.2f}"
     return environment.get_template(TEMPLATE).render(
         facts=facts,

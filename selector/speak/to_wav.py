@@ -15,29 +15,53 @@ import soundfile
 from export_onnx import console
 from export_onnx.errors import PackageError, TextError
 from export_onnx.geometry import FRAMES_PER_SECOND, SAMPLE_RATE
+from export_onnx.provenance import read_report
 from selector.package.manifest import MANIFEST
 from selector.package.opened import Package
-from selector.package.whole_files import TEMPORARY, whole_file
+from selector.package.whole_files import whole_file
 
 
-def find_package(dist: Path, target: str, weights: str = "") -> Path:
-    """The newest package of a target in `dist`, or `dist` itself if it is a package.
+def find_package(dist: Path, target: str, weights: str = "", build: Path | None = None) -> Path:
+    """The newest package of a target in `dist`, or `dist` itself where it is one.
+
+    Args:
+        weights: their name; only their package is taken.
+        build: where `dist` has packages of several weights and none are named, those of this build's export are taken.
 
     Raises:
-        PackageError: there is none.
+        PackageError: there is none; or there are several, and nothing says whose is meant.
     """
     if (dist / MANIFEST).is_file():
         return dist
-    found = [p.parent for p in dist.glob(f"kokoro-npu-{weights or '*'}-*-{target}/{MANIFEST}")]
-    found = [p for p in found if not p.name.startswith(TEMPORARY)]
-    if not found:
-        raise PackageError(
-            str(dist),
-            expected=f"a package for {target}",
-            got="none",
-            todo="Make one with `make export-int8`, or name another TARGET.",
-        )
-    return max(found, key=lambda p: ((p / MANIFEST).stat().st_mtime, p.name))
+    found: dict[str, list[Path]] = {}
+    for file in dist.glob(f"kokoro-npu-*-{target}/{MANIFEST}"):
+        found.setdefault(_weights_of(file), []).append(file.parent)
+    there = ", ".join(sorted(found)) or "none"
+    if weights or not found:
+        wanted = f"a package for {target}" + (f" of the weights {weights}" if weights else "")
+        if weights not in found:
+            todo = "Make one with `make export-int8`, or name another TARGET."
+            raise PackageError(str(dist), expected=wanted, got=there, todo=todo)
+    elif len(found) > 1:
+        report = read_report(build / "export_onnx") if build else None
+        weights = report["weights"]["name"] if report else ""
+        if weights not in found:
+            raise PackageError(
+                str(dist),
+                expected=f"one package for {target}, or the name of its weights",
+                got=f"packages of {there}" + (f", and a build of {weights}" if weights else ""),
+                todo="Name one of them with --weights, or the package itself with --dist (DIST=… of make).",
+            )
+    packages = found[weights] if weights else next(iter(found.values()))
+    return max(packages, key=lambda p: ((p / MANIFEST).stat().st_mtime, p.name))
+
+
+def _weights_of(file: Path) -> str:
+    """The weights' name in a manifest; the folder's name where the file is no manifest, which opening it will say."""
+    try:
+        return str(json.loads(file.read_text(encoding="utf-8"))["weights"]["name"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return file.parent.name
 
 
 @contextmanager
@@ -80,15 +104,17 @@ def speak_to_wav(
     out: Path = Path("out.wav"),
     weights: str = "",
     report: Path | None = None,
+    build: Path | None = None,
 ) -> dict[str, Any]:
     """Speaks `text` into `out`, 24 kHz mono; prints and returns the buckets, seconds and real-time factor.
 
-    `report` is the file for the same figures as JSON; `peak_memory_mb` is the whole process's.
+    `weights` and `build` are as in `find_package`. `report` takes the same figures as JSON; `peak_memory_mb` is the
+    whole process's.
 
     Raises:
         PackageError, ContractError, TextError: as `Package.open` and `Package.synthesize`; `out` is then as before.
     """
-    package = Package.open(find_package(dist, target, weights))
+    package = Package.open(find_package(dist, target, weights, build))
     console.say(f"{package.folder.name}, voice {voice or min(package.manifest.voices.files)}, speed {speed:g}")
     begun = time.monotonic()
     samples, chunks, first = 0, 0, 0.0

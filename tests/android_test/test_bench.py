@@ -91,7 +91,7 @@ def test_a_row_s_ratio_is_of_pairs_and_not_of_medians() -> None:
     slow = Course(contender("pytorch"), loaded, runs(2.0, 8.0, 4.0))  # the machine was busy in the second round
     fast = Course(contender("cpu"), loaded, runs(1.0, 2.0, 1.0))
     row = bench_row(fast, slow)
-    assert (row["ms"], row["ratio"], row["cpu_ratio"]) == (1000.0, 4.0, 4.0)
+    assert (row["ms"], row["ratio"], row["cpu_ratio"], row["repetitions"]) == (1000.0, 4.0, 4.0, 3)
     assert (row["ratio_low"], row["ratio_high"]) == (3.0, 4.0)
     assert (row["audio_seconds"], row["real_time_factor"], row["first_audio_ms"]) == (2.0, 0.5, 250.0)
     assert (row["load_ms"], row["disk_mb"], row["peak_memory_mb"], row["vocoder_ms"]) == (1500.0, 10.0, 100.0, 400.0)
@@ -221,8 +221,14 @@ def test_the_block_shows_times_ratios_and_what_failed() -> None:
     assert "| `cpu` | 1,500 ms | 250 ms | 100 MB | 10.0 MB |" in block
     assert "busy" not in block
     wide = measured()
-    wide["rows"][-1] |= {"ratio_low": 3.0, "ratio_high": 5.0}
+    wide["rows"][-1] |= {"ratio_low": 3.0, "ratio_high": 5.0, "repetitions": 3}
     assert "quartiles 50% apart, in the widest row 50%" in tables.bench_block(wide), "PyTorch's own rows do not count"
+    wide["rows"][-1]["repetitions"] = wide["rows"][0]["repetitions"] = 3
+    once = [row | {"repetitions": 1, "ratio_low": 4.0, "ratio_high": 4.0} for row in wide["rows"]]
+    mixed = wide | {"rows": [*wide["rows"], *once]}
+    assert "quartiles 50% apart, in the widest row 50%" in tables.bench_block(mixed), "one value has no quartiles"
+    assert "median of 1 or more repetitions" in tables.bench_block(mixed)
+    assert "apart" not in tables.bench_block(wide | {"rows": once})
     busy = measured() | {"load_average": {"before": 9.0, "after": 8.0}}
     assert "load average 9 before, 8 after" in tables.bench_block(busy)
 

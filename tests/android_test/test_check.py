@@ -135,14 +135,18 @@ PLANTED = {
 }
 
 
-@pytest.fixture
-def folders(tmp_path: Path) -> Path:
+def legal_chain(folder: Path) -> Path:
     """`nnapi`, `qnn` and `floats`, each with the chain's stages at 5 s, all legal."""
     for name in ("nnapi", "qnn", "floats"):
-        (tmp_path / name).mkdir()
+        (folder / name).mkdir()
         for stage in STAGES:
-            onnx.save(graph(SOUND_GRAPH, CONV), tmp_path / name / f"{stage.name}_5s.onnx")
-    return tmp_path
+            onnx.save(graph(SOUND_GRAPH, CONV), folder / name / f"{stage.name}_5s.onnx")
+    return folder
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    return legal_chain(tmp_path)
 
 
 def run(folders: Path, *targets: str, extra: tuple[str, ...] = ()) -> tuple[int, dict]:
@@ -165,24 +169,24 @@ def test_a_legal_chain_passes(folders: Path) -> None:
 
 
 def test_what_is_proven_is_not_proven_again_and_not_lost(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, report = run(folders, "nnapi")
+    _, report = run(folders, "qnn")
     file = folders / "android_test" / "coverage" / "report.json"
     higher = {**report, "required": "simulated"}
     higher["variants"] = [one | {"proven": list(LEVELS)} | FURTHER for one in report["variants"]]
     file.write_text(json.dumps(higher))
     with monkeypatch.context() as patch:
         patch.setattr("android_test.__main__.check", lambda *given: pytest.fail("proven before"))
-        assert run(folders, "nnapi") == (0, higher), "a higher level stays"
+        assert run(folders, "qnn") == (0, higher), "a higher level stays"
     file.write_text(json.dumps(report | {"of another release": 1}))
-    assert run(folders, "nnapi") == (0, report), "what breaks the schema is made again"
-    for changed in (folders / "nnapi" / "generator_5s.onnx", folders / "floats" / "tail_5s.onnx"):
+    assert run(folders, "qnn") == (0, report), "what breaks the schema is made again"
+    for changed in (folders / "qnn" / "generator_5s.onnx", folders / "floats" / "tail_5s.onnx"):
         model = onnx.load(changed)
         model.graph.name = "another"
         onnx.save(model, changed)
-        before, (status, report) = report["signature"], run(folders, "nnapi")
+        before, (status, report) = report["signature"], run(folders, "qnn")
         assert (status, report["signature"] != before) == (0, True)
-    onnx.save(PLANTED["a 1-D convolution"][1], folders / "nnapi" / "generator_5s.onnx")
-    assert run(folders, "nnapi")[0] == run(folders, "nnapi")[0] == 1, "what is not covered is looked at again"
+    onnx.save(PLANTED["a Pow in Snake"][1], folders / "qnn" / "generator_5s.onnx")
+    assert run(folders, "qnn")[0] == run(folders, "qnn")[0] == 1, "what is not covered is looked at again"
 
 
 @pytest.mark.parametrize("name", PLANTED)
@@ -198,9 +202,16 @@ def test_planted_defects_are_caught(folders: Path, name: str, capsys: pytest.Cap
     assert "NOT covered" in capsys.readouterr().out
 
 
-def test_nothing_to_check_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(CoverageError, match=r"generator_5s\.onnx"):
-        find_variants(tmp_path, [FIVE])
+def test_every_wanted_file_must_be_there(folders: Path) -> None:
+    with pytest.raises(CoverageError, match=r"bert_5s\.onnx, decoder_5s\.onnx, generator_5s\.onnx, got none of them"):
+        find_variants(folders / "nowhere", [FIVE])
+    assert [one.stage for one in find_variants(folders / "qnn", [FIVE])] == ["decoder", "generator"]
+    (folders / "qnn" / "decoder_5s.onnx").unlink()
+    with pytest.raises(CoverageError, match=r"qnn: expected decoder_5s\.onnx, got no such file.*--stages"):
+        find_variants(folders / "qnn", [FIVE])
+    assert [one.stage for one in find_variants(folders / "qnn", [FIVE], ["generator"])] == ["generator"]
+    with pytest.raises(CoverageError, match=r"decoder_10s\.onnx, generator_10s\.onnx, got none of them"):
+        find_variants(folders / "nnapi", BUCKETS[:2])
 
 
 def test_a_level_needs_those_below_it() -> None:

@@ -30,6 +30,7 @@ from android_test.device.device_session import RECORD, libraries, session_of
 from android_test.device.linux_runner import build_runner, qnn_libraries
 from android_test.device.probe import RunSettings
 from android_test.device.verify_device import VerifyPlan, verify
+from export_onnx.contracts import BUCKETS, NPU_STAGES
 from export_onnx.errors import DeviceError
 from selector.package import make_packages
 from selector.package.device_verdict import why_never
@@ -40,6 +41,7 @@ from selector.package.receipt_schema import Assigned, ListedDevice, Receipt
 from selector.package.receipts import PackagedTarget, misses, read_receipts
 from tests.android_test import linux_device
 from tests.android_test.linux_device import SERIAL, WORK, LinuxDevice
+from tests.selector.coverage_fakes import fake_coverage
 from tests.selector.selector_fakes import make_build
 
 pytestmark = pytest.mark.skipif(bool(linux_device.unavailable()), reason=linux_device.unavailable() or "-")
@@ -74,6 +76,7 @@ def device(runner: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
     work = tmp_path_factory.mktemp("packages")
     build = make_build(work / "build", ("cpu", "nnapi"))
+    fake_coverage(build, {name: {bucket.name: ["rules"] for bucket in BUCKETS} for name in NPU_STAGES})
     make_packages.make_packages(build, work / "dist", ["cpu", "nnapi"], "0.1.0", "python -m selector package")
     return work / "dist"
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pytest
 
+from android_test.device import linux_runner
 from android_test.device.adb import Phone, choose_phone, find_adb, parse_devices
 from android_test.device.device_facts import DeviceFacts, parse_free
 from android_test.device.device_run import DeviceRun
@@ -20,6 +22,7 @@ from android_test.device.receipt_page import chain_line, page_of, receipt_summar
 from android_test.device.runner_result import RunnerResult
 from android_test.device.verify_device import resume
 from export_onnx.errors import DeviceError
+from export_onnx.provenance import sha256
 from selector.package.device_verdict import EMULATORS, why_never
 from selector.package.manifest import PortContract, ProviderOptions, StageContract
 from selector.package.receipts import misses
@@ -237,3 +240,31 @@ def test_several_devices_are_named_since_nnapi_does_not_say_which_ran_a_node() -
         "which device ran generator 10s: NNAPI was given mtk-mdla (accelerator), mtk-gpu (GPU), and does not say which "
         "of them ran a node"
     ]
+
+
+def test_what_a_registry_serves_is_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another archive is refused before anything is taken out of it, and is not found by the next run."""
+
+    def serve(command: Sequence[str], todo: str, where: Path | None = None) -> str:
+        assert where is not None
+        assert "-x" not in command, "not unpacked"
+        if command[0] == "npm":
+            (where / "library.tgz").write_bytes(b"something else")
+            return "library.tgz\n"
+        if "download" in command:
+            (where / f"{linux_runner.HEADERS}_9_amd64.deb").write_bytes(b"something else")
+        return "Debian Debian http://a.mirror/debian"
+
+    monkeypatch.setattr(linux_runner, "_do", lambda command, todo, where=tmp_path: serve(command, todo, where))
+    with pytest.raises(
+        DeviceError, match=rf"deb: expected sha256 {linux_runner.HEADERS_SHA256}, got [0-9a-f]{{64}}\. The"
+    ):
+        linux_runner.fetch_headers(tmp_path)
+    assert not list(tmp_path.glob("*.deb"))
+    (tmp_path / "libonnxruntime.so.1").write_bytes(b"changed on disk")
+    with pytest.raises(DeviceError, match=f"library.tgz: expected sha256 {linux_runner.ARCHIVE_SHA256}"):
+        linux_runner.fetch_library(tmp_path)
+    assert not list(tmp_path.glob("*.tgz"))
+    kept = tmp_path / "kept"
+    kept.write_bytes(b"as written")
+    assert linux_runner.pinned(kept, sha256(kept)) == kept

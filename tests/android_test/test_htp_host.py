@@ -124,6 +124,25 @@ def test_without_the_wheel_nothing_is_proven(model: Path, monkeypatch: pytest.Mo
     assert not outputs
 
 
+def test_ctrl_c_ends_the_compiler(model: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """It may be native code that does not listen to the terminal's signal."""
+    sleeping, noted = tmp_path / "python", tmp_path / "pid"
+    sleeping.write_text(f"#!/bin/sh\ntrap '' INT\necho $$ > {noted}.part\nmv {noted}.part {noted}\nexec sleep 60\n")
+    sleeping.chmod(0o755)
+
+    def memory(pid: int, what: str) -> int:
+        if noted.exists():
+            raise KeyboardInterrupt
+        return 0
+
+    monkeypatch.setattr(qnn_host, "unavailable", lambda: "")
+    monkeypatch.setattr(sys, "executable", str(sleeping))
+    monkeypatch.setattr(qnn_host, "_memory", memory)
+    with pytest.raises(KeyboardInterrupt):
+        compile_for(model, CompileJob())
+    assert not Path("/proc", noted.read_text().strip()).exists()
+
+
 def test_chips_have_numbers() -> None:
     assert provider_options(CompileJob(("SM8550",)))["htp_arch"] == "73"
     several = provider_options(CompileJob(("SM8550", "SM8650", "SM8750")))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from export_onnx.contracts import NPU_STAGES, STAGES
 from export_onnx.provenance import sha256
 from selector.package.coverage_schema import LEVELS, REPORT_FOLDER
+from selector.package.providers import NPU
 
 WORK = {stage.name: 10 * (1 + i) for i, stage in enumerate(STAGES)}
 COMPILATION = {
@@ -78,6 +80,7 @@ def fake_coverage(
         "feature_level": 30,
         "socs": [],
         "conditions": ["it rains"],
+        "providers": {target: asdict(NPU[target])},
         "share_of_multiply_adds_on_npu": {target: dict.fromkeys(buckets, 0.899)},
         "multiply_adds": {target: dict.fromkeys(buckets, WORK)},
         "variants": variants,

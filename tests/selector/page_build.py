@@ -130,16 +130,19 @@ def page_build(build: Path, targets: tuple[str, ...] = ("nnapi", "cpu"), gain: f
         files = {file.name: "" for file in folder.iterdir() if file.name != "report.json"}
         facts = {"quality": QUALITY, "convolution_share": 0.954, "comparison": COMPARISON, "size_goal": SIZE_GOAL}
         facts["text_stages"] = {}
-        write(folder / "report.json", {**STEP, **facts, "files": files})
+        write(
+            folder / "report.json",
+            {**STEP, **facts, "files": files, "made_from": {"export_onnx": "s", "calibrate": "s"}},
+        )
         write(folder / "blocklist.json", BLOCKLIST)
         write(folder / "ranges.json", RANGES)
     return build
 
 
-def cover(build: Path, proven: dict[str, list[str]], required: str = "rules") -> Path:
-    """A coverage report for nnapi: the levels of the vocoder's halves by bucket; `bert` is always at the rules."""
+def cover(build: Path, proven: dict[str, list[str]], required: str = "rules", target: str = "nnapi") -> Path:
+    """A coverage report for one target: the levels of the vocoder's halves by bucket; `bert` is always at the rules."""
     bert = {bucket: ["rules"] for bucket in proven}
-    return fake_coverage(build, {"bert": bert, "decoder": proven, "generator": proven}, required)
+    return fake_coverage(build, {"bert": bert, "decoder": proven, "generator": proven}, required, target)
 
 
 def _times(constant: Any, gain: float) -> Any:

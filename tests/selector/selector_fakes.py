@@ -50,6 +50,7 @@ QUALITY = {
     },
 }
 STRETCH = {"af_short": 0.0, "bf_long": 0.5}
+MADE_FROM = {"export_onnx": "s", "calibrate": "c"}  # of a quantized folder: signatures of the steps before
 GAIN = np.float32(1 / 256)
 
 
@@ -235,8 +236,19 @@ def make_build(build: Path, targets: tuple[str, ...] = ("cpu",)) -> Path:
                     models.save(model, f"{name}_{bucket.name}")
                     nodes[f"{name}_{bucket.name}"] = len(model.graph.node)
         (folder / "report.json").write_text(
-            json.dumps({"signature": "s", "weights": WEIGHTS, "quality": QUALITY, "buckets": buckets, "nodes": nodes})
+            json.dumps(
+                {
+                    "signature": "s",
+                    "weights": WEIGHTS,
+                    "quality": QUALITY,
+                    "buckets": buckets,
+                    "nodes": nodes,
+                    "made_from": MADE_FROM,
+                }
+            )
         )
+    (build / "calibrate").mkdir(exist_ok=True)
+    (build / "calibrate" / "report.json").write_text(json.dumps({"signature": "c", "weights": WEIGHTS}))
     exported = build / "export_onnx"
     (exported / "config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
     (exported / "voices").mkdir(exist_ok=True)

@@ -14,14 +14,16 @@ from export_onnx.errors import PackageError
 from selector.package.coverage_schema import (
     LEVELS,
     ProvenCoverage,
+    asked_of,
     coverage_signature,
+    levels_in_words,
     proven_levels,
     read_coverage,
     read_coverage_report,
 )
 from selector.package.manifest import Manifest
 from selector.package.quality_schema import TargetQuality, read_quality
-from tests.selector.coverage_fakes import fake_coverage
+from tests.selector.coverage_fakes import COMPILATION, fake_coverage
 from tests.selector.selector_fakes import QUALITY, make_build
 
 STAGES = ("bert", "decoder", "generator")
@@ -48,7 +50,11 @@ DEFECTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "no signature": without("signature"),
     "a level that nothing proves": lambda report: report["variants"][0].update(proven=list(LEVELS)),
     "a proof that is not told": lambda report: report["variants"][0].update(proven=[]),
-    "passed by nobody's proof": lambda report: report.update(required="simulated"),
+    "passed by nobody's proof": lambda report: report.update(passed=False),
+    "an NNAPI file that was compiled": lambda report: report["variants"][0].update(
+        proven=["rules", "compiled"], compiled=[COMPILATION]
+    ),
+    "a run that does not say its options": without("providers"),
     "a variant twice": lambda report: report["variants"].append(report["variants"][0]),
     "a stage that nobody asked for": lambda report: report.update(stages=["bert"]),
     "a bucket without its share": drop_a_share,
@@ -81,6 +87,18 @@ def test_a_level_counts_with_all_below_it() -> None:
     assert proven_levels(True, [True, False], True) == ("rules",)
     assert proven_levels(True, [], True) == ("rules",), "nothing compiled is not compiled"
     assert proven_levels(False, [True], True) == ()
+
+
+def test_a_level_says_whose_it_is() -> None:
+    assert levels_in_words(LEVELS, "qnn") == (
+        "rules (Qualcomm HTP)",
+        "compiled (Qualcomm HTP)",
+        "simulated (Qualcomm HTP)",
+    )
+    assert levels_in_words(("rules",), "nnapi") == ("rules (NNAPI)", "compiled: only on a phone")
+    assert levels_in_words((), "nnapi") == levels_in_words((), "qnn") == ("nothing proven",)
+    assert levels_in_words(None, "qnn") == ("not looked at",)
+    assert [asked_of(target, "simulated") for target in ("nnapi", "qnn")] == ["rules", "simulated"]
 
 
 def test_a_target_gets_its_own_part(build: Path) -> None:

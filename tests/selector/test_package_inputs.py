@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 
+from android_test.coverage.htp.htp_host import CompileJob, CompileRequest, compile_request
 from export_onnx.contracts import BUCKETS
 from export_onnx.errors import PackageError, WeightsError
 from export_onnx.provenance import sha256
 from selector.choose import measured_texts as corpus
+from selector.package import providers
 from selector.package.build_inputs import BuildInputs, read_build_inputs, read_target_inputs
 from selector.package.compose_manifest import PackagePlan
 from selector.package.fit_tables import fit_tables
+from selector.package.make_packages import make_packages
+from selector.package.manifest import Manifest
+from selector.package.opened import Package
 from selector.package.packaged_models import read_model
 from selector.package.write_package import write_package
 from tests.selector.coverage_fakes import fake_coverage
@@ -86,11 +92,84 @@ def test_coverage_is_copied_and_an_unproven_stage_runs_on_the_cpu(tmp_path):
     assert made.coverage.proven["generator"]["15s"] == ("rules",)
     assert made.coverage.conditions == ("it rains",)
     assert {s.name for s in made.stages if s.runs_on == "npu"} == {"generator"}
+    assert made.coverage.proven["decoder"]["15s"] == ()
     digest = sha256(build / "quantize" / "nnapi" / "generator_5s.onnx")
     report.write_text(report.read_text().replace(digest, "0" * 64))  # it speaks of other files
     stale = write_package(plan, read_target_inputs(plan.inputs, "nnapi"), tmp_path / "dist").manifest
     assert stale.coverage is None
-    assert {s.name for s in stale.stages if s.runs_on == "npu"} == {"decoder", "generator"}  # bert: by nnapi's recipe
+    assert {s.runs_on for s in stale.stages} == {"cpu"}, "what nobody looked at is not proven"
+
+
+def test_the_report_says_why_a_stage_runs_on_the_cpu(tmp_path, capsys):
+    build, dist = make_build(tmp_path / "build", ("nnapi",)), tmp_path / "dist"
+
+    def on_cpu() -> dict[str, str]:
+        report = make_packages(build, dist, ["nnapi"], "0.1.0", COMMAND)
+        manifest = Package.open(dist / NAME.replace("cpu", "nnapi")).manifest
+        found: dict[str, str] = report["targets"]["nnapi"]["on_cpu"]
+        assert set(found) == {stage.name for stage in manifest.stages if stage.runs_on == "cpu"}
+        return found
+
+    reasons = on_cpu()
+    assert reasons["generator"] == "not proven: no coverage was measured for these files and provider options"
+    assert reasons["bert"] == "the target's recipe has it on the CPU"
+    assert reasons["tail"] == "its contract has it on the CPU"
+    assert "nnapi: generator runs on the CPU, not proven" in capsys.readouterr().out
+    rules = {bucket.name: ["rules"] for bucket in BUCKETS}
+    fake_coverage(build, {"generator": rules, "decoder": {**rules, "10s": []}})
+    assert "generator" not in on_cpu()
+    assert on_cpu()["decoder"] == "not proven: rules (NNAPI) in 10s"
+    fake_coverage(build, {"generator": rules})
+    assert on_cpu()["decoder"] == "not proven: rules (NNAPI) in 5s, 10s, 15s"
+
+
+def test_what_was_proven_under_other_options_is_not_proven_for_a_package(tmp_path, monkeypatch):
+    """The compiler, the report and the manifest read one value."""
+    build = make_build(tmp_path / "build", ("qnn",))
+    fake_coverage(build, {s: {b.name: ["rules"] for b in BUCKETS} for s in ("decoder", "generator")}, target="qnn")
+    plan = plan_of(read_build_inputs(build))
+    model = build / "quantize" / "qnn" / "generator_5s.onnx"
+
+    def manifest_and_request() -> tuple[Manifest, CompileRequest]:
+        made = write_package(plan, read_target_inputs(plan.inputs, "qnn"), tmp_path / "dist").manifest
+        return made, compile_request(model, CompileJob())
+
+    manifest, request = manifest_and_request()
+    assert {s.name for s in manifest.stages if s.runs_on == "npu"} == {"decoder", "generator"}
+    changed = replace(
+        providers.NPU["qnn"],
+        options={**providers.NPU["qnn"].options, "htp_graph_finalization_optimization_mode": "3"},
+        session={"session.planted": "1"},
+        optimization="all",
+    )
+    monkeypatch.setitem(providers.NPU, "qnn", changed)
+    manifest, request = manifest_and_request()
+    npu = manifest.providers["npu"]
+    assert npu.options["htp_graph_finalization_optimization_mode"] == "3"
+    assert request.provider_options.items() >= npu.options.items()
+    assert (request.session, request.optimization) == (npu.session, npu.optimization) == (changed.session, "all")
+    assert manifest.coverage is None
+    assert {s.runs_on for s in manifest.stages} == {"cpu"}
+
+
+def test_a_folder_of_another_export_or_calibration_is_refused(tmp_path):
+    build = make_build(tmp_path / "build")
+    inputs = read_build_inputs(build)
+    read_target_inputs(inputs, "cpu")
+    for step, said in (("calibrate", "calibrate"), ("export_onnx", "export_onnx")):
+        file = build / step / "report.json"
+        whole = file.read_text()
+        file.write_text(json.dumps(json.loads(whole) | {"signature": "another"}))
+        with pytest.raises(PackageError, match=f"a result of this build's {said}, got one of another.*-m quantize"):
+            read_target_inputs(read_build_inputs(build), "cpu")
+        file.write_text(whole)
+    quantized = build / "quantize" / "cpu" / "report.json"
+    quantized.write_text(json.dumps({k: v for k, v in json.loads(quantized.read_text()).items() if k != "made_from"}))
+    with pytest.raises(PackageError, match="one that does not say of which"):
+        read_target_inputs(inputs, "cpu")
+    (build / "calibrate" / "report.json").unlink()
+    with pytest.raises(PackageError, match="calibrate: expected a completed step"):
+        read_target_inputs(inputs, "cpu")
 
 
 def test_a_model_whose_weights_lie_elsewhere_is_refused(build, tmp_path):

@@ -38,13 +38,17 @@ def chips(html: str) -> list[str]:
 def test_levels_are_those_proven_and_no_more(tmp_path: Path) -> None:
     build = page_build(tmp_path, ("nnapi", "qnn"))
     first, *between, last = ALL
-    cover(build, {first: list(EVERY_LEVEL), **{name: ["rules"] for name in between}, last: []}, "simulated")
-    found = chips(make_page(build, ("nnapi", "qnn")).read_text(encoding="utf-8"))
-    half = [*EVERY_LEVEL, *["rules"] * len(between), "nothing proven"]
-    assert found == ["rules"] * len(ALL) + 2 * half + ["not measured for these files"]
+    cover(build, {first: list(EVERY_LEVEL), **{name: ["rules"] for name in between}, last: []}, "simulated", "qnn")
+    page = make_page(build, ("nnapi", "qnn")).read_text(encoding="utf-8")
+    rules = "rules (Qualcomm HTP)"
+    half = [rules, "compiled (Qualcomm HTP)", "simulated (Qualcomm HTP)", *[rules] * len(between), "nothing proven"]
+    assert chips(page) == ["not looked at"] + [rules] * len(ALL) + 2 * half
+    unproven = f"decoder runs on the CPU, not proven: simulated (Qualcomm HTP) in {', '.join((*between, last))}"
+    assert unproven in page_words(page)
+    assert 'class="box npu"' not in page, "what is not proven in every bucket runs on the CPU"
     cover(build, {first: ["rules"]})
     found = chips(make_page(build, ("nnapi",)).read_text(encoding="utf-8"))
-    assert found == ["rules", *["not looked at"] * len(BUCKETS[1:])] * 3
+    assert found == ["rules (NNAPI)", "compiled: only on a phone", *["not looked at"] * len(BUCKETS[1:])] * 3
 
 
 def test_coverage_of_other_models_is_not_told(tmp_path: Path) -> None:
@@ -53,7 +57,8 @@ def test_coverage_of_other_models_is_not_told(tmp_path: Path) -> None:
     changed = build / "quantize" / "nnapi" / "generator_15s.onnx"
     changed.write_bytes(changed.read_bytes() + b"other")
     page = make_page(build, ("nnapi",)).read_text(encoding="utf-8")
-    assert chips(page) == ["not measured for these files"]
+    assert chips(page) == ["not looked at"]
+    assert 'class="box npu"' not in page
     assert "Nobody counted the work" in page
     assert 'class="share' not in page
 

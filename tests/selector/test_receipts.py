@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from export_onnx import contracts
 from export_onnx.errors import PackageError
 from selector.package import golden, make_packages
 from selector.package.manifest import Devices
 from selector.package.opened import Package
 from selector.package.receipt_schema import Receipt
 from selector.package.receipts import PackagedTarget, devices_section, misses, models_digest, read_receipts
+from tests.selector.coverage_fakes import fake_coverage
 from tests.selector.receipt_fakes import (
     BUCKETS,
     CPU_MS,
@@ -209,6 +211,8 @@ def test_a_receipt_of_other_models_is_refused() -> None:
 def test_packaging_with_receipts_and_without(tmp_path: Path) -> None:
     """The digest that a receipt names is that of the finished package, and stays when the receipt is taken in."""
     build = make_build(tmp_path / "build", ("nnapi",))
+    proven = {bucket.name: ["rules"] for bucket in contracts.BUCKETS}
+    fake_coverage(build, dict.fromkeys(contracts.NPU_STAGES, proven))
     make_packages.make_packages(build, tmp_path / "dist", ["nnapi"], "0.1.0", COMMAND)
     folder = tmp_path / "dist" / "kokoro-npu-fake-0.1.0-nnapi"
     manifest = Package.open(folder).manifest

@@ -16,6 +16,10 @@ import numpy as np
 import onnxruntime
 
 PROVIDER = "QNNExecutionProvider"
+OPTIMIZATION = {  # by the manifest's names
+    "disable_all": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    "all": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
+}
 
 
 def main(path: Path) -> None:
@@ -44,15 +48,17 @@ def main(path: Path) -> None:
 
 def _session(request: dict[str, Any]) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
-    # The graph is compiled as the file has it, because optimizers may turn a legal graph into an illegal one.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    options.add_session_config_entry("session.disable_cpu_ep_fallback", "1")
+    # Optimizers may turn a legal graph into an illegal one: the manifest's options leave them off.
+    options.graph_optimization_level = OPTIMIZATION[request["optimization"]]
+    for key, value in {**request["session"], "session.record_ep_graph_assignment_info": "1"}.items():
+        options.add_session_config_entry(key, value)
     import onnxruntime_qnn
 
     onnxruntime.register_execution_provider_library(PROVIDER, onnxruntime_qnn.get_library_path())
     devices = [device for device in onnxruntime.get_ep_devices() if device.ep_name == PROVIDER]
-    backend = {"backend_path": onnxruntime_qnn.get_qnn_htp_path(), **request["provider_options"]}
+    backend = dict(request["provider_options"])
+    backend.pop("backend_type", None)  # finds Qualcomm's library beside an app's; here it lies in the wheel
+    backend["backend_path"] = onnxruntime_qnn.get_qnn_htp_path()
     options.add_provider_for_devices(devices[:1], backend)
     if request["context"]:
         options.add_session_config_entry("ep.context_enable", "1")

@@ -27,7 +27,7 @@ from android_test.coverage.graph_view import Array
 from android_test.coverage.htp.context_record import record_file, write_record, wrong_context
 from export_onnx.errors import CoverageError
 from selector.package.coverage_schema import CompileOutcome
-from selector.package.providers import HTP
+from selector.package.providers import NPU
 
 GIB: Final = 1024**3
 
@@ -90,10 +90,12 @@ class Compilation:
 
 @dataclass(frozen=True)
 class CompileRequest:
-    """What `htp_child.py` reads."""
+    """What `htp_child.py` reads. `session` and `optimization` are those of packages, as the provider's options are."""
 
     model: str
     provider_options: Mapping[str, str]
+    session: Mapping[str, str]
+    optimization: str
     context: str = ""
     inputs: str = ""
 
@@ -131,7 +133,7 @@ def compile_for(
     names = "+".join(job.socs)
     if reason := unavailable():
         return Compilation(path.name, names, "skipped", reason), {}
-    request = CompileRequest(str(_existing(path)), provider_options(job), str(job.context or ""))
+    request = compile_request(path, job)
     if reason := wrong_context(path, job.socs):
         return Compilation(path.name, names, "refused", reason), {}
     with tempfile.TemporaryDirectory(prefix="qnn_host_") as folder:
@@ -151,6 +153,17 @@ def compile_for(
             return verdict, {name: outputs[name] for name in outputs.files}
 
 
+def compile_request(path: Path, job: CompileJob) -> CompileRequest:
+    """What the child is told of one file: the very options, session entries and optimization of a package's manifest.
+
+    Raises:
+        CoverageError: a chip that is not in `SOCS`, or a file that does not exist.
+    """
+    ours = NPU["qnn"]
+    options, context = provider_options(job), str(job.context or "")
+    return CompileRequest(str(_existing(path)), options, ours.session, ours.optimization, context)
+
+
 def provider_options(job: CompileJob) -> dict[str, str]:
     """What the provider is told: chip numbers, and the options that packages are run with.
 
@@ -160,7 +173,7 @@ def provider_options(job: CompileJob) -> dict[str, str]:
     if unknown := [name for name in job.socs if name not in SOCS]:
         raise CoverageError("chip", expected=" | ".join(SOCS), got=", ".join(unknown), todo="Check the spelling.")
     socs = [SOCS[name] for name in job.socs]
-    options = {"soc_model": ",".join(str(soc.model) for soc in socs), **HTP}
+    options = {"soc_model": ",".join(str(soc.model) for soc in socs), **NPU["qnn"].options}
     options |= {"is_multi_soc_ep_context": "1"} if len(socs) > 1 else {"htp_arch": str(socs[0].arch)}
     return options
 
@@ -182,7 +195,12 @@ def _run(model: str, soc: str, request: Path, job: CompileJob) -> Compilation:
     with log.open("wb") as sink:
         command = [sys.executable, "-m", "android_test.coverage.htp.htp_child", str(request)]
         child = subprocess.Popen(command, stdout=sink, stderr=sink, cwd=Path(__file__).parents[3])
-        outcome, cpu, peak = _watch(child.pid, job.limits, started)
+        try:
+            outcome, cpu, peak = _watch(child.pid, job.limits, started)
+        except BaseException:  # Ctrl-C above all: nobody would wait for the compiler any more
+            child.kill()
+            child.wait()
+            raise
     child.returncode = 0  # already waited for, with its resource usage
     seconds = time.monotonic() - started
     answer = request.with_suffix(".answer.json")
