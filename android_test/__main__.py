@@ -58,6 +58,7 @@ def coverage(options: argparse.Namespace) -> int:
         limits=CompileLimits(options.time_limit, int(options.memory_limit * GIB)),
         contexts=options.contexts,
         one_context=options.one_context,
+        calibrated=options.build / "calibrate",
     )
     variants = [
         variant for folder in options.folders for variant in find_variants(folder, settings.buckets, settings.stages)

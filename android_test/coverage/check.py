@@ -19,6 +19,7 @@ from pathlib import Path
 import onnx
 
 from android_test.coverage.graph_view import GraphView
+from android_test.coverage.htp.half_precision import read_extremes
 from android_test.coverage.htp.htp_host import DEFAULT_SOCS, Compilation, CompileJob, CompileLimits, compile_for
 from android_test.coverage.htp.htp_rules import check_qnn
 from android_test.coverage.htp.simulate import Agreement, simulate, simulate_blocks
@@ -50,6 +51,7 @@ class CoverageSettings:
     stages: tuple[str, ...] = NPU_STAGES
     contexts: Path | None = None  # where context binaries go, one a variant and chip
     one_context: bool = False  # one a variant, for all chips; it cannot be loaded here
+    calibrated: Path | None = None  # calibration's folder: extremes of float values, for what runs in half precision
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,8 @@ def check(variant: Variant, settings: CoverageSettings, crops: dict[str, Agreeme
         rules = check_nnapi(view, settings.nnapi)
         lost = newly_refused(variant.path, rules, settings.nnapi)[1]
     elif variant.target == "qnn":
-        rules = check_qnn(view)
+        calibrated = settings.calibrated
+        rules = check_qnn(view, read_extremes(calibrated, variant.path.parent) if calibrated else None)
     else:
         raise CoverageError(
             f"rules of {variant.target}",

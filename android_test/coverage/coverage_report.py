@@ -17,6 +17,7 @@ from android_test.coverage.check import CoverageSettings, Result, Variant, share
 from android_test.coverage.htp.htp_host import Compilation
 from android_test.coverage.htp.simulate import Agreement
 from android_test.coverage.verdict import Verdict
+from calibrate.store import RANGES
 from export_onnx.contracts import Bucket
 from export_onnx.errors import PackageError
 from export_onnx.provenance import REPORT, code_digest, sha256, signature
@@ -111,9 +112,11 @@ def _simulated_run(agreement: Agreement) -> SimulatedRun:
 def inputs_of(variants: Sequence[Variant], settings: CoverageSettings) -> str:
     """One digest of everything that a report depends on, except for the level asked for."""
     files = {f"{v.target}/{v.path.name}": sha256(v.path) for v in variants}
+    folders = sorted({v.path.parent for v in variants} | ({settings.calibrated} if settings.calibrated else set()))
+    ranges = [sha256(file) for folder in folders if (file := folder / RANGES).is_file()]
     floats = {path.name: sha256(path) for path in sorted(settings.floats.glob("*.onnx"))}
     asked = {"stages": settings.stages, "buckets": settings.buckets, "socs": settings.socs, "nnapi": settings.nnapi}
-    return signature(code=code_digest("android_test"), files=files, floats=floats, **asked)
+    return signature(code=code_digest("android_test"), files=files, ranges=ranges, floats=floats, **asked)
 
 
 def still_holds(build: Path, inputs: str, level: Level) -> Level | None:

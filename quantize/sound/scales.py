@@ -8,6 +8,10 @@ Noise at a convolution's output o, against that output's deviation, with inputs 
 The candidates go from s_i = 1 / (range of channel i), best for coarse activations, to s_i = (largest weight of
 channel i), best for coarse weights, through their weighted geometric means. Where one side of zero is wider, a
 common ratio of both sides is chosen first.
+
+A norm's epsilon follows the square of its scale, and with 16-bit activations norms run in half precision: a site whose
+smallest epsilon would vanish there has all its scales lifted by one factor. Channels keep their ratios, so no step gets
+coarser against its values.
 """
 
 from __future__ import annotations
@@ -32,6 +36,7 @@ TAIL: Final = 1e-4  # of the values of a channel may lie outside the range that 
 WEIGHT_STEPS: Final = 127
 SMALLEST: Final = 1e-6  # of the widest channel: nothing is scaled up further, dead channels above all
 LARGEST_SCALE: Final = 1e4
+SMALLEST_EPSILON: Final = 6e-8  # of a norm in half precision, whose smallest number is 2**-24 = 5.96e-8
 
 
 @dataclass(frozen=True)
@@ -71,8 +76,31 @@ def choose_scales(
             for touch in site.touches
             if touch.follow == "conv in" and nodes[touch.node].output[0] in seen
         ]
-        chosen[site.name] = _choose(site, readers, seen, bits)
+        affine = _choose(site, readers, seen, bits)
+        chosen[site.name] = lifted(affine, _epsilons(site, nodes, weights)) if bits == 16 else affine
     return chosen
+
+
+def lifted(affine: Affine, epsilons: Vector) -> Affine:
+    """The same with all channels times one factor, the least with which half precision holds every epsilon.
+
+    Args:
+        epsilons: the least that each channel's norms add, [C]; infinite where no norm follows.
+    """
+    least = float((epsilons * affine.scale**2).min())
+    factor = float(np.sqrt(max(1.0, SMALLEST_EPSILON / least)))
+    return affine if factor == 1 else Affine(affine.scale * factor, affine.shift * factor)
+
+
+def _epsilons(site: Site, nodes: Mapping[str, onnx.NodeProto], weights: Mapping[str, onnx.TensorProto]) -> Vector:
+    least = np.full(site.channels, np.inf)
+    for touch in site.touches:
+        if touch.follow == "norm in":
+            constant = next(weights[name] for name in nodes[touch.node].input if name in weights)
+            epsilon = numpy_helper.to_array(constant).astype(np.float64).reshape(-1)
+            own = epsilon if epsilon.size == 1 else epsilon[touch.start : touch.start + site.channels]
+            least = np.minimum(least, own)
+    return least
 
 
 def _reader(

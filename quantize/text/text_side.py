@@ -94,7 +94,7 @@ class TextSide:
 
 @dataclass(frozen=True)
 class Readers:
-    """Two sets of sentences: `search` chooses, steps back included; `judge`, the held-out ones, decides nothing else."""
+    """Two sets of sentences: `search` chooses, steps back included; `judge`, the held-out ones, only refuses."""
 
     search: TextReader
     judge: TextReader

@@ -295,7 +295,9 @@ def test_the_whole_is_judged_on_other_sentences(small: Small, reader: TextReader
             return dataclasses.replace(GOOD, asr_db=10.0)
 
     refused = Readers(readers.search, Refusing(small.folder, small.bucket, readers.judge.spoken, readers.judge.voices))
-    with pytest.raises(ParityError, match=r"qnn, text stages, 2 held-out utterances.*got text features at 10\.0 dB") as e:
+    with pytest.raises(
+        ParityError, match=r"qnn, text stages, 2 held-out utterances.*got text features at 10\.0 dB"
+    ) as e:
         choose_text_side(dataclasses.replace(inputs, readers=refused, heard={}), ON_NPU)
     assert "python -m calibrate" in e.value.todo
     assert len(judged) == 1, "held-out sentences judge once"
