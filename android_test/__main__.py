@@ -60,7 +60,6 @@ def coverage(options: argparse.Namespace) -> int:
     settings = CoverageSettings(
         require=options.require,
         floats=options.float,
-        speech=options.build / "calibrate",
         buckets=tuple(bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets),
         stages=tuple(stage for stage in NPU_STAGES if stage in options.stages),
         socs=tuple(options.socs),
@@ -68,6 +67,7 @@ def coverage(options: argparse.Namespace) -> int:
         limits=CompileLimits(options.time_limit, int(options.memory_limit * GIB)),
         contexts=options.contexts,
         one_context=options.one_context,
+        calibrated=options.build / "calibrate",
     )
     variants = [
         variant for folder in options.folders for variant in find_variants(folder, settings.buckets, settings.stages)

@@ -19,6 +19,7 @@ from pathlib import Path
 import onnx
 
 from android_test.coverage.graph_view import GraphView
+from android_test.coverage.htp.half_precision import read_extremes
 from android_test.coverage.htp.htp_host import DEFAULT_SOCS, Compilation, CompileJob, CompileLimits, compile_for
 from android_test.coverage.htp.htp_rules import check_qnn
 from android_test.coverage.htp.simulate import Agreement, simulate, simulate_blocks
@@ -49,8 +50,8 @@ class CoverageSettings:
     limits: CompileLimits = field(default_factory=CompileLimits)
     stages: tuple[str, ...] = NPU_STAGES
     contexts: Path | None = None  # where context binaries go, one a variant and chip
-    speech: Path = Path("build/calibrate")  # the sentence that the simulation computes on
     one_context: bool = False  # one a variant, for all chips; it cannot be loaded here
+    calibrated: Path | None = None  # calibration's folder: extremes of float values, and speech
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,8 @@ def check(variant: Variant, settings: CoverageSettings, crops: dict[str, Agreeme
         rules = check_nnapi(view, settings.nnapi)
         lost = newly_refused(variant.path, rules, settings.nnapi)[1]
     elif variant.target == "qnn":
-        rules = check_qnn(view)
+        calibrated = settings.calibrated
+        rules = check_qnn(view, read_extremes(calibrated, variant.path.parent) if calibrated else None)
     else:
         raise CoverageError(
             f"rules of {variant.target}",
@@ -185,12 +187,12 @@ def run_simulation(variant: Variant, settings: CoverageSettings, crops: dict[str
     """
     job = CompileJob(settings.socs[:1], limits=settings.limits)
     if variant.stage not in HALVES:
-        values = _speech(settings.floats, settings.speech, variant.bucket)
+        values = _speech(settings.floats, settings.calibrated, variant.bucket)
         return simulate(variant.path, {name: values[name] for name in _inputs(variant)}, job)
     crop = crop_model(load(variant.path), variant.stage, variant.bucket.frames)
     birth = hashlib.sha256(crop.SerializeToString(deterministic=True)).hexdigest()
     if birth not in crops:
-        values = _speech(settings.floats, settings.speech, variant.bucket)
+        values = _speech(settings.floats, settings.calibrated, variant.bucket)
         feed = crop_values(values, variant.stage, loudest(values))
         whole = simulate(crop, feed, job)
         blocks = simulate_blocks(crop, feed, job) if whole.decibels else {}
@@ -248,5 +250,9 @@ def _inputs(variant: Variant) -> list[str]:
 
 
 @cache
-def _speech(floats: Path, speech: Path, bucket: Bucket) -> Tensors:
-    return speech_values(floats, speech, bucket)
+def _speech(floats: Path, calibrated: Path | None, bucket: Bucket) -> Tensors:
+    if calibrated is None:
+        raise CoverageError(
+            "simulation", expected="calibration's folder", got="none", todo="It holds the speech that is computed on."
+        )
+    return speech_values(floats, calibrated, bucket)

@@ -16,6 +16,7 @@ from android_test.coverage.check import CoverageSettings, Result, Variant, share
 from android_test.coverage.htp.htp_host import Compilation
 from android_test.coverage.htp.simulate import Agreement
 from android_test.coverage.verdict import Verdict
+from calibrate.store import RANGES
 from export_onnx.contracts import Bucket
 from export_onnx.errors import PackageError
 from export_onnx.provenance import REPORT, code_digest, package_version, sha256, signature
@@ -121,6 +122,8 @@ def inputs_of(variants: Sequence[Variant], settings: CoverageSettings) -> str:
     Of the code it holds what decides, with all that it imports; not the bench, nor what runs on devices.
     """
     files = {f"{v.target}/{v.path.name}": sha256(v.path) for v in variants}
+    folders = sorted({v.path.parent for v in variants} | ({settings.calibrated} if settings.calibrated else set()))
+    ranges = [sha256(file) for folder in folders if (file := folder / RANGES).is_file()]
     floats = {path.name: sha256(path) for path in sorted(settings.floats.glob("*.onnx"))}
     asked = {"stages": settings.stages, "buckets": settings.buckets, "socs": settings.socs, "nnapi": settings.nnapi}
     proven_under = {
@@ -131,6 +134,7 @@ def inputs_of(variants: Sequence[Variant], settings: CoverageSettings) -> str:
         versions=proof_versions(),
         providers=proven_under,
         files=files,
+        ranges=ranges,
         floats=floats,
         **asked,
     )

@@ -17,6 +17,10 @@ An example: two channels reach from -8 to 8 and from -0.5 to 0.5, their mean squ
 1 reads each. The first candidate is (1, 1), the last one (0.25, 4). With u8 activations the noise is 0.0081 at (1, 1)
 and 0.0044 at (0.25, 4); it is least, 0.0043, at the eighth candidate, (0.38, 2.64). With u16 activations the weights'
 noise is nearly all, and (1, 1) is best.
+
+A norm's epsilon follows the square of its scale, and with 16-bit activations norms run in half precision: a site whose
+smallest epsilon would vanish there has all its scales lifted by one factor. Channels keep their ratios, so no step gets
+coarser against its values.
 """
 
 from __future__ import annotations
@@ -41,6 +45,7 @@ TAIL: Final = 1e-4  # share of a channel's values that may be outside the range 
 WEIGHT_STEPS: Final = 127
 SMALLEST: Final = 1e-6  # of the widest channel: a narrower one, such as a dead channel, counts as that wide
 LARGEST_SCALE: Final = 1e4
+SMALLEST_EPSILON: Final = 6e-8  # of a norm in half precision, whose smallest number is 2**-24 = 5.96e-8
 
 
 @dataclass(frozen=True)
@@ -80,8 +85,31 @@ def choose_scales(
             for touch in site.touches
             if touch.follow == "conv in" and nodes[touch.node].output[0] in seen
         ]
-        chosen[site.name] = _choose(site, readers, seen, bits)
+        affine = _choose(site, readers, seen, bits)
+        chosen[site.name] = lifted(affine, _epsilons(site, nodes, weights)) if bits == 16 else affine
     return chosen
+
+
+def lifted(affine: Affine, epsilons: Vector) -> Affine:
+    """The same with all channels times one factor, the least with which half precision holds every epsilon.
+
+    Args:
+        epsilons: the least that each channel's norms add, [C]; infinite where no norm follows.
+    """
+    least = float((epsilons * affine.scale**2).min())
+    factor = float(np.sqrt(max(1.0, SMALLEST_EPSILON / least)))
+    return affine if factor == 1 else Affine(affine.scale * factor, affine.shift * factor)
+
+
+def _epsilons(site: Site, nodes: Mapping[str, onnx.NodeProto], weights: Mapping[str, onnx.TensorProto]) -> Vector:
+    least = np.full(site.channels, np.inf)
+    for touch in site.touches:
+        if touch.follow == "norm in":
+            constant = next(weights[name] for name in nodes[touch.node].input if name in weights)
+            epsilon = numpy_helper.to_array(constant).astype(np.float64).reshape(-1)
+            own = epsilon if epsilon.size == 1 else epsilon[touch.start : touch.start + site.channels]
+            least = np.minimum(least, own)
+    return least
 
 
 def _reader(

@@ -38,7 +38,11 @@ def voices_of(groups: Mapping[str, Any]) -> list[str]:
 
 
 def _sound(figures: Mapping[str, Any], comparison: Mapping[str, Any]) -> Iterable[Sequence[str]]:
-    """One row per target and per ordinary way to 8 bits in `comparison`."""
+    """One row per target and per ordinary way to 8 bits in `comparison`.
+
+    Heard and unheard voices have a column where calibration left a voice out; else all voices were heard.
+    """
+    apart = any(target["quality"]["unheard"] for target in figures["targets"].values())
     yield (
         "vocoder",
         "activations / weights",
@@ -46,17 +50,17 @@ def _sound(figures: Mapping[str, Any], comparison: Mapping[str, Any]) -> Iterabl
         "STOI",
         "log-mel, dB",
         "SNR, dB",
-        "worst PESQ-WB of heard, unheard voices",
+        *(["worst PESQ-WB of heard, unheard voices"] if apart else []),
         "goal",
     )
     for name, target in figures["targets"].items():
         groups = target["quality"]["groups"]
-        worst = [f"{groups[g]['worst']['pesq']:.2f}" if g in groups else "–" for g in ("heard", "unheard")]
+        worst = [f"{groups[g]['worst']['pesq']:.2f}" if g in groups else "–" for g in GROUPS[1:]]
         kind = f"u{recipe(name).activation_bits} / s{WEIGHT_BITS}"
         goal = "reached" if target["quality"]["meets_goal"] else "missed"
-        yield (f"`{name}`", kind, *_measures(groups["all"]), ", ".join(worst), goal)
+        yield (f"`{name}`", kind, *_measures(groups["all"]), *([", ".join(worst)] if apart else []), goal)
     for name, summary in comparison.items():
-        yield (name, ORDINARY.get(name, f"u8 / s{WEIGHT_BITS}"), *_measures(summary), "", "")
+        yield (name, ORDINARY.get(name, f"u8 / s{WEIGHT_BITS}"), *_measures(summary), *([""] if apart else []), "")
 
 
 def _measures(summary: Mapping[str, Any]) -> list[str]:
@@ -70,16 +74,21 @@ def both(summary: Mapping[str, Any], field: str, digits: int) -> str:
 
 
 def _voices(figures: Mapping[str, Any]) -> Iterable[Sequence[str]]:
-    """One row per voice, with the measure that gates each target's width of activations."""
+    """One row per voice, with the measure that gates each target's width of activations.
+
+    The column that tells voices in calibration from held-out ones is there if a voice was held out.
+    """
     targets = figures["targets"]
     narrow = {name: recipe(name).activation_bits == 8 for name in targets}
-    yield ("voice", "in calibration", *(f"`{name}`, {'PESQ-WB' if narrow[name] else 'SNR, dB'}" for name in targets))
     first = next(iter(targets.values()))["quality"]
+    unheard = first["unheard"]
+    measures = (f"`{name}`, {'PESQ-WB' if narrow[name] else 'SNR, dB'}" for name in targets)
+    yield ("voice", *(["in calibration"] if unheard else []), *measures)
     for voice in voices_of(first["groups"]):
-        heard = "no" if voice in first["unheard"] else "yes"
+        heard = ["no" if voice in unheard else "yes"] if unheard else []
         summaries = {name: target["quality"]["groups"][voice] for name, target in targets.items()}
         cells = (both(s, "pesq", 2) if narrow[name] else both(s, "snr_db", 1) for name, s in summaries.items())
-        yield (f"`{voice}`", heard, *cells)
+        yield (f"`{voice}`", *heard, *cells)
 
 
 def _size(figures: Mapping[str, Any]) -> Iterable[Sequence[str]]:

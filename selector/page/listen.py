@@ -22,7 +22,7 @@ from export_onnx.run.chain import DURATIONS, FROM_SOURCE, Chain
 from export_onnx.run.padding import waveform
 from quantize.listen.quality import Quality, compare_sounds
 
-SENTENCES: Final = 4  # held-out sentences alternate between voices in calibration and held-out ones: two of each
+SENTENCES: Final = 4  # of the held-out ones, whose voices take turns
 
 Waveform = NDArray[np.float32]  # [600 * frames]
 

@@ -48,8 +48,11 @@ def quantized(weights: Weights) -> onnx.ModelProto:
 @pytest.mark.parametrize("stage", ["bert", *HALVES])
 def test_rules(weights: Weights, stage: str, bucket) -> None:
     view = GraphView.of(export_stage(stage, weights.model, weights.config, bucket))
-    for verdict in (check_nnapi(view), check_qnn(view)):
-        assert verdict.covered, [str(refusal) for refusal in verdict.refusals[:5]]
+    for verdict in (check_nnapi(view), check_qnn(view, {})):
+        # ALBERT's norms add 1e-12, which half precision loses; every target has `bert` on the CPU.
+        refusals = [r for r in verdict.refusals if stage != "bert" or not r.rule.startswith("an epsilon of at least")]
+        assert not refusals, [str(refusal) for refusal in refusals[:5]]
+        assert verdict.covered or stage == "bert"
 
 
 @pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "-")

@@ -220,14 +220,14 @@ def test_the_whole_is_judged_on_other_sentences(small: Small, reader: TextReader
     assert set(facts["bert"]["parts"]) == {part.name for part in albert_parts(graph(small, "bert"))}
     assert all(row["tried"] for name, row in facts.items() if name.startswith("storage of "))
 
-    # What passes while one chooses may fail while one judges: a planted judge that hears every 12-bit weight.
+    # Parts that pass alone may fail together: planted search sentences that hear every 12-bit weight.
     class Planted(TextReader):
         def compare(self, graphs, last: str = "style") -> TextQuality:
             names = [t.name for one in graphs.values() for t in one.graph.initializer]
             return dataclasses.replace(GOOD, asr_db=10.0 if any(".low4." in name for name in names) else 90.0)
 
-    said = (readers.judge.spoken, readers.judge.voices)
-    strict = Readers(readers.search, Planted(small.folder, small.bucket, *said))
+    said = (readers.search.spoken, readers.search.voices)
+    strict = Readers(Planted(small.folder, small.bucket, *said), readers.judge)
     twelve = tuple(dataclasses.replace(one, bits=16 if one.store.counts else 12) for one in stored)
     raised = choose_text_side(dataclasses.replace(inputs, readers=strict, stored=twelve), ON_NPU)
     assert raised.bert is not None, "its integers hold by themselves"
@@ -240,10 +240,26 @@ def test_the_whole_is_judged_on_other_sentences(small: Small, reader: TextReader
             integers = [node for node in graphs["bert"].graph.node if node.op_type == "QuantizeLinear"]
             return dataclasses.replace(GOOD, f0_cents=0.1 + len(integers))
 
-    deaf = Readers(readers.search, Bert(small.folder, small.bucket, *said))
+    deaf = Readers(Bert(small.folder, small.bucket, *said), readers.judge)
     spared = choose_text_side(dataclasses.replace(inputs, readers=deaf), ON_NPU)
     assert spared.bert is None
     assert [one.bits for one in spared.stored] == [one.bits for one in stored if one.store.stage != "bert"]
+
+    # Held-out sentences choose nothing: what only they refuse is an error, and no step back is tried.
+    judged: list[int] = []
+
+    class Refusing(TextReader):
+        def compare(self, graphs, last: str = "style") -> TextQuality:
+            judged.append(len(graphs))
+            return dataclasses.replace(GOOD, asr_db=10.0)
+
+    refused = Readers(readers.search, Refusing(small.folder, small.bucket, readers.judge.spoken, readers.judge.voices))
+    with pytest.raises(
+        ParityError, match=r"qnn, text stages, 2 held-out utterances.*got text features at 10\.0 dB"
+    ) as e:
+        choose_text_side(dataclasses.replace(inputs, readers=refused, heard={}), ON_NPU)
+    assert "python -m calibrate" in e.value.todo
+    assert len(judged) == 1, "held-out sentences judge once"
 
 
 def test_sizes_are_told_by_stage_and_form(small: Small, tmp_path: Path) -> None:

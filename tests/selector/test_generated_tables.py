@@ -110,7 +110,12 @@ def test_sixteen_bits_show_their_snr_by_voice_and_one_voice_alone_has_no_unheard
     groups = {name: group for name, group in quality["groups"].items() if name not in ("unheard", UNHEARD)}
     alone = {**nnapi, "quality": {**quality, "groups": groups, "unheard": []}}
     text = quality_tables({**figures, "targets": {"nnapi": alone}})
-    assert "| 4.43, – | reached |" in text
+    assert "unheard" not in text, "no voice was left out: no column that says so"
+    assert "in calibration |" not in text
+    assert "| 20.4 / 17.9 | reached |" in text
+    assert f"| `{HELD_OUT[0]['voice']}` | 4.56 / 4.43 |" in text
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.count("|") for line in lines}) == 3, "three tables, whole rows each"
     assert "held-out sentences in 1 voice, none of them left out of calibration" in text
 
 

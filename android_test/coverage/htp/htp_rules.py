@@ -14,6 +14,7 @@ import onnx
 from onnx import TensorProto
 
 from android_test.coverage.graph_view import GraphView
+from android_test.coverage.htp.half_precision import UNCHECKED, Extremes, lost_epsilon, overflowing_square
 from android_test.coverage.htp.silent_miscompiles import SILENT, WEIGHT_AXIS
 from android_test.coverage.node_units import NodeUnit, node_units
 from android_test.coverage.verdict import Limit, Refusal, Verdict
@@ -30,21 +31,29 @@ CONTRIBUTED: Final = ("QuantizeLinear", "DequantizeLinear")  # 16-bit ones, belo
 MAX_LSTM_STEPS: Final = 64  # 64 steps compiled in 2.4 s, 600 in 365 s: they are unrolled, always in half precision
 
 
-def check_qnn(view: GraphView) -> Verdict:
-    """Gives the static verdict on one graph, which does not prove that it compiles."""
+def check_qnn(view: GraphView, extremes: Extremes | None = None) -> Verdict:
+    """Gives the static verdict on one graph, which does not prove that it compiles.
+
+    Args:
+        extremes: the largest absolute values that calibration saw, see `read_extremes`. Without them no square is
+            checked for half precision, and a condition of the verdict says so.
+    """
     units = node_units(view)
     refusals = []
     for unit in units:
         node = view.nodes[unit.target]
-        for rule in RULES:
-            if found := rule(view, unit, node):
-                refusals.append(
-                    Refusal(view.label(unit.target), node.op_type, found.rule, found.value, found.hint, found.basis)
-                )
-                break
+        found = next((limit for rule in RULES if (limit := rule(view, unit, node))), None)
+        if found is None and extremes is not None:
+            found = overflowing_square(view, node, extremes)
+        if found:
+            refusals.append(
+                Refusal(view.label(unit.target), node.op_type, found.rule, found.value, found.hint, found.basis)
+            )
     refused = len({refusal.node for refusal in refusals})
     partitions = (len(view.nodes),) if not refused else (len(view.nodes) - refused,)
-    return Verdict(len(view.nodes), partitions, tuple(refusals))
+    squares = any(node.op_type == "Mul" and node.input[0] == node.input[1] for node in view.nodes)
+    conditions = (UNCHECKED,) if squares and extremes is None else ()
+    return Verdict(len(view.nodes), partitions, tuple(refusals), conditions=conditions)
 
 
 def _known(view: GraphView, unit: NodeUnit, node: onnx.NodeProto) -> Limit | None:
@@ -128,5 +137,6 @@ RULES: Final[tuple[Callable[[GraphView, NodeUnit, onnx.NodeProto], Limit | None]
     _activations,
     _weights,
     *SILENT,
+    lost_epsilon,
     _sequence,
 )
