@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from android_test.bench.command import add_bench_options, run_bench
-from android_test.coverage.check import CoverageSettings, check, check_level, find_variants
+from android_test.coverage.coverage_levels import CoverageSettings, check, check_level, find_variants
 from android_test.coverage.coverage_report import (
     inputs_of,
     report_of,
@@ -30,8 +30,9 @@ from android_test.device.linux_runner import build_runner
 from android_test.device.probe import RunSettings
 from android_test.device.verify_device import VerifyPlan, verify
 from export_onnx import console
+from export_onnx.buckets import BUCKETS
 from export_onnx.build_lock import build_lock
-from export_onnx.contracts import BUCKETS, NPU_STAGES
+from export_onnx.contracts import NPU_STAGES
 from selector.package.coverage_schema import LEVELS, REPORT_FOLDER
 from selector.package.opened import Package
 from selector.package.providers import TARGETS

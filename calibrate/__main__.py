@@ -16,8 +16,9 @@ from calibrate.ranges import METHODS
 from calibrate.speech import SPEECH, Sample, write_sample
 from calibrate.statistics import ChannelStatistics
 from export_onnx import console
+from export_onnx.buckets import BUCKETS, Bucket
 from export_onnx.build_lock import build_lock
-from export_onnx.contracts import BUCKETS, QUANTIZED, Bucket
+from export_onnx.contracts import QUANTIZED
 from export_onnx.errors import ContractError
 from export_onnx.provenance import Report, completed, depends_on, is_up_to_date, signature, start
 

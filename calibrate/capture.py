@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from calibrate.corpus import Utterance
 from calibrate.speech import Sample
 from calibrate.voices import read_voice
-from export_onnx.contracts import HALVES, Bucket
+from export_onnx.buckets import Bucket
+from export_onnx.contracts import HALVES
 from export_onnx.errors import ContractError, TextError
 from export_onnx.geometry import STAGE1_PER_FRAME, spectral_columns
 from export_onnx.graph.open_values import with_outputs

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.corpus import Utterance
-from export_onnx.contracts import STAGES, Bucket, sizes
+from export_onnx.buckets import Bucket
+from export_onnx.contracts import STAGES, sizes
 from export_onnx.errors import ContractError
 from export_onnx.run.padding import Tensors, resize
 

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from export_onnx import console
+from export_onnx.buckets import BUCKETS, Bucket
 from export_onnx.build_lock import build_lock
 from export_onnx.checkpoint.voice_packs import voice_row
 from export_onnx.checkpoint.weights import Weights, load_weights
 from export_onnx.contract_table import stages_table
-from export_onnx.contracts import BUCKETS, GRAPHS, MERGED, STAGES, Bucket, sizes, stage
+from export_onnx.contracts import GRAPHS, MERGED, STAGES, sizes, stage
 from export_onnx.geometry import MAX_PHONEMES
 from export_onnx.graph.export import export_stages
 from export_onnx.graph.merge import merge

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from export_onnx.buckets import BUCKETS
 from export_onnx.checkpoint.architecture import load_architecture
-from export_onnx.contracts import BUCKETS, STAGES, Port, sizes
+from export_onnx.contracts import STAGES, Port, sizes
 from export_onnx.marked_blocks import DOCS, MarkedBlock
 
 STAGES_BLOCK: Final = MarkedBlock("stages", DOCS / "stages.md")

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from export_onnx import geometry
+from export_onnx.buckets import Bucket
 from export_onnx.errors import ContractError
 
 # Widths of the original's decoder, which are numbers in its code; a narrower checkpoint's config names its own.
@@ -54,27 +55,6 @@ class Stage:
         """The name of the graph that is exported, calibrated and quantized for this stage."""
         return self.made_from or self.name
 
-
-@dataclass(frozen=True)
-class Bucket:
-    """One fixed size. Text and sound are padded to it; the real lengths are tensors of their own."""
-
-    seconds: float
-    tokens: int
-
-    @property
-    def name(self) -> str:
-        """The name in file names: `5s`, or `0p4s` for a crop."""
-        return f"{self.seconds:g}s".replace(".", "p")
-
-    @property
-    def frames(self) -> int:
-        """Duration frames, 40 per second."""
-        return round(self.seconds * geometry.FRAMES_PER_SECOND)
-
-
-# The buckets that ship. Their tokens are phoneme symbols and two pads.
-BUCKETS: Final = (Bucket(5, 128), Bucket(10, 256), Bucket(15, 384))
 
 IDS = Port("ids", (1, "tokens"), "vocabulary ids, one pad at each end, 0 behind", "int32")
 TOKEN_MASK = Port("token_mask", (1, "tokens"), "1 on real tokens")

@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from calibrate.capture import graphs_of
 from export_onnx import console
+from export_onnx.buckets import BUCKETS
 from export_onnx.build_lock import build_lock
-from export_onnx.contracts import BUCKETS, GRAPHS, QUANTIZED, STAGES, VOCODER
+from export_onnx.contracts import GRAPHS, QUANTIZED, STAGES, VOCODER
 from export_onnx.graph.multiply_adds import share_of_work
 from export_onnx.graph.shared_weights import ModelFolder, load
 from export_onnx.provenance import (

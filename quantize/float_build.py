@@ -14,7 +14,8 @@ import onnx
 from calibrate import store
 from calibrate.speech import Sample, in_bucket, read_samples
 from export_onnx import console
-from export_onnx.contracts import VOCODER, Bucket
+from export_onnx.buckets import Bucket
+from export_onnx.contracts import VOCODER
 from export_onnx.graph.shared_weights import load
 from quantize.listen.judge import Judge
 from quantize.recipes import ON_CPU

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.speech import Sample
-from export_onnx.contracts import Bucket
+from export_onnx.buckets import Bucket
 from export_onnx.errors import ParityError
 from export_onnx.proof.decibels import snr
 from export_onnx.run.chain import DURATIONS, Chain

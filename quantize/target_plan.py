@@ -8,7 +8,8 @@ from typing import Any
 
 import onnx
 
-from export_onnx.contracts import VOCODER, Bucket
+from export_onnx.buckets import Bucket
+from export_onnx.contracts import VOCODER
 from export_onnx.graph.cut import shipped
 from quantize.float_build import FloatBuild
 from quantize.gates import check_forbidden

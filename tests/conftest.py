@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from export_onnx.buckets import Bucket
 from export_onnx.checkpoint.weights import Weights, load_weights
-from export_onnx.contracts import STAGES, VOCODER, Bucket, sizes
+from export_onnx.contracts import STAGES, VOCODER, sizes
 from export_onnx.graph.export import export_stages
 from export_onnx.graph.merge import merge
 from export_onnx.graph.shared_weights import ModelFolder

@@ -16,7 +16,8 @@ import pytest
 from rich.console import Console
 
 from export_onnx import console
-from export_onnx.contracts import BUCKETS, STAGES
+from export_onnx.buckets import BUCKETS
+from export_onnx.contracts import STAGES
 from export_onnx.errors import ContractError, PackageError, ParityError
 from export_onnx.provenance import completed
 from selector.package.coverage_schema import read_coverage

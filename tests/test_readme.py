@@ -15,8 +15,9 @@ import pytest
 from android_test.bench.tables import BENCH
 from android_test.device.adb import choose_phone
 from export_onnx import errors
+from export_onnx.buckets import Bucket
 from export_onnx.contract_table import STAGES_BLOCK, stages_table
-from export_onnx.contracts import STAGES, Bucket
+from export_onnx.contracts import STAGES
 from export_onnx.errors import ContractError
 from export_onnx.marked_blocks import DOCS, rewritten_files
 from export_onnx.run.padding import text_inputs

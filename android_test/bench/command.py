@@ -18,7 +18,7 @@ from android_test.bench.passages import Passage, read_passages
 from android_test.bench.prepare import Build
 from android_test.bench.runners import THREADING
 from export_onnx import console, provenance
-from export_onnx.contracts import BUCKETS
+from export_onnx.buckets import BUCKETS
 from export_onnx.errors import ContractError
 from selector.package.providers import CPU
 from selector.package.receipts import models_digest

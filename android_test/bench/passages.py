@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
 
-from export_onnx.contracts import Bucket
+from export_onnx.buckets import Bucket
 from export_onnx.errors import ContractError
 
 LANGUAGE: Final = "en-us"

@@ -15,7 +15,8 @@ from android_test.bench.contenders import Contender
 from android_test.bench.passages import LANGUAGE, Passage, fill
 from android_test.bench.runners import BenchRequest
 from export_onnx import provenance
-from export_onnx.contracts import BUCKETS, STAGES, Bucket
+from export_onnx.buckets import BUCKETS, Bucket
+from export_onnx.contracts import STAGES
 from export_onnx.errors import ContractError
 from export_onnx.run.chain import DURATIONS, Chain
 from export_onnx.run.padding import text_inputs

@@ -12,12 +12,12 @@ from typing import Final, get_args
 from rich.console import Console
 from rich.table import Table
 
-from android_test.coverage.check import CoverageSettings, Result, Variant, share_on_npu, work_of_stages
+from android_test.coverage.coverage_levels import CoverageSettings, Result, Variant, share_on_npu, work_of_stages
 from android_test.coverage.htp.htp_host import Compilation
 from android_test.coverage.htp.simulate import Agreement
-from android_test.coverage.verdict import Verdict
+from android_test.coverage.rule_verdict import Verdict
 from calibrate.store import RANGES
-from export_onnx.contracts import Bucket
+from export_onnx.buckets import Bucket
 from export_onnx.errors import PackageError
 from export_onnx.provenance import REPORT, code_digest, package_version, sha256, signature
 from selector.package.coverage_schema import (
@@ -39,7 +39,7 @@ from selector.package.providers import NPU, NpuTarget
 COLUMNS: Final = ("target", "stage", "bucket", "nodes", "on NPU", "partitions", "share", "proven")
 # Every verdict comes from these and from what they import; `compile_table.py` beside them measures cost.
 DECIDING: Final = tuple(
-    f"android_test/coverage/{file}" for file in ("check.py", "coverage_report.py", "htp/htp_child.py")
+    f"android_test/coverage/{file}" for file in ("coverage_levels.py", "coverage_report.py", "htp/htp_child.py")
 )
 PACKAGES: Final = ("onnx", "onnxruntime", "onnxruntime-qnn")
 

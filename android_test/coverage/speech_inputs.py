@@ -9,7 +9,7 @@ import numpy as np
 
 from android_test.coverage.htp.time_crop import CROP_FRAMES
 from calibrate.speech import in_bucket, read_samples
-from export_onnx.contracts import Bucket
+from export_onnx.buckets import Bucket
 from export_onnx.errors import CoverageError
 from export_onnx.geometry import SAMPLES_PER_FRAME
 from export_onnx.run.chain import Chain

@@ -16,7 +16,8 @@ import torch
 from kokoro.model import KModel
 
 from export_onnx import contracts
-from export_onnx.contracts import Bucket, Port
+from export_onnx.buckets import Bucket
+from export_onnx.contracts import Port
 from export_onnx.graph.cut import name_features, shipped
 from export_onnx.graph.simplify import OPSET, simplify
 from export_onnx.graph.stages import build_stage

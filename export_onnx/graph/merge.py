@@ -14,7 +14,8 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from export_onnx.contracts import MERGED, STAGES, TOKEN_MASK, Bucket, Port
+from export_onnx.buckets import Bucket
+from export_onnx.contracts import MERGED, STAGES, TOKEN_MASK, Port
 from export_onnx.graph.simplify import IR_VERSION, OPSET, check_graph, infer_shapes, sort_initializers
 
 

@@ -14,7 +14,8 @@ import onnx
 import onnxsim
 from onnx import helper, shape_inference
 
-from export_onnx.contracts import Bucket, Stage
+from export_onnx.buckets import Bucket
+from export_onnx.contracts import Stage
 from export_onnx.errors import ContractError
 from export_onnx.geometry import TIME_MULTIPLE
 

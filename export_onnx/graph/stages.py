@@ -13,7 +13,7 @@ from kokoro.model import KModel
 from torch import Tensor, nn
 
 from export_onnx import contracts, geometry
-from export_onnx.contracts import Bucket
+from export_onnx.buckets import Bucket
 from export_onnx.surgery.albert import Albert
 from export_onnx.surgery.alignment import token_of_frame
 from export_onnx.surgery.conv2d import conv2d_from_conv1d, conv2d_from_linear

@@ -18,8 +18,9 @@ from kokoro.model import KModel
 from torch import Tensor
 
 from export_onnx import geometry
+from export_onnx.buckets import Bucket
 from export_onnx.checkpoint.architecture import STYLE_HALF
-from export_onnx.contracts import HALVES, Bucket
+from export_onnx.contracts import HALVES
 from export_onnx.proof import reference
 from export_onnx.proof.decibels import require, snr, snr_polar
 from export_onnx.run.chain import Chain

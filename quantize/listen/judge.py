@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from calibrate.speech import Sample
 from export_onnx import console
-from export_onnx.contracts import HALVES, VOCODER, Bucket
+from export_onnx.buckets import Bucket
+from export_onnx.contracts import HALVES, VOCODER
 from export_onnx.run.chain import Chain
 from export_onnx.run.padding import waveform
 from quantize.listen.quality import Quality, Summary, compare_sounds, summarize

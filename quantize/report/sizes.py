@@ -10,7 +10,7 @@ from typing import Any, Final
 import onnx
 from onnx import TensorProto
 
-from export_onnx.contracts import BUCKETS
+from export_onnx.buckets import BUCKETS
 from quantize.weights.packed_bits import LOW
 
 ARCHITECTURE: Final = "kokoro-82m"

@@ -1,7 +1,7 @@
 """The plan that quantizes the vocoder: frozen, made once on one bucket's graph, applied to every bucket's.
 
     make_plan      1. find the sites            where channels may be rescaled (`sites.py`)
-                   2. choose the scales         one per channel and site (`scales.py`)
+                   2. choose the scales         one per channel and site (`choose_scales.py`)
                    3. choose the ranges         one per quantized value (`calibrate/ranges.py`)
                    4. round the weights         with GPTQ, where second moments are given (`gptq.py`)
     apply          rescale -> split off float channels -> DQ-Conv-Q units (`equalize.py`, `split_channels.py`, `qdq.py`)
@@ -23,9 +23,9 @@ from calibrate.ranges import Method, Range, choose_range
 from calibrate.store import Channels
 from export_onnx import console
 from quantize.qdq import WEIGHT_LIMIT, QdqPlan, Rounded, quantize_convolutions, weight_steps
+from quantize.sound.choose_scales import choose_scales
 from quantize.sound.clipping import weight_of_clipping
 from quantize.sound.equalize import Affine, Vector, changed_values, equalize
-from quantize.sound.scales import choose_scales
 from quantize.sound.sites import Site, vocoder_sites
 from quantize.sound.split_channels import FloatChannels, split_channels
 from quantize.weights.gptq import round_rows

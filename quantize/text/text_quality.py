@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 
 from calibrate.capture import utterance_inputs
 from calibrate.corpus import Utterance
-from export_onnx.contracts import FRAMES_PER_TOKEN, Bucket
+from export_onnx.buckets import Bucket
+from export_onnx.contracts import FRAMES_PER_TOKEN
 from export_onnx.errors import ContractError, ParityError, TextError
 from export_onnx.geometry import F0_PER_FRAME
 from export_onnx.graph.open_values import with_outputs

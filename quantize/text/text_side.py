@@ -23,12 +23,12 @@ import onnx
 
 from calibrate.corpus import Utterance
 from calibrate.store import Channels
-from export_onnx.contracts import Bucket
+from export_onnx.buckets import Bucket
 from export_onnx.errors import ParityError
 from export_onnx.graph.shared_weights import load
 from quantize.qdq import QdqPlan, quantize_convolutions
 from quantize.recipes import Recipe
-from quantize.text.parts import Choice, Part, albert_parts, choose_parts, plan_bert
+from quantize.text.choose_bert_parts import Choice, Part, albert_parts, choose_parts, plan_bert
 from quantize.text.stored_bits import LADDER, Store, Stored, choose_bits, stores_of
 from quantize.text.text_quality import TEXT_STAGES, TextQuality, TextReader, make_text_reader
 from quantize.weights.packed_bits import Bits, Rounder, large_weights, store_compactly, store_in_16_bits

@@ -26,7 +26,7 @@ from onnx import helper
 from calibrate.capture import OPENED, real_steps
 from calibrate.speech import Sample
 from export_onnx import console
-from export_onnx.contracts import Bucket
+from export_onnx.buckets import Bucket
 from export_onnx.graph.open_values import with_outputs
 from export_onnx.graph.shared_weights import load
 from export_onnx.run.sessions import cpu_session, run_session

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export_onnx import contracts, geometry
+from export_onnx.buckets import BUCKETS, Bucket
 from export_onnx.errors import ContractError, PackageError, WeightsError
 from export_onnx.provenance import completed, refuse_other_birth
 from selector.package.coverage_schema import ProvenCoverage, read_coverage
@@ -41,7 +42,7 @@ class BuildInputs:
     config: dict[str, Any]
     voices: dict[str, NDArray[np.float32]]
     weights: dict[str, Any]
-    buckets: tuple[contracts.Bucket, ...]
+    buckets: tuple[Bucket, ...]
     signature: str
 
 
@@ -130,13 +131,13 @@ def as_package_error() -> Iterator[None]:
         raise PackageError(error.where, expected=error.expected, got=error.got, todo=error.todo) from error
 
 
-def exported_buckets(report: Mapping[str, Any], where: str) -> tuple[contracts.Bucket, ...]:
+def exported_buckets(report: Mapping[str, Any], where: str) -> tuple[Bucket, ...]:
     """The buckets that the export's report lists, smallest first.
 
     Raises:
         PackageError: the report lists none.
     """
-    made = tuple(bucket for bucket in contracts.BUCKETS if bucket.name in report.get("buckets", ()))
+    made = tuple(bucket for bucket in BUCKETS if bucket.name in report.get("buckets", ()))
     if not made:
         raise PackageError(where, expected="exported buckets", got="none", todo="Run `python -m export_onnx`.")
     return made

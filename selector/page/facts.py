@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from export_onnx.contracts import QUANTIZED, STAGES, Bucket
+from export_onnx.buckets import Bucket
+from export_onnx.contracts import QUANTIZED, STAGES
 from export_onnx.errors import PackageError
 from export_onnx.provenance import completed, read_report
 from quantize.recipes import recipe

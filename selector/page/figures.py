@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from export_onnx import console
+from export_onnx.buckets import BUCKETS
 from export_onnx.contract_table import STAGES_BLOCK, stages_table
-from export_onnx.contracts import BUCKETS
 from export_onnx.errors import ContractError
 from export_onnx.marked_blocks import DOCS, README, MarkedBlock, markdown_rows, rewritten_files
 from selector.package.coverage_schema import levels_in_words

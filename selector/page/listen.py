@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from calibrate.corpus import Utterance
 from calibrate.speech import Sample, read_samples
 from export_onnx import console
-from export_onnx.contracts import FRAMES_PER_TOKEN, Bucket
+from export_onnx.buckets import Bucket
+from export_onnx.contracts import FRAMES_PER_TOKEN
 from export_onnx.run.chain import DURATIONS, FROM_SOURCE, Chain
 from export_onnx.run.padding import waveform
 from quantize.listen.quality import Quality, compare_sounds

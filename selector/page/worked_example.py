@@ -23,8 +23,8 @@ from calibrate.store import Channels
 from export_onnx.marked_blocks import DOCS, MarkedBlock, markdown_rows
 from export_onnx.proof.decibels import snr
 from quantize.qdq import WEIGHT_LIMIT, weight_steps
+from quantize.sound.choose_scales import choose_scales
 from quantize.sound.equalize import equalize
-from quantize.sound.scales import choose_scales
 from quantize.sound.sites import Seen, Site, Touch
 from quantize.weights.gptq import round_rows
 

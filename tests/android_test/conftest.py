@@ -13,7 +13,8 @@ import pytest
 from android_test.device.linux_runner import build_runner
 from android_test.device.probe import RunSettings
 from android_test.device.verify_device import VerifyPlan
-from export_onnx.contracts import BUCKETS, NPU_STAGES
+from export_onnx.buckets import BUCKETS
+from export_onnx.contracts import NPU_STAGES
 from export_onnx.errors import DeviceError
 from selector.package import make_packages
 from selector.package.opened import Package

@@ -20,7 +20,7 @@ from android_test.bench.contenders import CONTENDERS, contender
 from android_test.bench.measure import Course, bench_row, quartiles, race
 from android_test.bench.passages import fill, read_passages
 from android_test.bench.runners import BenchRequest, TimedRun, request_of, sound_seconds
-from export_onnx.contracts import Bucket
+from export_onnx.buckets import Bucket
 from export_onnx.errors import ContractError
 from export_onnx.run.text import phonemize
 

@@ -15,8 +15,9 @@ from android_test.coverage.htp.htp_host import DEFAULT_SOCS, GIB, CompileJob, Co
 from android_test.coverage.htp.htp_rules import check_qnn
 from android_test.coverage.nnapi.nnapi_rules import check_nnapi
 from calibrate.ranges import Range
+from export_onnx.buckets import BUCKETS
 from export_onnx.checkpoint.weights import Weights, load_weights
-from export_onnx.contracts import BUCKETS, HALVES
+from export_onnx.contracts import HALVES
 from export_onnx.graph.cut import cut
 from export_onnx.graph.export import export_stage
 from quantize.qdq import QdqPlan, quantize_convolutions

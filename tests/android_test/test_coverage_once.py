@@ -9,14 +9,14 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from android_test.coverage import check as coverage
-from android_test.coverage.check import CoverageSettings, Variant, run_simulation
+from android_test.coverage import coverage_levels as coverage
+from android_test.coverage.coverage_levels import CoverageSettings, Variant, run_simulation
 from android_test.coverage.htp.htp_host import Compilation
 from android_test.coverage.htp.simulate import Agreement
 from export_onnx import contracts
+from export_onnx.buckets import Bucket
 from export_onnx.checkpoint.architecture import load_architecture
 from export_onnx.checkpoint.weights import load_weights
-from export_onnx.contracts import Bucket
 from export_onnx.graph.export import export_stage
 
 SHORT, LONG = Bucket(1, 32), Bucket(2, 64)

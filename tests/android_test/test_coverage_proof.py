@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from android_test.coverage import check as coverage
+from android_test.coverage import coverage_levels as coverage
 from android_test.coverage import coverage_report
-from android_test.coverage.check import CoverageSettings, find_variants
+from android_test.coverage.coverage_levels import CoverageSettings, find_variants
 from android_test.coverage.coverage_report import inputs_of, rows
 from android_test.coverage.htp.htp_host import Compilation
 from export_onnx import provenance
@@ -19,7 +19,7 @@ from export_onnx.errors import CoverageError
 from export_onnx.provenance import ROOT, package_version
 from selector.package.coverage_schema import CoverageReport
 from selector.package.providers import NPU
-from tests.android_test.test_check import FIVE, legal_chain, run
+from tests.android_test.test_coverage_levels import FIVE, legal_chain, run
 from tests.test_layout import STEPS
 
 

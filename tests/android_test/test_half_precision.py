@@ -10,13 +10,14 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from android_test.coverage.check import CoverageSettings, Variant, check
+from android_test.coverage.coverage_levels import CoverageSettings, Variant, check
 from android_test.coverage.coverage_report import inputs_of
 from android_test.coverage.graph_view import GraphView
 from android_test.coverage.htp.half_precision import LARGEST_ROOT, UNCHECKED, extreme_of, read_extremes
 from android_test.coverage.htp.htp_rules import check_qnn
-from android_test.coverage.verdict import Verdict
-from export_onnx.contracts import VOCODER, Bucket
+from android_test.coverage.rule_verdict import Verdict
+from export_onnx.buckets import Bucket
+from export_onnx.contracts import VOCODER
 from export_onnx.errors import CoverageError
 
 F = np.float32

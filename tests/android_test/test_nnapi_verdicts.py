@@ -14,7 +14,7 @@ import onnx
 
 from android_test.coverage.graph_view import GraphView
 from android_test.coverage.nnapi.nnapi_rules import NnapiOptions, check_nnapi
-from android_test.coverage.verdict import Verdict
+from android_test.coverage.rule_verdict import Verdict
 
 HERE = Path(__file__).parent / "nnapi_verdicts"
 AGREEMENT, PARTITIONS = 0.97, 0.90  # the least shares

@@ -14,7 +14,8 @@ from calibrate.capture import speak_all
 from calibrate.corpus import Utterance
 from calibrate.speech import Sample, write_sample
 from export_onnx.__main__ import write_checkpoint_data
-from export_onnx.contracts import NPU_STAGES, Bucket, sizes, stage
+from export_onnx.buckets import Bucket
+from export_onnx.contracts import NPU_STAGES, sizes, stage
 from export_onnx.errors import ContractError, CoverageError
 from export_onnx.run.chain import Chain
 from tests.conftest import Small

@@ -12,9 +12,9 @@ from android_test.coverage.graph_view import GraphView
 from android_test.coverage.htp.simulate import on_cpu
 from android_test.coverage.htp.time_crop import CROP_FRAMES, crop_model, crop_values
 from export_onnx import contracts
+from export_onnx.buckets import Bucket
 from export_onnx.checkpoint.architecture import load_architecture
 from export_onnx.checkpoint.weights import load_weights
-from export_onnx.contracts import Bucket
 from export_onnx.errors import CoverageError
 from export_onnx.graph.export import export_stage
 from selector.package.golden import floor_for

@@ -7,7 +7,7 @@ import pytest
 
 from calibrate.corpus import Utterance
 from calibrate.speech import Sample, in_bucket
-from export_onnx.contracts import Bucket
+from export_onnx.buckets import Bucket
 from export_onnx.errors import ContractError
 from tests.selector.selector_fakes import CONFIG
 

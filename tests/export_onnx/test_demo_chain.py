@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from export_onnx.buckets import Bucket
 from export_onnx.checkpoint.architecture import STYLE_HALF
 from export_onnx.checkpoint.voice_packs import voice_row
 from export_onnx.checkpoint.weights import Weights, load_weights
-from export_onnx.contracts import Bucket
 from export_onnx.geometry import frames_to_samples
 from export_onnx.proof import reference
 from export_onnx.proof.decibels import snr

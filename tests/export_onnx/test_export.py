@@ -14,7 +14,8 @@ import pytest
 from onnx import TensorProto, helper
 
 from export_onnx import provenance
-from export_onnx.contracts import BUCKETS, STAGES, Bucket, Port, Stage, sizes, stage
+from export_onnx.buckets import BUCKETS, Bucket
+from export_onnx.contracts import STAGES, Port, Stage, sizes, stage
 from export_onnx.errors import ContractError
 from export_onnx.geometry import TIME_MULTIPLE
 from export_onnx.graph import shared_weights as storage

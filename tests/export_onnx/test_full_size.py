@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from export_onnx.buckets import BUCKETS
 from export_onnx.checkpoint.voice_packs import voice_row
 from export_onnx.checkpoint.weights import Weights, load_weights
-from export_onnx.contracts import BUCKETS, STAGES, sizes
+from export_onnx.contracts import STAGES, sizes
 from export_onnx.graph.export import export_stages
 from export_onnx.graph.merge import merge
 from export_onnx.graph.shared_weights import ModelFolder

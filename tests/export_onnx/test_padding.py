@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from export_onnx.contracts import Bucket, stage
+from export_onnx.buckets import Bucket
+from export_onnx.contracts import stage
 from export_onnx.errors import ContractError
 from export_onnx.run.padding import id_inputs, noise, resize, text_inputs, waveform
 

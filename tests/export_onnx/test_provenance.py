@@ -39,7 +39,7 @@ def test_code_is_what_a_folder_holds_and_what_it_imports() -> None:
     calibrate, quantize = names("calibrate"), names("quantize")
     assert {"calibrate/corpus.py", "export_onnx/run/text.py", "export_onnx/demo_voice/sentences.py"} <= calibrate
     assert not {name for name in calibrate if name.startswith(("quantize/", "export_onnx/demo_voice/trainer/"))}
-    assert {"calibrate/speech.py", "export_onnx/run/text.py", "quantize/sound/scales.py"} <= quantize
+    assert {"calibrate/speech.py", "export_onnx/run/text.py", "quantize/sound/choose_scales.py"} <= quantize
     assert not {name for name in quantize if name.startswith(("selector/", "android_test/"))}
     assert "quantize/recipes.py" in names("selector")
     assert names("export_onnx/errors.py") == {"export_onnx/errors.py"}

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from export_onnx import contracts, geometry
+from export_onnx.buckets import Bucket
 from export_onnx.checkpoint.architecture import STYLE_HALF, build_decoder, load_architecture
 from export_onnx.checkpoint.voice_packs import voice_row
-from export_onnx.contracts import Bucket
 from export_onnx.errors import ContractError, ParityError
 from export_onnx.graph.stages import build_stage
 from export_onnx.proof import parity, reference

@@ -14,7 +14,7 @@ from calibrate.capture import speak_all
 from calibrate.corpus import Split, Utterance
 from calibrate.speech import Sample
 from export_onnx.__main__ import write_checkpoint_data
-from export_onnx.contracts import Bucket
+from export_onnx.buckets import Bucket
 from export_onnx.graph.shared_weights import load
 from quantize.listen.judge import Judge
 from quantize.listen.quality import Quality

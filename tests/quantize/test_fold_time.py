@@ -13,8 +13,8 @@ from android_test.coverage.graph_view import GraphView
 from android_test.coverage.htp.htp_rules import check_qnn
 from android_test.coverage.nnapi.nnapi_rules import check_nnapi
 from calibrate.ranges import Range
+from export_onnx.buckets import Bucket
 from export_onnx.checkpoint.weights import load_weights
-from export_onnx.contracts import Bucket
 from export_onnx.graph.export import export_stage
 from export_onnx.proof.decibels import snr
 from quantize.qdq import QdqPlan, quantize_convolutions

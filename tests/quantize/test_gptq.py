@@ -21,7 +21,7 @@ from export_onnx.proof.decibels import snr
 from export_onnx.run.sessions import cpu_session, run_session
 from quantize.qdq import WEIGHT_LIMIT, quantize_convolutions
 from quantize.sound.vocoder_plan import apply, make_plan
-from quantize.text.parts import albert_parts, plan_bert
+from quantize.text.choose_bert_parts import albert_parts, plan_bert
 from quantize.weights import second_moments as moments
 from quantize.weights.gptq import output_error, round_rows
 from quantize.weights.packed_bits import STEPS, Rounder, store_compactly

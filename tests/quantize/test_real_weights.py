@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from calibrate import store
 from calibrate.ranges import Range
 from calibrate.speech import read_samples
-from export_onnx.contracts import BUCKETS, HALVES
+from export_onnx.buckets import BUCKETS
+from export_onnx.contracts import HALVES
 from export_onnx.errors import ParityError
 from export_onnx.graph.shared_weights import load
 from export_onnx.provenance import read_report

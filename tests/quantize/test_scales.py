@@ -9,8 +9,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from calibrate.statistics import ChannelStatistics
 from calibrate.store import Channels
+from quantize.sound.choose_scales import SMALLEST_EPSILON, choose_scales, lifted
 from quantize.sound.equalize import Affine, equalize
-from quantize.sound.scales import SMALLEST_EPSILON, choose_scales, lifted
 from quantize.sound.sites import Seen, Site, Touch
 
 SPANS = np.array([50.0, 1.0, 0.02, 0.01])  # of the convolution's output, per channel

@@ -21,8 +21,8 @@ from export_onnx.errors import ParityError
 from export_onnx.graph.shared_weights import ModelFolder, load
 from quantize.recipes import ON_CPU, recipe
 from quantize.report.sizes import megabytes_by_stage, size_goal
+from quantize.text.choose_bert_parts import Part, albert_parts, choose_parts
 from quantize.text.duration_rule import Change, Durations
-from quantize.text.parts import Part, albert_parts, choose_parts
 from quantize.text.stored_bits import Store, Stored, behind, choose_bits, stores_of
 from quantize.text.text_quality import UNROUNDED, TextQuality, TextReader, make_text_reader, measure_text
 from quantize.text.text_side import (

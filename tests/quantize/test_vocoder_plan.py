@@ -17,7 +17,7 @@ from calibrate import store
 from calibrate.capture import make_probe
 from calibrate.speech import Sample, in_bucket, read_samples, write_sample
 from calibrate.statistics import ChannelStatistics
-from export_onnx.contracts import Bucket
+from export_onnx.buckets import Bucket
 from export_onnx.errors import ContractError, ParityError
 from export_onnx.graph.export import export_stage
 from export_onnx.proof import parity

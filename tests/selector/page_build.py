@@ -16,7 +16,7 @@ from PIL import Image
 from calibrate.capture import speak_all
 from calibrate.corpus import Utterance
 from calibrate.speech import Sample, write_sample
-from export_onnx.contracts import BUCKETS
+from export_onnx.buckets import BUCKETS
 from export_onnx.graph.shared_weights import ModelFolder
 from quantize.listen.quality import Quality, Summary, rounded
 from tests.selector.coverage_fakes import fake_coverage

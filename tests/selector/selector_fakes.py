@@ -16,6 +16,7 @@ from onnx import TensorProto as T
 from onnx import helper, numpy_helper
 
 from export_onnx import contracts, geometry
+from export_onnx.buckets import BUCKETS, Bucket
 from export_onnx.checkpoint.architecture import load_architecture
 from export_onnx.graph.shared_weights import ModelFolder
 
@@ -70,7 +71,7 @@ def sound_of(ids: tuple[int, ...], stretch: float, speed: float) -> np.ndarray:
     return held * tone(int(frames.sum()))[0] * GAIN
 
 
-def graphs(bucket: contracts.Bucket) -> dict[str, onnx.ModelProto]:
+def graphs(bucket: Bucket) -> dict[str, onnx.ModelProto]:
     sizes = contracts.sizes(CONFIG, bucket)
     t, f, columns, samples = sizes["tokens"], sizes["frames"], sizes["columns"], sizes["samples"]
     node = helper.make_node
@@ -228,10 +229,10 @@ def _model(name: str, nodes: Any, constants: Any, sizes: dict[str, int]) -> onnx
 def make_build(build: Path, targets: tuple[str, ...] = ("cpu",)) -> Path:
     """`build/export_onnx` and `build/quantize/<target>`, as the steps before leave them."""
     nodes: dict[str, int] = {}
-    buckets = [bucket.name for bucket in contracts.BUCKETS]
+    buckets = [bucket.name for bucket in BUCKETS]
     for folder in (build / "export_onnx", *(build / "quantize" / target for target in targets)):
         with ModelFolder(folder) as models:
-            for bucket in contracts.BUCKETS:
+            for bucket in BUCKETS:
                 for name, model in graphs(bucket).items():
                     models.save(model, f"{name}_{bucket.name}")
                     nodes[f"{name}_{bucket.name}"] = len(model.graph.node)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from export_onnx.contracts import BUCKETS
+from export_onnx.buckets import BUCKETS
 from export_onnx.errors import ContractError
 from selector.choose.choose_bucket import choose_bucket, choose_sound, expected_frames, most_tokens
 from selector.choose.length import PAUSE_MARKS, length, mark_ids, pauses

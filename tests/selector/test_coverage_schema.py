@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from export_onnx.contracts import BUCKETS
+from export_onnx.buckets import BUCKETS
 from export_onnx.errors import PackageError
 from selector.package.coverage_schema import (
     LEVELS,

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from export_onnx.contracts import BUCKETS
+from export_onnx.buckets import BUCKETS
 from export_onnx.errors import ContractError
 from export_onnx.marked_blocks import MarkedBlock
 from quantize.gates import Limits

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export_onnx.contracts import BUCKETS
+from export_onnx.buckets import BUCKETS
 from export_onnx.errors import PackageError
 from export_onnx.provenance import sha256
 from selector.choose import measured_texts as corpus

@@ -12,7 +12,7 @@ import onnx
 import pytest
 
 from android_test.coverage.htp.htp_host import CompileJob, CompileRequest, compile_request
-from export_onnx.contracts import BUCKETS
+from export_onnx.buckets import BUCKETS
 from export_onnx.errors import PackageError, WeightsError
 from export_onnx.provenance import sha256
 from selector.choose import measured_texts as corpus

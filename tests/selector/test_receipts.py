@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from export_onnx import buckets as shipped
 from export_onnx import contracts
 from export_onnx.errors import PackageError
 from selector.package import golden, make_packages
@@ -211,7 +212,7 @@ def test_a_receipt_of_other_models_is_refused() -> None:
 def test_packaging_with_receipts_and_without(tmp_path: Path) -> None:
     """The digest that a receipt names is that of the finished package, and stays when the receipt is taken in."""
     build = make_build(tmp_path / "build", ("nnapi",))
-    proven = {bucket.name: ["rules"] for bucket in contracts.BUCKETS}
+    proven = {bucket.name: ["rules"] for bucket in shipped.BUCKETS}
     fake_coverage(build, dict.fromkeys(contracts.NPU_STAGES, proven))
     make_packages.make_packages(build, tmp_path / "dist", ["nnapi"], "0.1.0", COMMAND)
     folder = tmp_path / "dist" / "kokoro-npu-fake-0.1.0-nnapi"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from export_onnx.contracts import BUCKETS
+from export_onnx.buckets import BUCKETS
 from selector.package.archive import classes_jar
 from selector.sdk.vectors import selector_vectors as vectors
 

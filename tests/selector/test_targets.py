@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from android_test.coverage.check import CoverageSettings, Variant, check
+from android_test.coverage.coverage_levels import CoverageSettings, Variant, check
 from android_test.device import device_session as session
-from export_onnx.contracts import BUCKETS, NPU_STAGES
+from export_onnx.buckets import BUCKETS
+from export_onnx.contracts import NPU_STAGES
 from export_onnx.errors import CoverageError
 from quantize import blocklists, gates, recipes
 from selector.package import device_verdict, providers

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from export_onnx.buckets import Bucket
 from export_onnx.checkpoint.voice_packs import voice_row
 from export_onnx.checkpoint.weights import load_weights
-from export_onnx.contracts import STAGES, Bucket
+from export_onnx.contracts import STAGES
 from export_onnx.geometry import SAMPLE_RATE, frames_to_samples
 from export_onnx.graph.export import export_stage
 from export_onnx.graph.shared_weights import ModelFolder

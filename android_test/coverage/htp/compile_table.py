@@ -32,8 +32,9 @@ from android_test.coverage.htp.htp_host import (
 )
 from calibrate.ranges import Range
 from export_onnx import console
+from export_onnx.buckets import BUCKETS, Bucket
 from export_onnx.checkpoint.weights import Weights, load_weights
-from export_onnx.contracts import BUCKETS, VOCODER, Bucket
+from export_onnx.contracts import VOCODER
 from export_onnx.errors import CoverageError
 from export_onnx.graph.cut import cut
 from export_onnx.graph.export import export_stage

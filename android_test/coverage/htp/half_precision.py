@@ -18,7 +18,7 @@ import onnx
 
 from android_test.coverage.graph_view import GraphView
 from android_test.coverage.node_units import NodeUnit
-from android_test.coverage.verdict import Limit
+from android_test.coverage.rule_verdict import Limit
 from calibrate.store import RANGES
 from export_onnx.contracts import FRAME_MASK, TOKEN_MASK, VOCODER
 from export_onnx.errors import CoverageError

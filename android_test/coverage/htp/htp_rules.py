@@ -17,7 +17,7 @@ from android_test.coverage.graph_view import GraphView
 from android_test.coverage.htp.half_precision import UNCHECKED, Extremes, lost_epsilon, overflowing_square
 from android_test.coverage.htp.silent_miscompiles import SILENT, WEIGHT_AXIS
 from android_test.coverage.node_units import NodeUnit, node_units
-from android_test.coverage.verdict import Limit, Refusal, Verdict
+from android_test.coverage.rule_verdict import Limit, Refusal, Verdict
 
 KNOWN: Final = frozenset(
     """Add Mul Sub Div Conv ConvTranspose Gemm MatMul Concat Reshape Flatten Transpose Squeeze Unsqueeze Identity

@@ -14,7 +14,7 @@ from onnx import TensorProto
 
 from android_test.coverage.graph_view import GraphView, attribute
 from android_test.coverage.node_units import NodeUnit
-from android_test.coverage.verdict import Limit
+from android_test.coverage.rule_verdict import Limit
 
 WEIGHT_AXIS: Final = {"Conv": 0, "ConvTranspose": 1, "MatMul": 1}  # per channel
 SMALLEST_FACTOR: Final = 2.0**-22  # 2^-23.6 was right, 2^-24.5 wrong

@@ -14,7 +14,7 @@ from onnx import TensorProto
 
 from android_test.coverage.graph_view import GraphView, attribute
 from android_test.coverage.nnapi.shape_ops import constant_inputs
-from android_test.coverage.verdict import Limit
+from android_test.coverage.rule_verdict import Limit
 
 
 def _conv(view: GraphView, node: onnx.NodeProto, level: int) -> Limit | None:

@@ -28,7 +28,7 @@ from android_test.coverage.nnapi.session_failures import session_failure
 from android_test.coverage.nnapi.shape_ops import SHAPE_RULES
 from android_test.coverage.nnapi.stricter import stricter
 from android_test.coverage.node_units import NodeUnit, node_units
-from android_test.coverage.verdict import TAKEN_BY_PROVIDER, Limit, Refusal, Verdict
+from android_test.coverage.rule_verdict import TAKEN_BY_PROVIDER, Limit, Refusal, Verdict
 from export_onnx.errors import CoverageError
 
 WEIGHTS_FROM_MEMORY: Final = (

@@ -24,7 +24,7 @@ from android_test.coverage.nnapi.nnapi_tables import (
     REWRITES,
 )
 from android_test.coverage.node_units import NodeUnit
-from android_test.coverage.verdict import Limit
+from android_test.coverage.rule_verdict import Limit
 
 
 def _known_op(view: GraphView, unit: NodeUnit, level: int) -> Limit | None:

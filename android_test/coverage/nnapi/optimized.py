@@ -14,7 +14,7 @@ import onnx
 
 from android_test.coverage.graph_view import GraphView, with_unique_dq
 from android_test.coverage.nnapi.nnapi_rules import NnapiOptions, check_nnapi
-from android_test.coverage.verdict import Refusal, Verdict
+from android_test.coverage.rule_verdict import Refusal, Verdict
 from export_onnx.errors import ContractError, CoverageError
 from export_onnx.run.sessions import SessionSettings, cpu_session
 

@@ -12,7 +12,7 @@ from onnx import TensorProto
 from android_test.coverage.graph_view import GraphView, attribute
 from android_test.coverage.nnapi.float_ops import conv_dilation, gemm_form
 from android_test.coverage.node_units import Door, NodeUnit, Quantization
-from android_test.coverage.verdict import Limit
+from android_test.coverage.rule_verdict import Limit
 
 WEIGHTED: Final = ("Conv", "Gemm", "MatMul")
 

@@ -15,7 +15,7 @@ from onnx import TensorProto
 
 from android_test.coverage.graph_view import GraphView, attribute
 from android_test.coverage.node_units import NodeUnit, Quantization
-from android_test.coverage.verdict import Limit
+from android_test.coverage.rule_verdict import Limit
 
 
 def session_failure(view: GraphView, unit: NodeUnit) -> Limit | None:

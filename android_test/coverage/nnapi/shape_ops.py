@@ -13,7 +13,7 @@ import onnx
 from onnx import TensorProto
 
 from android_test.coverage.graph_view import GraphView, attribute
-from android_test.coverage.verdict import Limit
+from android_test.coverage.rule_verdict import Limit
 
 
 def constant_inputs(view: GraphView, node: onnx.NodeProto, level: int) -> Limit | None:

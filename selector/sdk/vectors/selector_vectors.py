@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from export_onnx.contracts import BUCKETS
+from export_onnx.buckets import BUCKETS
 from export_onnx.errors import PipelineError
 from export_onnx.run import text
 from selector.choose.choose_bucket import choose_bucket, choose_sound, expected_frames, most_tokens

@@ -26,9 +26,10 @@ from android_test.coverage.htp.simulate import Agreement, simulate, simulate_blo
 from android_test.coverage.htp.time_crop import crop_model, crop_values
 from android_test.coverage.nnapi.nnapi_rules import NnapiOptions, check_nnapi
 from android_test.coverage.nnapi.optimized import newly_refused
+from android_test.coverage.rule_verdict import Refusal, Verdict
 from android_test.coverage.speech_inputs import loudest, speech_values
-from android_test.coverage.verdict import Refusal, Verdict
-from export_onnx.contracts import BUCKETS, HALVES, NPU_STAGES, STAGES, Bucket
+from export_onnx.buckets import BUCKETS, Bucket
+from export_onnx.contracts import HALVES, NPU_STAGES, STAGES
 from export_onnx.errors import ContractError, CoverageError
 from export_onnx.graph.multiply_adds import multiply_adds
 from export_onnx.graph.shared_weights import load

@@ -11,12 +11,13 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from android_test.__main__ import main
-from android_test.coverage.check import CoverageSettings, Result, Variant, check, find_variants
+from android_test.coverage.coverage_levels import CoverageSettings, Result, Variant, check, find_variants
 from android_test.coverage.coverage_report import complaints, rows
 from android_test.coverage.htp.htp_host import Compilation, unavailable
 from android_test.coverage.htp.simulate import Agreement
-from android_test.coverage.verdict import Verdict
-from export_onnx.contracts import BUCKETS, STAGES, Bucket
+from android_test.coverage.rule_verdict import Verdict
+from export_onnx.buckets import BUCKETS, Bucket
+from export_onnx.contracts import STAGES
 from export_onnx.errors import ContractError, CoverageError
 from export_onnx.graph.multiply_adds import multiply_adds
 from selector.package.coverage_schema import LEVELS, CoverageReport, CoveredVariant
