@@ -14,20 +14,16 @@ import numpy as np
 from export_onnx import console
 from export_onnx.buckets import BUCKETS, Bucket
 from export_onnx.build_lock import build_lock
-from export_onnx.checkpoint.voice_packs import voice_row
 from export_onnx.checkpoint.weights import Weights, load_weights
 from export_onnx.contract_table import stages_table
 from export_onnx.contracts import GRAPHS, MERGED, STAGES, sizes, stage
-from export_onnx.geometry import MAX_PHONEMES
 from export_onnx.graph.export import export_stages
 from export_onnx.graph.merge import merge
 from export_onnx.graph.shared_weights import ModelFolder
 from export_onnx.proof import parity
+from export_onnx.proof.proof_text import fill_bucket
 from export_onnx.provenance import Report, code_digest, completed, is_up_to_date, signature, start, versions
-from export_onnx.run import text
 
-PROOF_TEXT = "The quick brown fox jumps over the lazy dog."
-PROOF_PACE = 2  # words per second of a bucket: fewer than anyone says
 PROOF_FILL = 0.93  # of the bucket's frames, for the sound stages
 
 
@@ -126,16 +122,13 @@ def write_checkpoint_data(weights: Weights, folder: Path) -> None:
 
 def prove(weights: Weights, folder: Path, bucket: Bucket, stages: list[str]) -> dict[str, float]:
     """Compares the stages at one bucket with the original, in dB; the tests do this at more fills and texts."""
-    words = " ".join(PROOF_TEXT.split()[: round(PROOF_PACE * bucket.seconds)])
-    encoded = text.encode(text.phonemize(words), weights.model.vocab)
-    voice = next(iter(weights.voices.values()))
-    style = voice_row(voice, min(len(encoded.phonemes), MAX_PHONEMES))
+    spoken = fill_bucket(weights.model, next(iter(weights.voices.values())), bucket)
     with console.progress(f"compare {bucket.name} with the original", 2) as advance:
         advance("text stages")
-        result = parity.text_parity(weights.model, folder, bucket, encoded.ids, style, only=stages)
+        result = parity.text_parity(weights.model, folder, bucket, spoken.ids, spoken.style, spoken.speed, stages)
         advance("sound stages")
         frames = round(bucket.frames * PROOF_FILL)
-        result |= parity.sound_parity(weights.model, folder, bucket, frames, style, only=stages)
+        result |= parity.sound_parity(weights.model, folder, bucket, frames, spoken.style, stages)
     console.say("  ".join(f"{name} {decibels:.0f} dB" for name, decibels in result.items()))
     return {name: round(decibels, 1) for name, decibels in result.items()}
 

@@ -1,26 +1,45 @@
 """Each exported stage against the original at its natural length, in dB, with floors.
 
-The floors come from what float32 can do: a stage whose arithmetic is the original's in another order is at 100 dB or
-more in PyTorch and 80 as ONNX; the whole chain is limited by the source, because the original with its source in
-float64 agrees with itself in float32 at 41 dB only.
+Each floor stands 10 dB below the least that `python -m export_onnx` measured in any bucket, rounded down to 5 dB:
+another processor or version adds float32 numbers in another order. The least values, in dB, with the float model and
+ONNX Runtime on an x86-64 CPU; Kokoro-82M is `kokoro-82m-int8`, so its weights are the published 8-bit ones:
+
+    stage     Kokoro-82M    demo  random-small  floor
+    bert           104.4   134.8         133.1     90
+    duration       124.6   133.0         127.4    110
+    prosody        129.6   136.3         117.8    105
+    source         116.2   107.7         133.9     95
+    style          135.9   136.6         133.8    120
+    decoder        128.1   122.6         130.4    110
+    generator      123.7   131.4         120.6    110
+    tail           118.7   131.9         134.4    105
+
+The whole chain has no floor here: it is limited by the source, because the original with its source in float64 agrees
+with itself in float32 at 41 dB only.
 """
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+import onnx
 import torch
 from kokoro.model import KModel
+from numpy.typing import NDArray
 from torch import Tensor
 
-from export_onnx import geometry
+from export_onnx import console, geometry
 from export_onnx.buckets import Bucket
 from export_onnx.checkpoint.architecture import STYLE_HALF
 from export_onnx.contracts import HALVES
+from export_onnx.errors import ParityError
+from export_onnx.graph.open_values import with_outputs
+from export_onnx.graph.shared_weights import load
 from export_onnx.proof import reference
 from export_onnx.proof.decibels import require, snr, snr_polar
 from export_onnx.run.chain import Chain
@@ -29,16 +48,17 @@ from export_onnx.surgery.style import norms_of
 
 # Floors in dB for ONNX on the CPU. `source` is compared as complex numbers, on the original's own F0.
 FLOORS: Final = {
-    "bert": 80.0,
-    "duration": 80.0,
-    "prosody": 70.0,
-    "source": 60.0,
-    "style": 100.0,
-    "decoder": 80.0,
-    "generator": 80.0,
-    "tail": 80.0,
+    "bert": 90.0,
+    "duration": 110.0,
+    "prosody": 105.0,
+    "source": 95.0,
+    "style": 120.0,
+    "decoder": 110.0,
+    "generator": 110.0,
+    "tail": 105.0,
 }
 
+TIE: Final = 1e-4  # frames around x.5 within which a duration's rounding means nothing
 
 TEXT_STAGES: Final = ("bert", "duration", "prosody", "source")
 SOUND_STAGES: Final = ("style", *HALVES, "tail")
@@ -168,7 +188,7 @@ def text_parity(
     """Each text-side stage as ONNX against the original for one text, each on the original's inputs; `only` as above.
 
     Raises:
-        ParityError: frames per token differ, or a stage is below its floor.
+        ParityError: frames per token differ by more than a rounding tie, or a stage is below its floor.
     """
     spoken = reference.speak_original(model, torch.tensor([ids]), style, speed)
     n, frames = len(ids), spoken.asr.shape[2]
@@ -186,8 +206,12 @@ def text_parity(
     draws = reference.gaussians(model, frames, 0)
     values["noise"] = pad_to(reference.merged_noise(model, draws), geometry.frames_to_samples(bucket.frames)).numpy()
     got = {name: chain.run(name, values) for name in TEXT_STAGES if name in only}
-    if "duration" in got and (got["duration"]["frames_per_token"][:, :n] != spoken.frames_per_token.numpy()).any():
-        require(f"duration {bucket.name}, frames per token", -200.0, FLOORS["duration"])
+    if "duration" in got:
+        frames_got = got["duration"]["frames_per_token"][0, :n]
+        if (frames_got != spoken.frames_per_token[0].numpy()).any():
+            sums = sums_before_rounding(folder, bucket, values)[:n]
+            for tie in rounding_ties(f"duration {bucket.name}", spoken, sums, frames_got):
+                console.say(tie)
     half = geometry.F0_PER_FRAME * frames
     columns = geometry.spectral_columns(frames)
     measures = {
@@ -200,6 +224,48 @@ def text_parity(
     for name, decibels in result.items():
         require(f"{name} {bucket.name}", decibels, FLOORS[name])
     return result
+
+
+def sums_before_rounding(folder: Path, bucket: Bucket, values: Tensors) -> NDArray[np.float32]:
+    """What the exported `duration` stage rounds to frames per token, [tokens]."""
+    graph = load(folder / f"duration_{bucket.name}.onnx")
+    rounded = next(node.input[0] for node in graph.graph.node if node.op_type == "Round")
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "duration.onnx"
+        onnx.save(with_outputs(graph, [rounded]), path)
+        sums = Chain(folder, bucket, {"duration": path}).run("duration", values)[rounded]
+    return np.asarray(sums, np.float32).ravel()
+
+
+def rounding_ties(
+    where: str, spoken: reference.OriginalSpeech, sums: NDArray[np.float32], frames: NDArray[np.integer]
+) -> list[str]:
+    """Tokens whose frames differ because both sums lie at the same half: a line each, with both values.
+
+    A sum within `TIE` of x.5 is rounded by its last bits, which no two orders of additions agree on. Nothing is wrong
+    then, and everything behind is compared on the original's frames.
+
+    Args:
+        sums, frames: of the exported stage, before and after it rounds, [tokens].
+
+    Raises:
+        ParityError: frames of another token differ.
+    """
+    expected, exact = spoken.frames_per_token[0].numpy(), spoken.unrounded[0].numpy()
+    ties = []
+    for token in np.flatnonzero(expected != frames):
+        half = np.floor(exact[token]) + 0.5
+        both = f"{exact[token]:.6f} frames before rounding and {expected[token]} after"
+        ours = f"{sums[token]:.6f} and {frames[token]}"
+        if max(abs(exact[token] - half), abs(sums[token] - half)) > TIE:
+            raise ParityError(
+                f"{where}, token {token}",
+                expected=both,
+                got=ours,
+                todo="Compare `bert` and `duration` with the original: this is no rounding tie.",
+            )
+        ties.append(f"{where}, token {token}: a rounding tie. The original has {both}, the exported stage {ours}.")
+    return ties
 
 
 def exact_source(model: KModel, f0: Tensor, draws: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ class OriginalSpeech:
     """What the original hands from part to part for one text; f = its frames, n = its tokens."""
 
     d_en: Tensor  # [1, hidden, n]
+    unrounded: Tensor  # [1, n], what frames_per_token is rounded from
     frames_per_token: Tensor  # [1, n] int64
     d: Tensor  # [1, hidden + style, n]
     t_en: Tensor  # [1, hidden, n]
@@ -29,6 +30,16 @@ class OriginalSpeech:
     energy: Tensor  # [1, 2 f]
     har: Tensor  # [1, 22, 120 f + 1]
     waveform: Tensor  # [1, 600 f]
+
+
+@dataclass(frozen=True)
+class OriginalDurations:
+    """What the original knows of one text before any frame exists; n = its tokens."""
+
+    d_en: Tensor  # [1, hidden, n]
+    d: Tensor  # [1, n, hidden + style]
+    unrounded: Tensor  # [1, n]
+    frames_per_token: Tensor  # [1, n] int64
 
 
 @contextmanager
@@ -91,16 +102,13 @@ def decode(
 def speak_original(model: KModel, ids: Tensor, style: Tensor, speed: float, gaussians_seed: int = 0) -> OriginalSpeech:
     """The whole original for ids [1, n] (pads included) and a voice row [1, 256].
 
-    The steps are those of `KModel.forward_with_tokens`; a test holds the two against each other.
+    The steps are those of `KModel.forward_with_tokens`; a test holds the two against each other, bit by bit.
     """
     n = ids.shape[1]
     length, mask = torch.tensor([n]), torch.zeros(1, n, dtype=torch.bool)
     timbre, prosody = style[:, :STYLE_HALF], style[:, STYLE_HALF:]
-    d_en = model.bert_encoder(model.bert(ids, attention_mask=(~mask).int())).transpose(-1, -2)
-    predictor = model.predictor
-    d = predictor.text_encoder(d_en, prosody, length, mask)
-    x, _ = predictor.lstm(d)
-    frames = torch.round(torch.sigmoid(predictor.duration_proj(x)).sum(-1) / speed).clamp(min=1).long()  # [1, n]
+    durations = read_durations(model, ids, style, speed)
+    d, frames, predictor = durations.d, durations.frames_per_token, model.predictor
     token = torch.repeat_interleave(torch.arange(n), frames[0])
     alignment = torch.nn.functional.one_hot(token, n).T.float().unsqueeze(0)  # [1, n, f]
     f0, energy = predictor.F0Ntrain(d.transpose(-1, -2) @ alignment, prosody)
@@ -108,7 +116,21 @@ def speak_original(model: KModel, ids: Tensor, style: Tensor, speed: float, gaus
     asr = t_en @ alignment
     har = source(model, f0, gaussians(model, asr.shape[2], gaussians_seed))
     _, _, waveform = decode(model, asr, f0, energy, har, timbre)
-    return OriginalSpeech(d_en, frames, d.transpose(-1, -2), t_en, asr, f0, energy, har, waveform)
+    return OriginalSpeech(
+        durations.d_en, durations.unrounded, frames, d.transpose(-1, -2), t_en, asr, f0, energy, har, waveform
+    )
+
+
+@torch.no_grad()
+def read_durations(model: KModel, ids: Tensor, style: Tensor, speed: float) -> OriginalDurations:
+    """How long the original speaks each token of ids [1, n], pads included, in a voice row [1, 256]."""
+    n, prosody, predictor = ids.shape[1], style[:, STYLE_HALF:], model.predictor
+    length, mask = torch.tensor([n]), torch.zeros(1, n, dtype=torch.bool)
+    d_en = model.bert_encoder(model.bert(ids, attention_mask=(~mask).int())).transpose(-1, -2)
+    d = predictor.text_encoder(d_en, prosody, length, mask)
+    x, _ = predictor.lstm(d)
+    unrounded = torch.sigmoid(predictor.duration_proj(x)).sum(-1) / speed
+    return OriginalDurations(d_en, d, unrounded, torch.round(unrounded).clamp(min=1).long())
 
 
 def gaussians(model: KModel, frames: int, seed: int) -> Tensor:

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from android_test.__main__ import main
 from android_test.coverage.coverage_levels import CoverageSettings, Result, Variant, check, find_variants
-from android_test.coverage.coverage_report import complaints, rows
+from android_test.coverage.coverage_report import COLUMNS, complaints, rows
 from android_test.coverage.htp.htp_host import Compilation, unavailable
 from android_test.coverage.htp.simulate import Agreement
 from android_test.coverage.rule_verdict import Verdict
@@ -166,7 +166,8 @@ def test_a_legal_chain_passes(folders: Path) -> None:
     assert [one["proven"] for one in report["variants"]] == [["rules"]] * 4
     # Two of eight equal stages: `bert` runs on the CPU.
     assert report["share_of_multiply_adds_on_npu"]["nnapi"]["5s"] == pytest.approx(2 / 8, abs=1e-4)
-    assert "100" not in str(rows(CoverageReport.model_validate_json(json.dumps(report))))
+    shares = {row[COLUMNS.index("share")] for row in rows(CoverageReport.model_validate_json(json.dumps(report)))}
+    assert shares == {"25.0 %"}, "of the whole chain, as the report says"
 
 
 def test_what_is_proven_is_not_proven_again_and_not_lost(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:

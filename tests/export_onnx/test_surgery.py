@@ -21,6 +21,7 @@ from export_onnx.surgery.layer_norm import ChannelNorm
 from export_onnx.surgery.mask import Mask, column_mask, make_mask, repeat_steps, spectral_mask
 from export_onnx.surgery.masked_adain import MaskedAdaIN
 from export_onnx.surgery.masked_lstm import MaskedLstm
+from export_onnx.surgery.named_factor import NamedFactor
 from export_onnx.surgery.phase import angle
 from export_onnx.surgery.polyphase import DepthwiseUpsample, PolyphaseUpsample
 from export_onnx.surgery.reflect_pad import reflect_left
@@ -119,10 +120,18 @@ def test_style_of_all_norms() -> None:
     assert snr(four(module[1](x, style)), shifted[..., :REAL]) < 20, "a part that begins a channel early must show"
 
 
+def test_named_factor() -> None:
+    x, factor = torch.randn(1, C, 1, L), torch.rand(1, C, 1, 1) + 0.5
+    assert torch.equal(NamedFactor(factor)(x), factor * x)
+    assert torch.equal(NamedFactor(2.0**-0.5)(x), x * 2.0**-0.5)
+    assert snr(factor * x, NamedFactor(factor.roll(1, 1))(x)) < 30, "a channel's neighbor must show"
+
+
 def test_snake() -> None:
     alpha = torch.rand(1, C, 1) + 0.5
     x = torch.randn(1, C, L) * 4
     assert snr(four(x + (1 / alpha) * torch.sin(alpha * x) ** 2), Snake(alpha)(four(x))) >= FLOOR
+    assert snr(four(x + (1 / alpha) * torch.sin(alpha * x) ** 2), Snake(1 / alpha)(four(x))) < 40, "1 / alpha must show"
     assert Snake(alpha)(torch.zeros(1, C, 1, L)).abs().max() == 0, "a mask may stand before it"
 
 
@@ -160,6 +169,7 @@ def test_masks() -> None:
     assert spectral.sum() == 3 * 4 + 1
     assert bool(spectral[: 3 * 4 + 1].all())
     assert torch.equal(column_mask(torch.tensor([3]), 5, 4).flatten(), spectral[: 5 * 4 + 1])
+    assert not torch.equal(column_mask(torch.tensor([4]), 5, 4).flatten(), spectral[: 5 * 4 + 1]), "a frame more"
 
 
 def test_reflect_left() -> None:
@@ -184,6 +194,8 @@ def test_angle_branches() -> None:
     assert angle(torch.tensor([-1.0, 1.0, 0.0, -1.0]), torch.tensor([0.0, 0.0, 0.0, -0.0])).tolist() == pytest.approx(
         [math.pi, 0, 0, math.pi], abs=1e-6
     )
+    assert abs(math.atan(-1.0 / -1.0) - math.atan2(-1.0, -1.0)) > 3, "an arctangent without quadrants would show"
+    assert angle(torch.tensor(-1.0), torch.tensor(-1.0)).item() == pytest.approx(-0.75 * math.pi)
 
 
 @pytest.mark.parametrize("n", [1, 2, REAL, L])
@@ -204,6 +216,7 @@ def test_layer_norm() -> None:
     x = torch.randn(1, C, L) * 3 + 1
     expected = norm(x.transpose(1, 2)).transpose(1, 2)
     assert snr(four(expected), ChannelNorm(norm.weight, norm.bias, norm.eps)(four(x))) >= FLOOR
+    assert snr(four(expected), ChannelNorm(norm.weight, norm.bias, 0.1)(four(x))) < 60, "another epsilon must show"
 
 
 def test_gelu_new() -> None:
@@ -220,6 +233,8 @@ def test_alignment(frames: list[int], padding: int) -> None:
     token = token_of_frame(per_token, total + padding)
     expected = torch.repeat_interleave(torch.arange(len(frames)), torch.tensor(frames))
     assert torch.equal(token[:total], expected)
+    late = token_of_frame(per_token.roll(1, 1), total + padding)
+    assert not torch.equal(late[:total], expected), "frames of the token before must show"
 
 
 def test_albert(small: Small) -> None:

@@ -118,6 +118,7 @@ def test_convolutions_keep_their_names_and_weights(floating: onnx.ModelProto) ->
 def test_both_providers_take_it(floating: onnx.ModelProto, bits: int) -> None:
     view = GraphView.of(fold_time(quantized(floating, bits), ONE.frames))
     verdicts = [check_qnn(view), *([check_nnapi(view)] if bits == 8 else [])]
+    assert all(verdict.nodes for verdict in verdicts)
     for verdict in verdicts:
         assert verdict.covered, [str(refusal) for refusal in verdict.refusals[:3]]
 

@@ -165,9 +165,9 @@ def test_no_float_node_stands_alone_between_dq_and_q(bench: Bench) -> None:
     for node in graph.node:
         for name in node.input:
             readers.setdefault(name, []).append(node)
-    for node in graph.node:
-        if node.op_type in ("Conv", "QuantizeLinear", "DequantizeLinear"):
-            continue
+    floats = [n for n in graph.node if n.op_type not in ("Conv", "QuantizeLinear", "DequantizeLinear")]
+    assert floats
+    for node in floats:
         data = [made[name] for name in node.input if name in made]
         behind = [reader for output in node.output for reader in readers.get(output, [])]
         sandwiched = data and all(d.op_type == "DequantizeLinear" for d in data)

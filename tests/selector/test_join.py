@@ -55,11 +55,9 @@ def test_speech_is_kept_and_every_join_is_clean(shapes, bound, speed):
         assert len(seam.sound[seam.start : seam.end]) == round(pause(bound, speed) * SAMPLE_RATE) - 2 * GUARD
 
 
-@pytest.mark.parametrize("silence", [0.0, 0.05, 0.2, 1.0])
+@pytest.mark.parametrize("silence", [0.05, 0.2, 1.0])  # with none of their own, the guards are speech too
 @pytest.mark.parametrize("bound", list(Bound))
 def test_the_pause_is_what_the_punctuation_wants(silence, bound):
-    if silence == 0.0:
-        return  # no silence of their own: the guards are speech too
     _, (seam,) = join(voice(0.5, silence, silence), voice(0.5, silence, silence, seed=1), bound=bound)
     assert seam.wanted == pytest.approx(pause(bound, 1.0))
     assert abs(seam.dead_air) <= 0.03
