@@ -46,6 +46,16 @@ def constants_to_initializers(model: onnx.ModelProto) -> None:
     model.graph.node.extend(kept)
 
 
+def trim_inputs(model: onnx.ModelProto) -> None:
+    """Optional inputs that are left out at a node's end vanish.
+
+    The exporter writes them as empty names, and the NNAPI provider takes an empty name for an input that is no constant.
+    """
+    for node in model.graph.node:
+        while node.input and not node.input[-1]:
+            node.input.pop()
+
+
 def own_constants(model: onnx.ModelProto) -> None:
     """Gives elementwise nodes their own copy of a constant.
 
@@ -94,6 +104,7 @@ def infer_shapes(model: onnx.ModelProto) -> None:
 
 PASSES: Final[tuple[Callable[[onnx.ModelProto], None], ...]] = (
     constants_to_initializers,
+    trim_inputs,
     own_constants,
     sort_initializers,
     anonymize,
