@@ -49,7 +49,7 @@ def constants_to_initializers(model: onnx.ModelProto) -> None:
 def trim_inputs(model: onnx.ModelProto) -> None:
     """Optional inputs that are left out at a node's end vanish.
 
-    The exporter writes them as empty names, and the NNAPI provider takes an empty name for an input that is no constant.
+    The exporter writes them as empty names, and the NNAPI provider takes an empty name for a value that is no constant.
     """
     for node in model.graph.node:
         while node.input and not node.input[-1]:

@@ -98,8 +98,8 @@ def toy_stage(length: int | str) -> Stage:
 def test_no_node_ends_in_an_empty_input(small: Small) -> None:
     """NNAPI takes the empty name behind the pads of `source` for a value that is no constant."""
     pads = 0
-    for stage in STAGES:
-        for node in load(small.folder / f"{stage.name}_{small.bucket.name}.onnx").graph.node:
+    for one in STAGES:
+        for node in load(small.folder / f"{one.name}_{small.bucket.name}.onnx").graph.node:
             assert not node.input or node.input[-1], node.name
             pads += node.op_type == "Pad"
     assert pads > 0
