@@ -128,6 +128,7 @@ def test_a_verdict_that_does_not_follow_from_the_evidence_is_refused(lie: dict[s
 def test_evidence_that_was_taken_away_is_refused() -> None:
     """The stored verdict was true once; what is left of the evidence does not support it."""
     made = stages()
+    change: dict[str, Any]
     few: dict[str, Any] = {"runs_ms": RUNS_MS[:4]}
     for change in ({"decibels": {}}, {"assignment_recorded": False}, {"cpu": None}, few):
         evidence = made[-2].evidence.model_copy(update=change)
