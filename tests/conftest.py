@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from export_onnx.__main__ import write_checkpoint_data
 from export_onnx.buckets import Bucket
 from export_onnx.checkpoint.weights import Weights, load_weights
 from export_onnx.contracts import STAGES, VOCODER, sizes
@@ -21,7 +22,7 @@ class Small:
     """The random-small checkpoint and its exported stages."""
 
     weights: Weights
-    folder: Path  # <stage>_2s.onnx, kokoro_2s.onnx, weights.bin
+    folder: Path  # <stage>_2s.onnx, kokoro_2s.onnx, weights.bin, config.json, voices/
     bucket: Bucket
 
     @property
@@ -52,4 +53,5 @@ def small(weights_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Smal
     weights = load_weights("random-small", weights_cache)
     folder, bucket = tmp_path_factory.mktemp("stages"), Bucket(2, 48)
     export_all(weights, folder, bucket)
+    write_checkpoint_data(weights, folder)
     return Small(weights, folder, bucket)

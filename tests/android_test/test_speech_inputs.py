@@ -13,7 +13,6 @@ from android_test.coverage.speech_inputs import loudest, speech_values
 from calibrate.capture import speak_all
 from calibrate.corpus import Utterance
 from calibrate.speech import Sample, write_sample
-from export_onnx.__main__ import write_checkpoint_data
 from export_onnx.buckets import Bucket
 from export_onnx.contracts import NPU_STAGES, sizes, stage
 from export_onnx.errors import ContractError, CoverageError
@@ -22,7 +21,6 @@ from tests.conftest import Small
 
 
 def test_a_kept_sentence_feeds_every_npu_stage(small: Small, tmp_path: Path) -> None:
-    write_checkpoint_data(small.weights, small.folder)
     said = [Utterance("The cat sat.", "random_a", 1.0, 0)]
     (kept,) = [one for one in speak_all(small.folder, small.bucket, said, sound=True) if isinstance(one, Sample)]
     write_sample(tmp_path, "held_out", 0, kept)

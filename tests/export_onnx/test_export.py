@@ -14,6 +14,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from export_onnx import provenance
+from export_onnx.__main__ import write_checkpoint_data
 from export_onnx.buckets import BUCKETS, Bucket
 from export_onnx.contracts import STAGES, Port, Stage, sizes, stage
 from export_onnx.errors import ContractError
@@ -128,8 +129,9 @@ def test_promises_are_checked() -> None:
 
 def test_two_exports_are_identical(small: Small, tmp_path: Path) -> None:
     export_all(small.weights, tmp_path, small.bucket)
-    names = sorted(p.name for p in small.folder.iterdir())
-    assert names == sorted(p.name for p in tmp_path.iterdir())
+    write_checkpoint_data(small.weights, tmp_path)
+    names = sorted(p.relative_to(small.folder) for p in small.folder.rglob("*") if p.is_file())
+    assert names == sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file())
     for name in names:
         assert (tmp_path / name).read_bytes() == (small.folder / name).read_bytes(), name
 

@@ -111,7 +111,6 @@ def build(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Path:
     build = tmp_path_factory.mktemp("build")
     source = build / "export_onnx"
     shutil.copytree(small.folder, source)
-    (source / "voices").mkdir()
     np.save(source / "voices" / "random_a.npy", np.zeros((510, 256), np.float32))
     bucket = small.bucket.name
     everything = [*(stage.name for stage in STAGES), *GRAPHS]

@@ -13,7 +13,6 @@ from calibrate.__main__ import collect
 from calibrate.capture import speak_all
 from calibrate.corpus import Split, Utterance
 from calibrate.speech import Sample
-from export_onnx.__main__ import write_checkpoint_data
 from export_onnx.buckets import Bucket
 from export_onnx.graph.shared_weights import load
 from quantize.listen.judge import Judge
@@ -49,7 +48,6 @@ class Bench:
 
 @pytest.fixture(scope="module")
 def bench(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    write_checkpoint_data(small.weights, small.folder)
     said = tuple(Utterance(text, "random_a", 1.0, i) for i, text in enumerate(TEXTS))
     collected, used, skipped = collect(small.folder, small.bucket, Split("test", said, (), ()))
     assert used >= 3, skipped

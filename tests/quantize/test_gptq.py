@@ -14,7 +14,6 @@ from calibrate.__main__ import collect
 from calibrate.capture import real_steps, speak_all
 from calibrate.corpus import Split, Utterance
 from calibrate.speech import Sample
-from export_onnx.__main__ import write_checkpoint_data
 from export_onnx.graph.open_values import with_outputs
 from export_onnx.graph.shared_weights import load
 from export_onnx.proof.decibels import snr
@@ -63,7 +62,6 @@ def test_without_correlation_each_goes_to_the_nearest() -> None:
 
 @pytest.fixture(scope="module")
 def samples(small: Small) -> list[Sample]:
-    write_checkpoint_data(small.weights, small.folder)
     said = [Utterance(text, "random_a", 1.0, i) for i, text in enumerate(TEXTS)]
     return [one for one in speak_all(small.folder, small.bucket, said) if isinstance(one, Sample)]
 

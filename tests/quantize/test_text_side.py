@@ -15,7 +15,6 @@ from onnx import numpy_helper
 from calibrate import store
 from calibrate.__main__ import collect
 from calibrate.corpus import Split, Utterance
-from export_onnx.__main__ import write_checkpoint_data
 from export_onnx.checkpoint.architecture import load_architecture
 from export_onnx.errors import ParityError
 from export_onnx.graph.shared_weights import ModelFolder, load
@@ -45,7 +44,6 @@ SAID = [Utterance(text, "random_a", 1.0, i) for i, text in enumerate(("The cat s
 
 @pytest.fixture(scope="module")
 def reader(small: Small) -> TextReader:
-    write_checkpoint_data(small.weights, small.folder)
     return make_text_reader(small.folder, small.bucket, SAID)
 
 
