@@ -50,8 +50,8 @@ class CoverageSettings:
     nnapi: NnapiOptions = field(default_factory=NnapiOptions)
     limits: CompileLimits = field(default_factory=CompileLimits)
     stages: tuple[str, ...] = NPU_STAGES
-    contexts: Path | None = None  # where context binaries go, one a variant and chip
-    one_context: bool = False  # one a variant, for all chips; it cannot be loaded here
+    contexts: Path | None = None  # where context binaries go, one per variant and chip
+    one_context: bool = False  # one per variant, for all chips; it cannot be loaded here
     calibrated: Path | None = None  # calibration's folder: extremes of float values, and speech
 
 
@@ -170,7 +170,7 @@ def check(variant: Variant, settings: CoverageSettings, crops: dict[str, Agreeme
 
 
 def jobs(variant: Variant, settings: CoverageSettings) -> list[CompileJob]:
-    """One compilation a chip; with one context binary for all, one more for all together."""
+    """One compilation per chip; with one context binary for all, one more for all together."""
     sets = [(soc,) for soc in settings.socs]
     if settings.contexts is None:
         return [CompileJob(socs, limits=settings.limits) for socs in sets]

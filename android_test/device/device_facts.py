@@ -1,4 +1,4 @@
-"""What is on the cable: model, chip, Android, room."""
+"""The facts of the connected device: model, chip, Android, room."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ class FiniteSchema(StrictSchema):
 
 
 class Device(FiniteSchema):
-    """What was on the cable, as Android's properties and `uname` say; empty where they say nothing.
+    """What was connected, as Android's properties and `uname` say; empty where they say nothing.
 
     Attributes:
         model, soc: ro.product.model and ro.soc.model alone.

@@ -40,7 +40,7 @@ def voices_of(groups: Mapping[str, Any]) -> list[str]:
 def _sound(figures: Mapping[str, Any], comparison: Mapping[str, Any]) -> Iterable[Sequence[str]]:
     """One row per target and per ordinary way to 8 bits in `comparison`.
 
-    Heard and unheard voices have a column where calibration left a voice out; else all voices were heard.
+    Voices in calibration and held-out voices have a column if a voice was held out.
     """
     apart = any(target["quality"]["unheard"] for target in figures["targets"].values())
     yield (
@@ -50,7 +50,7 @@ def _sound(figures: Mapping[str, Any], comparison: Mapping[str, Any]) -> Iterabl
         "STOI",
         "log-mel, dB",
         "SNR, dB",
-        *(["worst PESQ-WB of heard, unheard voices"] if apart else []),
+        *(["worst PESQ-WB of voices in calibration, held-out voices"] if apart else []),
         "goal",
     )
     for name, target in figures["targets"].items():

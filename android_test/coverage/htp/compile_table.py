@@ -177,8 +177,8 @@ def add_compile_options(step: console.Parser) -> None:
     step.add_names("--activations", ACTIVATIONS, "activations")
     step.add_names("--buckets", [f"{bucket.seconds:g}" for bucket in BUCKETS], "seconds")
     step.add_argument("--socs", nargs="+", choices=sorted(SOCS), default=["SM8550", "SM8650", "SM8750"], help="chips")
-    step.add_argument("--time-limit", type=float, default=600, help="seconds a compilation (default: 600)")
-    step.add_argument("--memory-limit", type=float, default=16, help="GiB a compilation (default: 16)")
+    step.add_argument("--time-limit", type=float, default=600, help="seconds per compilation (default: 600)")
+    step.add_argument("--memory-limit", type=float, default=16, help="GiB per compilation (default: 16)")
     step.add_argument("--table", type=Path, default=TABLE, help=f"what is completed (default: {TABLE})")
 
 

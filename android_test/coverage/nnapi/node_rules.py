@@ -63,7 +63,7 @@ def _static(view: GraphView, unit: NodeUnit, level: int) -> Limit | None:
             return Limit("a declared shape", f"none for {door.name}", "Declare the shape of every graph input.")
         if shape is not None and None in shape:
             sizes = ", ".join("?" if size is None else str(size) for size in shape)
-            return Limit("fixed dimensions above zero", f"{door.name} [{sizes}]", "Export one file a bucket.")
+            return Limit("fixed dimensions above zero", f"{door.name} [{sizes}]", "Export one file per bucket.")
     return None
 
 

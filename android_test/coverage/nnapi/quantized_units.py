@@ -60,7 +60,7 @@ def _one_scale(view: GraphView, quantization: Quantization) -> Limit | None:
         if array is None:
             return Limit("a constant scale and zero point", name, "Use static quantization.")
         if array.size != 1:
-            return Limit("one scale a tensor", f"{array.size} in {name}", "Only Conv weights may have more.")
+            return Limit("one scale per tensor", f"{array.size} in {name}", "Only Conv weights may have more.")
     return None
 
 

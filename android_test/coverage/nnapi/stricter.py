@@ -47,7 +47,7 @@ def _declared(view: GraphView, unit: NodeUnit) -> Limit | None:
             return Limit("a declared shape", f"no value_info for {name}", hint, "stricter")
         if not value.fixed:
             sizes = ", ".join("?" if size is None else str(size) for size in value.shape)
-            hint = "Export one file a bucket: to NNAPI a dimension of 0 is one that is not known."
+            hint = "Export one file per bucket: to NNAPI a dimension of 0 is one that is not known."
             return Limit("fixed dimensions above zero", f"{name} [{sizes}]", hint, "stricter")
     return None
 
