@@ -26,6 +26,10 @@ def reason_for_cpu(stage: Stage, target: str, coverage: ProvenCoverage | None) -
         return "the target's recipe has it on the CPU"
     if coverage is None:
         return f"{NOT_PROVEN}: no coverage was measured for these files and provider options"
+    of_others = [bucket for levels in coverage.proven.values() for bucket in levels]
+    buckets = dict.fromkeys((*coverage.share_of_multiply_adds_on_npu, *of_others))
+    if not buckets:
+        return f"{NOT_PROVEN}: the coverage report names no bucket"
     levels = coverage.proven.get(stage.name, {})
-    unproven = [b for b in coverage.share_of_multiply_adds_on_npu if coverage.required not in levels.get(b, ())]
+    unproven = [bucket for bucket in buckets if coverage.required not in levels.get(bucket, ())]
     return f"{NOT_PROVEN}: {level_name(coverage.required, target)} in {', '.join(unproven)}" if unproven else ""
