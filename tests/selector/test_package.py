@@ -13,33 +13,12 @@ import pytest
 from export_onnx.buckets import BUCKETS
 from export_onnx.errors import PackageError
 from export_onnx.provenance import sha256
-from selector.choose import measured_texts as corpus
 from selector.package import make_packages, manifest
 from selector.package.opened import Package
+from tests.selector.conftest import COMMAND, NAME
 from tests.selector.selector_fakes import CONFIG, QUALITY, STRETCH, make_build
 
-NAME = "kokoro-npu-fake-0.1.0-cpu"
-COMMAND = "python -m selector package"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_texts():
-    """The table itself is tested elsewhere."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(corpus, "RUNS", 0)
-        yield
-
-
-@pytest.fixture(scope="module")
-def build(tmp_path_factory) -> Path:
-    return make_build(tmp_path_factory.mktemp("fake") / "build")
-
-
-@pytest.fixture(scope="module")
-def dist(build, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("dist")
-    make_packages.make_packages(build, folder, ["cpu"], "0.1.0", COMMAND)
-    return folder
+pytestmark = pytest.mark.usefixtures("few_texts")
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import onnx
@@ -15,7 +14,6 @@ from android_test.coverage.htp.htp_host import CompileJob, CompileRequest, compi
 from export_onnx.buckets import BUCKETS
 from export_onnx.errors import PackageError, WeightsError
 from export_onnx.provenance import sha256
-from selector.choose import measured_texts as corpus
 from selector.package import providers
 from selector.package.build_inputs import BuildInputs, read_build_inputs, read_target_inputs
 from selector.package.compose_manifest import PackagePlan
@@ -25,24 +23,11 @@ from selector.package.manifest import Manifest
 from selector.package.opened import Package
 from selector.package.packaged_models import read_model
 from selector.package.write_package import write_package
+from tests.selector.conftest import COMMAND, NAME
 from tests.selector.coverage_fakes import fake_coverage
 from tests.selector.selector_fakes import make_build
 
-NAME = "kokoro-npu-fake-0.1.0-cpu"
-COMMAND = "python -m selector package"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_texts():
-    """The table itself is tested elsewhere."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(corpus, "RUNS", 0)
-        yield
-
-
-@pytest.fixture(scope="module")
-def build(tmp_path_factory) -> Path:
-    return make_build(tmp_path_factory.mktemp("fake") / "build")
+pytestmark = pytest.mark.usefixtures("few_texts")
 
 
 def plan_of(inputs: BuildInputs) -> PackagePlan:

@@ -11,30 +11,15 @@ from pathlib import Path
 import pytest
 
 from export_onnx.errors import PackageError
-from selector.choose import measured_texts as corpus
 from selector.package import whole_files
 from selector.package.build_inputs import read_build_inputs, read_target_inputs
 from selector.package.compose_manifest import PackagePlan
 from selector.package.fit_tables import fit_tables
 from selector.package.opened import Package
 from selector.package.write_package import write_package
-from tests.selector.selector_fakes import make_build
+from tests.selector.conftest import COMMAND, NAME
 
-NAME = "kokoro-npu-fake-0.1.0-cpu"
-COMMAND = "python -m selector package"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def few_texts():
-    """The table itself is tested elsewhere."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(corpus, "RUNS", 0)
-        yield
-
-
-@pytest.fixture(scope="module")
-def build(tmp_path_factory) -> Path:
-    return make_build(tmp_path_factory.mktemp("fake") / "build")
+pytestmark = pytest.mark.usefixtures("few_texts")
 
 
 def leftovers(folder: Path) -> list[str]:

@@ -1,0 +1,35 @@
+"""A fake build and packages from it, made once per module of tests; a module that uses them asks for `few_texts`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from selector.choose import measured_texts
+from selector.package import make_packages
+from tests.selector.selector_fakes import make_build
+
+NAME = "kokoro-npu-fake-0.1.0-cpu"
+COMMAND = "python -m selector package"
+
+
+@pytest.fixture(scope="module")
+def few_texts() -> Iterator[None]:
+    """The table itself is tested elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(measured_texts, "RUNS", 0)
+        yield
+
+
+@pytest.fixture(scope="module")
+def build(few_texts: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_build(tmp_path_factory.mktemp("fake") / "build")
+
+
+@pytest.fixture(scope="module")
+def dist(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    make_packages.make_packages(build, folder, ["cpu"], "0.1.0", COMMAND)
+    return folder
