@@ -15,7 +15,7 @@ Tensors = dict[str, NDArray[Any]]  # by contract name
 
 
 class BucketSize(Protocol):
-    """A bucket of `contracts.py`, or one of a package's manifest."""
+    """A bucket of `buckets.py`, or one of a package's manifest."""
 
     @property
     def name(self) -> str:

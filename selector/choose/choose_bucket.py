@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from export_onnx.errors import ContractError
+from export_onnx.run.padding import BucketSize
 
 MILLI = 1000
 
@@ -37,23 +38,7 @@ class Table(Protocol):
         """[speed][tokens]; never falls with tokens, never rises with speed."""
 
 
-class Size(Protocol):
-    """How much fits into a bucket."""
-
-    @property
-    def name(self) -> str:
-        """The name in file names."""
-
-    @property
-    def tokens(self) -> int:
-        """How many tokens fit, both pads included."""
-
-    @property
-    def frames(self) -> int:
-        """How many frames of sound fit."""
-
-
-S = TypeVar("S", bound=Size)
+S = TypeVar("S", bound=BucketSize)
 
 
 def check_speed(speed: float, table: Table) -> int:
@@ -106,7 +91,7 @@ def choose_sound(buckets: Sequence[S], frames: int, tokens: int) -> S | None:
     return min(fitting, key=lambda b: b.frames, default=None)
 
 
-def most_tokens(buckets: Sequence[Size], table: Table, speed: float) -> int:
+def most_tokens(buckets: Sequence[BucketSize], table: Table, speed: float) -> int:
     """The most tokens (pads included) for which `choose_bucket` finds a bucket, the limit of a chunk; 0 if none."""
     low, high = 0, max(b.tokens for b in buckets)
     while low < high:
