@@ -43,6 +43,10 @@ def build_lock(build: Path) -> Iterator[None]:
                 got=os.read(handle, 1000).decode(errors="replace").strip() or "another run",
                 todo="Wait until it ends, or name another --build.",
             ) from error
+        if not _is_there(handle, build / LOCK):  # `make clean` took the folder away in between
+            raise ContractError(
+                str(build), expected="a build folder that stays", got="one that was just deleted", todo="Run it again."
+            )
         os.truncate(handle, 0)
         since = time.strftime("%Y-%m-%d %H:%M:%S")
         os.write(handle, f"process {os.getpid()} ({shlex.join(sys.argv)[:500]}) since {since}\n".encode())
@@ -53,6 +57,11 @@ def build_lock(build: Path) -> Iterator[None]:
         if handle in _held:  # not in a fork, which has closed it
             _held.remove(handle)
             os.close(handle)
+
+
+def _is_there(handle: int, path: Path) -> bool:
+    """Whether the open file is still the one that others find under its name."""
+    return path.is_file() and os.path.samestat(os.fstat(handle), path.stat())
 
 
 @cache

@@ -119,7 +119,12 @@ def is_up_to_date(folder: Path, wanted: str) -> bool:
     if report is None or report.get("signature") != wanted:
         return False
     files: dict[str, str] = report["files"]
-    return all((folder / name).is_file() and sha256(folder / name) == digest for name, digest in files.items())
+    return bool(files) and not changed_files(folder, files)  # a step that wrote nothing has nothing to be up to date
+
+
+def changed_files(folder: Path, files: Mapping[str, str]) -> list[str]:
+    """Those of `files`, name -> digest, that are missing in `folder` or hold other bytes."""
+    return [n for n, digest in files.items() if not (folder / n).is_file() or sha256(folder / n) != digest]
 
 
 def read_report(folder: Path) -> dict[str, Any] | None:

@@ -16,25 +16,24 @@ from android_test.coverage.coverage_levels import CoverageSettings, Result, Vari
 from android_test.coverage.htp.htp_host import Compilation
 from android_test.coverage.htp.simulate import Agreement
 from android_test.coverage.rule_verdict import Verdict
+from calibrate.speech import SPEECH
 from calibrate.store import RANGES
 from export_onnx.buckets import Bucket
 from export_onnx.errors import PackageError
+from export_onnx.graph.shared_weights import WEIGHTS_FILE
 from export_onnx.provenance import REPORT, code_digest, package_version, sha256, signature
 from selector.package.coverage_schema import (
     LEVELS,
-    ChipCompilation,
     CoverageReport,
     CoveredVariant,
     Level,
-    RefusedNode,
-    RuleFindings,
-    SimulatedRun,
     asked_of,
     level_name,
     levels_in_words,
     read_coverage_report,
 )
 from selector.package.providers import NPU, NpuTarget
+from selector.package.verdict_schema import ChipCompilation, RefusedNode, RuleFindings, SimulatedRun
 
 COLUMNS: Final = ("target", "stage", "bucket", "nodes", "on NPU", "partitions", "share", "proven")
 # Every verdict comes from these and from what they import; `compile_table.py` beside them measures cost.
@@ -70,7 +69,13 @@ def report_of(results: Sequence[Result], settings: CoverageSettings, inputs: str
         variants=tuple(covered_variant(result) for result in results),
         versions=proof_versions(),
         signature=inputs,
+        weights={target: sha256(file) for target in shares if (file := _weights_of(results, target)).is_file()},
     )
+
+
+def _weights_of(results: Sequence[Result], target: NpuTarget) -> Path:
+    """The target's weights, which all of its graphs share."""
+    return next(r.variant.path.parent for r in results if r.variant.target == target) / WEIGHTS_FILE
 
 
 def _same(results: Sequence[Result], target: str, bucket: Bucket) -> list[Result]:
@@ -123,9 +128,13 @@ def inputs_of(variants: Sequence[Variant], settings: CoverageSettings) -> str:
     """
     files = {f"{v.target}/{v.path.name}": sha256(v.path) for v in variants}
     folders = sorted({v.path.parent for v in variants} | ({settings.calibrated} if settings.calibrated else set()))
-    ranges = [sha256(file) for folder in folders if (file := folder / RANGES).is_file()]
+    # What the graphs alone do not hold: weights, the config of the float stages, ranges, and speech to compute on.
+    beside = [folder / name for folder in (*folders, settings.floats) for name in (WEIGHTS_FILE, "config.json", RANGES)]
+    beside += sorted((settings.calibrated / SPEECH).glob("*.npz")) if settings.calibrated else []
+    others = [sha256(file) for file in beside if file.is_file()]
     floats = {path.name: sha256(path) for path in sorted(settings.floats.glob("*.onnx"))}
     asked = {"stages": settings.stages, "buckets": settings.buckets, "socs": settings.socs, "nnapi": settings.nnapi}
+    asked |= {"limits": settings.limits, "one_context": settings.one_context}
     proven_under = {
         target: asdict(NPU[target]) for target in dict.fromkeys(v.target for v in variants) if target in NPU
     }
@@ -134,7 +143,7 @@ def inputs_of(variants: Sequence[Variant], settings: CoverageSettings) -> str:
         versions=proof_versions(),
         providers=proven_under,
         files=files,
-        ranges=ranges,
+        others=others,
         floats=floats,
         **asked,
     )

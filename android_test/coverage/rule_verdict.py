@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from selector.package.coverage_schema import Basis
+from selector.package.verdict_schema import Basis
 
 TAKEN_BY_PROVIDER: Final = ("session", "nnapi", "stricter")
 

@@ -13,7 +13,9 @@ CEILING = 200.0  # dB; equal to the last bit
 
 
 def snr(reference: Any, result: Any) -> float:
-    """Signal-to-error ratio in dB of two arrays of one shape: 200 where equal, -200 where `result` is not finite.
+    """Signal-to-error ratio in dB of two arrays of one shape: 200 where equal.
+
+    It is -200 where either holds a number that is not finite, or where there is nothing to compare: neither is proof.
 
     Raises:
         ParityError: the shapes differ.
@@ -22,7 +24,7 @@ def snr(reference: Any, result: Any) -> float:
     b: NDArray[np.float64] = np.asarray(result, dtype=np.float64)
     if a.shape != b.shape:
         raise ParityError("shapes", expected=str(a.shape), got=str(b.shape), todo="Crop both to the real length.")
-    if not np.isfinite(b).all():
+    if not a.size or not np.isfinite(a).all() or not np.isfinite(b).all():
         return -CEILING
     signal, error = float((a * a).sum()), float(((a - b) ** 2).sum())
     if error == 0:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from export_onnx import contracts, geometry
 from export_onnx.buckets import BUCKETS, Bucket
 from export_onnx.errors import ContractError, PackageError, WeightsError
-from export_onnx.provenance import completed, refuse_other_birth
+from export_onnx.provenance import changed_files, completed, refuse_other_birth
 from selector.package.coverage_schema import ProvenCoverage, read_coverage
 from selector.package.manifest import BucketContract
 from selector.package.quality_schema import TargetQuality, read_quality
@@ -116,10 +116,20 @@ def completed_step(folder: Path, step: str, stages: Sequence[str], buckets: Sequ
     """Reads the report of a step that was not restricted.
 
     Raises:
-        PackageError: the step has not completed, or its report lacks a stage or a bucket.
+        PackageError: the step has not completed, its report lacks a stage or a bucket, or a file has changed since, of
+            which the report's figures would not be true.
     """
     with as_package_error():
-        return completed(folder, step, stages, buckets)
+        report = completed(folder, step, stages, buckets)
+    files = report.get("files") or {}
+    if not files or (changed := changed_files(folder, files)):
+        raise PackageError(
+            str(folder),
+            expected="the files as the step wrote them",
+            got=f"others in {', '.join(changed[:3])}" if files else "a report that lists none",
+            todo=f"Run `python -m {step}` again.",
+        )
+    return report
 
 
 @contextmanager

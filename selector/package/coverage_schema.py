@@ -15,9 +15,11 @@ from pydantic import Field, ValidationError, model_validator
 
 from export_onnx.contracts import NPU_STAGES
 from export_onnx.errors import PackageError
+from export_onnx.graph.shared_weights import WEIGHTS_FILE
 from export_onnx.provenance import REPORT, sha256, signature
 from selector.package.providers import NPU, NpuTarget
 from selector.package.strict_schema import Count, Positive, Sha256, Share, StrictSchema, first_problem
+from selector.package.verdict_schema import ChipCompilation, RuleFindings, SimulatedRun
 
 REPORT_FOLDER: Final = Path("android_test", "coverage")
 Level = Literal["rules", "compiled", "simulated"]
@@ -26,78 +28,6 @@ OWNER: Final[dict[str, str]] = {"nnapi": "NNAPI", "qnn": "Qualcomm HTP"}  # whos
 # Per target, the levels that can be tried on a computer: NNAPI's compilers are the drivers of phones.
 TRIED_HERE: Final[dict[str, tuple[Level, ...]]] = {"nnapi": ("rules",), "qnn": LEVELS}
 ONLY_ON_A_PHONE: Final = "compiled: only on a phone"
-
-# provider: the execution provider refuses the node, so it runs on the CPU.
-# session:  the provider takes it, and then the session cannot be created, or the process dies.
-# nnapi:    the provider takes it, and NNAPI or the driver fails on it or computes something else.
-# stricter: the provider takes it, and this project does not, for the reason that the hint states.
-# inferred: concluded from source, not seen in a session of this release.
-Basis = Literal["provider", "session", "nnapi", "stricter", "inferred"]
-CompileOutcome = Literal["compiled", "refused", "crashed", "timeout", "memory", "skipped"]
-
-
-class RefusedNode(StrictSchema):
-    """One rule that one node breaks: `rule` states what the provider takes, `value` is what the node has."""
-
-    node: str
-    op: str
-    rule: str
-    value: str
-    hint: str
-    basis: Basis
-
-
-class RuleFindings(StrictSchema):
-    """The static verdict on one graph.
-
-    `nodes` counts all nodes as the session sees them, `taken` those that the provider gets; `partitions` holds the node
-    count of each subgraph; `dropped` names the nodes of partitions too small to keep; `conditions` say what the runner
-    has to do for the verdict to hold.
-    """
-
-    covered: bool
-    taken: Count
-    nodes: Count
-    partitions: tuple[Count, ...]
-    refusals: tuple[RefusedNode, ...]
-    dropped: tuple[str, ...]
-    conditions: tuple[str, ...]
-
-
-class ChipCompilation(StrictSchema):
-    """The verdict of Qualcomm's compiler on one file and one chip.
-
-    Times are in seconds, sizes in bytes; `peak` is the process's resident maximum, `context` the size of the context
-    binary (0 if none was requested).
-    """
-
-    covered: bool
-    model: str
-    soc: str
-    outcome: CompileOutcome
-    reason: str
-    seconds: float
-    cpu_seconds: float
-    peak: Count
-    nodes: Count
-    nodes_on_npu: Count
-    subgraphs: Count
-    context: Count
-    run_seconds: float
-
-
-class SimulatedRun(StrictSchema):
-    """How close Qualcomm's simulation comes to the CPU: dB per output, and per residual block if blocks were run.
-
-    `sha256` is that of the crop that ran; it is empty if the whole graph ran.
-    """
-
-    agrees: bool
-    compilation: ChipCompilation
-    decibels: dict[str, float]
-    floor: float
-    blocks: dict[str, float]
-    sha256: Annotated[str, Field(pattern="^([0-9a-f]{64})?$")]
 
 
 class CoveredVariant(StrictSchema):
@@ -123,6 +53,8 @@ class CoveredVariant(StrictSchema):
         follows = proven_levels(self.rules.covered, [one.covered for one in self.compiled], simulated)
         if self.proven != follows:
             raise ValueError(f"the verdicts prove {list(follows)}, not {list(self.proven)}")
+        if self.file != f"{self.stage}_{self.bucket}.onnx":
+            raise ValueError(f"{self.file} is not the file of {self.stage} at {self.bucket}")
         return self
 
 
@@ -133,7 +65,8 @@ class CoverageReport(StrictSchema):
     variant reached it, or the highest level that can be tried here for its target, see `asked_of`. `providers` holds
     the execution provider with its options per target, as they were when the verdicts were made. Shares and
     multiply-adds are by target and bucket, the latter also by stage of the whole chain. `signature` is one digest of
-    everything that the report depends on, except for the level.
+    everything that the report depends on, except for the level. `weights` has the digest of each target's weights,
+    which lie in a file beside the graphs.
     """
 
     stages: Annotated[tuple[str, ...], Field(min_length=1)]
@@ -149,6 +82,7 @@ class CoverageReport(StrictSchema):
     variants: tuple[CoveredVariant, ...]
     versions: dict[str, str]
     signature: Sha256
+    weights: dict[NpuTarget, Sha256]
 
     @model_validator(mode="after")
     def _consistent(self) -> CoverageReport:
@@ -258,6 +192,8 @@ def read_coverage(build: Path, target: str, models: Path, buckets: Sequence[str]
     if any(not (models / one.file).is_file() or sha256(models / one.file) != one.sha256 for one in variants):
         return None
     name = variants[0].target
+    if not (models / WEIGHTS_FILE).is_file() or sha256(models / WEIGHTS_FILE) != report.weights.get(name):
+        return None
     if report.providers.get(name) != asdict(NPU[name]):
         return None
     proven: dict[str, dict[str, tuple[Level, ...]]] = {}

@@ -4,7 +4,7 @@ Every condition is known to have been faked:
 
     strict    the session was made with the CPU disabled, optimizations off and fallback disabled
     whole     every node is on the provider, in one subgraph
-    hardware  the provider's device list is not empty and has no CPU in it
+    hardware  the provider lists an NPU or accelerator, and no CPU
     agrees    every output reaches its floor against the golden run
     faster    its median is below that of the CPU provider, measured in the same session
 
@@ -29,8 +29,10 @@ NO_DEVICE: Final = {
     "nnapi": "the provider listed no device: NNAPI then checks nothing and runs its CPU reference",
     "qnn": "the provider listed no device: only a QNN that is a plugin names its hardware",
 }
+HARDWARE: Final = ("NPU", "accelerator")  # as QNN's plugin and as NNAPI call it; "other" and "unknown" prove nothing
 LEAST_RUNS: Final = 5  # timed, of each provider
-EMULATORS: Final = ("goldfish", "ranchu", "cutf_cvm", "vbox86", "cuttlefish")  # ro.hardware
+# How ro.hardware of emulators and of containers begins: ranchu64 is one, too.
+EMULATORS: Final = ("goldfish", "ranchu", "cutf_cvm", "vbox86", "cuttlefish", "redroid", "waydroid")
 ON_CPU: Final = "runs on the CPU"  # no fault: the reason why a stage is no NPU stage
 EQUAL: Final = ("frames_per_token", "n_frames")  # of the chain: one frame more moves every sample behind it
 # dB below the lowest floor of a stage. Each stage alone may be as far off as its floor; independent errors of four
@@ -51,10 +53,10 @@ def why_never(device: Device) -> str:
     """Why nothing on this device can be verified as an NPU; empty for a phone."""
     if not device.api_level:
         return f"no Android ({device.kernel} {device.machine}): a computer, whose NPU is at most simulated"
-    if device.qemu or device.hardware in EMULATORS:
+    if device.qemu or device.hardware.startswith(EMULATORS):
         return f"an emulator ({device.hardware or 'qemu'}): its NNAPI runs on the computer"
-    if not device.abi.startswith("arm"):
-        return f"ABI {device.abi or 'unknown'}: phones with an NPU are arm"
+    if not device.abi.startswith("arm") or not device.machine.startswith(("aarch64", "arm")):
+        return f"ABI {device.abi or 'unknown'} on {device.machine or 'unknown'}: phones with an NPU are arm"
     return ""
 
 
@@ -119,8 +121,9 @@ def missing_hardware(evidence: StageEvidence) -> list[str]:
     if not evidence.devices:
         return [NO_DEVICE[evidence.provider]]
     found = [f"{device.name} is a CPU" for device in evidence.devices if is_cpu(device)]
-    if not found and all(device.type == "GPU" for device in evidence.devices):
-        found.append("only a GPU")
+    if not found and not any(device.type in HARDWARE for device in evidence.devices):
+        kinds = ", ".join(f"{device.name} ({device.type})" for device in evidence.devices)
+        found.append(f"no {' or '.join(HARDWARE)} is listed, only {kinds}")
     return found
 
 

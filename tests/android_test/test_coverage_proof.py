@@ -14,6 +14,7 @@ from android_test.coverage import coverage_report
 from android_test.coverage.coverage_levels import CoverageSettings, find_variants
 from android_test.coverage.coverage_report import inputs_of, rows
 from android_test.coverage.htp.htp_host import Compilation
+from calibrate.speech import SPEECH
 from export_onnx import provenance
 from export_onnx.errors import CoverageError
 from export_onnx.provenance import ROOT, package_version
@@ -67,6 +68,18 @@ def test_a_proof_holds_for_its_versions_its_options_and_the_code_that_decides(
         assert inputs_of(variants, settings) == before, "of another target"
         patch.setitem(NPU, "qnn", replace(NPU["qnn"], session={}))
         assert inputs_of(variants, settings) != before
+    assert inputs_of(variants, replace(settings, one_context=not settings.one_context)) != before
+    assert inputs_of(variants, replace(settings, limits=replace(settings.limits, seconds=1.5))) != before
+    calibrated = tmp_path / "calibrate"
+    (calibrated / SPEECH).mkdir(parents=True)
+    beside = [folders / "qnn" / "weights.bin", folders / "floats" / "config.json", calibrated / SPEECH / "a.npz"]
+    with_speech = replace(settings, calibrated=calibrated)
+    for one in beside:
+        whole, seen = one.read_bytes() if one.exists() else None, inputs_of(variants, with_speech)
+        one.write_bytes(b"other bytes than before")
+        assert inputs_of(variants, with_speech) != seen, one
+        one.unlink() if whole is None else one.write_bytes(whole)
+        assert inputs_of(variants, with_speech) == seen, one
     for step in STEPS:
         shutil.copytree(
             ROOT / step, tmp_path / "copy" / step, ignore=shutil.ignore_patterns("__pycache__", "demo_voice")

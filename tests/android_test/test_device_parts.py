@@ -102,9 +102,11 @@ def test_a_phone_can_be_verified_and_nothing_else() -> None:
     assert "no Android" in never(PHONE | {"ro.build.version.sdk": "none"})
     for hardware in EMULATORS:
         assert "emulator" in never(PHONE | {"ro.hardware": hardware})
+    assert "emulator" in never(PHONE | {"ro.hardware": "ranchu64"})
     assert "emulator" in never(PHONE | {"ro.kernel.qemu": "1"})
     assert "emulator" in never(PHONE | {"ro.boot.qemu": "1"})
     assert "x86_64" in never(PHONE | {"ro.product.cpu.abi": "x86_64"}, "x86_64")
+    assert "arm64-v8a on x86_64" in never(PHONE, "x86_64"), "an ABI that is translated"
 
 
 def test_a_chip_is_named_by_its_own_property_alone() -> None:

@@ -105,6 +105,14 @@ def test_the_cpu_is_no_npu_and_still_has_to_agree() -> None:
     assert wrong.reasons == ["runs on the CPU", "d_en at 3 dB, floor 30"]
 
 
+@pytest.mark.parametrize("kind", ["other", "unknown", "GPU", ""])
+def test_a_device_that_is_no_npu_by_its_own_word_proves_none(kind: str) -> None:
+    assert recorded("holds").judged().verdict == "verified"
+    verdict = recorded("holds").judged(devices=[ListedDevice(name="a-device", type=kind)])
+    assert [name for name, held in verdict.conditions.items() if not held] == ["hardware"]
+    assert verdict.reasons == [f"hardware: no NPU or accelerator is listed, only a-device ({kind})"]
+
+
 def test_a_qnn_backend_that_is_no_htp_is_refused() -> None:
     """Not by a folder's name either."""
     for backend in ("/data/local/tmp/libQnnCpu.so", "/data/htp/libQnnCpu.so"):

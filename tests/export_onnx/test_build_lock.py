@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -97,8 +99,9 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     build, dist = tmp_path / "build", tmp_path / "dist"
     report = build / "quantize" / "cpu" / "report.json"
     report.parent.mkdir(parents=True)
-    report.write_text(json.dumps({}))
+    report.write_text(json.dumps({"signature": "s", "versions": {}}))
     (dist / "kokoro-npu-demo-0.2.0-cpu").mkdir(parents=True)
+    (dist / "kokoro-npu-demo-0.2.0-cpu" / "manifest.json").touch()
     (dist / "kokoro-npu-demo-0.2.0-cpu.zip").touch()
     return build, dist
 
@@ -115,6 +118,37 @@ def test_clean_deletes_what_steps_wrote(folders: tuple[Path, Path]) -> None:
         assert not dist.exists()
 
 
+def test_clean_keeps_what_others_put_beside(folders: tuple[Path, Path]) -> None:
+    build, dist = folders
+    (build / "thesis.txt").touch()
+    (dist / "kokoro-npu-demo-notes").mkdir()
+    assert clean.main(["--build", str(build), "--dist", str(dist)]) == 0
+    assert [path.name for path in build.iterdir()] == ["thesis.txt"]
+    assert [path.name for path in dist.iterdir()] == ["kokoro-npu-demo-notes"]
+
+
+def test_clean_waits_for_no_run(folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    build, dist = folders
+    with build_lock(build):
+        assert clean.main(["--build", str(build), "--dist", str(dist)]) == 1
+    assert "one run at a time" in capsys.readouterr().err
+    assert (build / "quantize" / "cpu" / "report.json").is_file()
+    assert any(dist.iterdir())
+
+
+def test_a_lock_whose_folder_was_deleted_protects_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make clean` may unlink the file between its opening and its locking; the next run would then lock another."""
+    flock = fcntl.flock
+
+    def late(handle: int, how: int) -> None:
+        (tmp_path / LOCK).unlink()
+        flock(handle, how)
+
+    monkeypatch.setattr("export_onnx.build_lock.fcntl.flock", late)
+    with pytest.raises(ContractError, match="just deleted"), build_lock(tmp_path):
+        pass
+
+
 FOREIGN: dict[str, Callable[[Path], str]] = {
     "empty": lambda folder: "",
     "the root": lambda folder: "/",
@@ -123,6 +157,8 @@ FOREIGN: dict[str, Callable[[Path], str]] = {
     "what holds the repository": lambda folder: str(ROOT.parent),
     "home": lambda folder: str(folder / "home"),
     "somebody's folder": lambda folder: str(folder / "foreign"),
+    "a report of something else": lambda folder: str(folder / "another"),
+    "a git checkout": lambda folder: str(folder / "checkout"),
 }
 
 
@@ -143,6 +179,11 @@ def test_clean_refuses_what_is_not_ours(
         (tmp_path / name / "thesis.txt").touch()
     (tmp_path / "home" / "export_onnx").mkdir()
     (tmp_path / "home" / "export_onnx" / "report.json").touch()  # a build in the home folder itself
+    (tmp_path / "another" / "tests").mkdir(parents=True)
+    (tmp_path / "another" / "tests" / "report.json").write_text(json.dumps({"passed": 3}))
+    for folder in folders:  # ours, but with a history
+        shutil.copytree(folder, tmp_path / "checkout", dirs_exist_ok=True)
+    (tmp_path / "checkout" / ".git").mkdir()
     given = dict(zip(("--build", "--dist"), map(str, folders), strict=True)) | {flag: FOREIGN[what](tmp_path)}
     assert clean.main([part for pair in given.items() for part in pair]) == 1
     said = capsys.readouterr().err

@@ -127,6 +127,15 @@ def write(folder: Path, report: dict[str, Any]) -> None:
     (folder / "report.json").write_text(json.dumps(report), encoding="utf-8")
 
 
+def test_only_what_still_holds_its_files_is_up_to_date(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_bytes(b"a")
+    digests = {"a.bin": provenance.sha256(tmp_path / "a.bin")}
+    for files, holds in ((digests, True), ({}, False), (digests | {"b.bin": "0"}, False), ({"a.bin": "0"}, False)):
+        write(tmp_path, {"signature": "s", "files": files})
+        assert provenance.is_up_to_date(tmp_path, "s") is holds
+        assert not provenance.is_up_to_date(tmp_path, "another")
+
+
 Signed = Callable[..., str]
 
 

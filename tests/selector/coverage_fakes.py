@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from export_onnx.contracts import NPU_STAGES, STAGES
+from export_onnx.graph.shared_weights import WEIGHTS_FILE
 from export_onnx.provenance import sha256
 from selector.package.coverage_schema import LEVELS, REPORT_FOLDER
 from selector.package.providers import NPU
@@ -86,6 +87,7 @@ def fake_coverage(
         "variants": variants,
         "versions": {"onnx": "1"},
         "signature": hashlib.sha256(b"fake").hexdigest(),
+        "weights": {target: sha256(models / WEIGHTS_FILE)},
     }
     file = build / REPORT_FOLDER / "report.json"
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ from export_onnx.buckets import BUCKETS
 from export_onnx.graph.shared_weights import ModelFolder
 from quantize.listen.quality import Quality, Summary, rounded
 from tests.selector.coverage_fakes import fake_coverage
-from tests.selector.selector_fakes import WEIGHTS, graphs, make_build
+from tests.selector.selector_fakes import WEIGHTS, graphs, list_files, make_build
 
 HELD_OUT: list[dict[str, Any]] = [
     {"text": "The boat was late.", "voice": "bf_long", "speed": 1.0, "seed": 1},
@@ -127,15 +127,13 @@ def page_build(build: Path, targets: tuple[str, ...] = ("nnapi", "cpu"), gain: f
                         constant = next(t for t in model.graph.initializer if t.name == "gain")
                         constant.CopyFrom(_times(constant, gain))
                     models.save(model, f"{name}_{bucket.name}")
-        files = {file.name: "" for file in folder.iterdir() if file.name != "report.json"}
         facts = {"quality": QUALITY, "convolution_share": 0.954, "comparison": COMPARISON, "size_goal": SIZE_GOAL}
         facts["text_stages"] = {}
-        write(
-            folder / "report.json",
-            {**STEP, **facts, "files": files, "made_from": {"export_onnx": "s", "calibrate": "s"}},
-        )
+        write(folder / "report.json", {**STEP, **facts, "made_from": {"export_onnx": "s", "calibrate": "s"}})
         write(folder / "blocklist.json", BLOCKLIST)
         write(folder / "ranges.json", RANGES)
+    for step in ("export_onnx", "calibrate", *(f"quantize/{target}" for target in targets)):
+        list_files(build / step)
     return build
 
 

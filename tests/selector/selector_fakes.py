@@ -19,6 +19,7 @@ from export_onnx import contracts, geometry
 from export_onnx.buckets import BUCKETS, Bucket
 from export_onnx.checkpoint.architecture import load_architecture
 from export_onnx.graph.shared_weights import ModelFolder
+from export_onnx.provenance import sha256
 
 CONFIG = {**load_architecture("small"), "hidden_dim": 4}
 WEIGHTS = {"source": "random", "name": "fake", "revision": "none", "sha256": {"fake.pth": "0" * 64}}
@@ -250,6 +251,7 @@ def make_build(build: Path, targets: tuple[str, ...] = ("cpu",)) -> Path:
         )
     (build / "calibrate").mkdir(exist_ok=True)
     (build / "calibrate" / "report.json").write_text(json.dumps({"signature": "c", "weights": WEIGHTS}))
+    (build / "calibrate" / "ranges.json").write_text("{}")
     exported = build / "export_onnx"
     (exported / "config.json").write_text(json.dumps(CONFIG), encoding="utf-8")
     (exported / "voices").mkdir(exist_ok=True)
@@ -257,4 +259,13 @@ def make_build(build: Path, targets: tuple[str, ...] = ("cpu",)) -> Path:
         voice = np.zeros((510, 256), np.float32)
         voice[:, 128] = stretch
         np.save(exported / "voices" / f"{name}.npy", voice)
+    for step in ("export_onnx", "calibrate", *(f"quantize/{target}" for target in targets)):
+        list_files(build / step)
     return build
+
+
+def list_files(folder: Path) -> None:
+    """Lets the step's report state the files as they are now, as if the step itself had written them so."""
+    report = folder / "report.json"
+    files = {p.relative_to(folder).as_posix(): sha256(p) for p in folder.rglob("*") if p.is_file() and p != report}
+    report.write_text(json.dumps(json.loads(report.read_text()) | {"files": files}))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from export_onnx.buckets import BUCKETS
 from export_onnx.errors import PackageError
@@ -23,7 +25,8 @@ from selector.package.coverage_schema import (
 )
 from selector.package.manifest import Manifest
 from selector.package.quality_schema import TargetQuality, read_quality
-from tests.selector.coverage_fakes import COMPILATION, fake_coverage
+from selector.package.verdict_schema import ChipCompilation, SimulatedRun
+from tests.selector.coverage_fakes import COMPILATION, REFUSAL, SIMULATED, fake_coverage
 from tests.selector.selector_fakes import QUALITY, make_build
 
 STAGES = ("bert", "decoder", "generator")
@@ -58,6 +61,13 @@ DEFECTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "a variant twice": lambda report: report["variants"].append(report["variants"][0]),
     "a stage that nobody asked for": lambda report: report.update(stages=["bert"]),
     "a bucket without its share": drop_a_share,
+    "covered, with a node that is refused": lambda report: report["variants"][0]["rules"].update(refusals=[REFUSAL]),
+    "covered, in two parts": lambda report: report["variants"][0]["rules"].update(partitions=[1, 2]),
+    "covered, with nothing in it": lambda report: report["variants"][0]["rules"].update(
+        taken=0, nodes=0, partitions=[0]
+    ),
+    "another variant's file": lambda report: report["variants"][0].update(file="bert_3s.onnx"),
+    "no weights": without("weights"),
     "a refusal without its rule": lambda report: report["variants"][0]["rules"].update(refusals=[{"node": "Conv_1"}]),
 }
 
@@ -108,6 +118,44 @@ def test_a_target_gets_its_own_part(build: Path) -> None:
     assert read_coverage(build, "qnn", build / "quantize" / "nnapi") is None
     again = ProvenCoverage.model_validate_json(coverage.model_dump_json())
     assert coverage_signature(again) == coverage_signature(coverage) != coverage_signature(None)
+
+
+def test_what_was_proven_with_other_weights_is_not_counted(build: Path, tmp_path: Path) -> None:
+    """The graphs keep their bytes: their weights lie beside them."""
+    models = tmp_path / "models"
+    shutil.copytree(build / "quantize" / "nnapi", models)
+    assert read_coverage(build, "nnapi", models) is not None
+    weights = models / "weights.bin"
+    whole = weights.read_bytes()
+    weights.write_bytes(bytes([whole[0] ^ 1]) + whole[1:])
+    assert read_coverage(build, "nnapi", models) is None
+    weights.unlink()
+    assert read_coverage(build, "nnapi", models) is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"outcome": "crashed"}, {"nodes_on_npu": 2}, {"subgraphs": 2}, {"nodes": 0, "nodes_on_npu": 0}], ids=str
+)
+def test_a_compilation_that_is_not_whole_is_not_covered(change: dict[str, Any]) -> None:
+    assert ChipCompilation.model_validate(COMPILATION | change | {"covered": False}).covered is False
+    with pytest.raises(ValidationError, match="`covered` is True, which does not follow"):
+        ChipCompilation.model_validate(COMPILATION | change)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"decibels": {"spectrum": 39.9}},
+        {"decibels": {"spectrum": float("nan")}},
+        {"decibels": {}},
+        {"blocks": {"b": 3.0}},
+    ],
+    ids=str,
+)
+def test_a_run_below_its_floor_does_not_agree(change: dict[str, Any]) -> None:
+    assert SimulatedRun.model_validate(SIMULATED).agrees
+    with pytest.raises(ValidationError, match="`agrees` is True, which does not follow"):
+        SimulatedRun.model_validate(SIMULATED | change)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from selector.package.packaged_models import read_model
 from selector.package.write_package import write_package
 from tests.selector.conftest import COMMAND, NAME
 from tests.selector.coverage_fakes import fake_coverage
-from tests.selector.selector_fakes import make_build
+from tests.selector.selector_fakes import list_files, make_build
 
 pytestmark = pytest.mark.usefixtures("few_texts")
 
@@ -49,6 +49,9 @@ def test_bad_inputs_are_refused_before_anything_is_written(tmp_path):
     report.write_text(json.dumps(json.loads(whole) | {"quality": {"snr_db": 31.5}}))
     with pytest.raises(PackageError, match=r"quality, .*python -m quantize"):
         read_target_inputs(inputs, "cpu")
+    report.write_text(json.dumps(json.loads(whole) | {"files": {}}))
+    with pytest.raises(PackageError, match=r"a report that lists none.*python -m quantize"):
+        read_target_inputs(inputs, "cpu")
     report.write_text(whole)
     exported = build / "export_onnx" / "report.json"
     before = exported.read_text()
@@ -58,10 +61,16 @@ def test_bad_inputs_are_refused_before_anything_is_written(tmp_path):
     exported.write_text(before)
     generator = build / "quantize" / "cpu" / "generator_5s.onnx"
     generator.write_bytes(generator.read_bytes()[:-200])
+    with pytest.raises(PackageError, match=r"files as the step wrote them, got others in generator_5s.onnx.*quantize"):
+        read_target_inputs(inputs, "cpu")
+    list_files(generator.parent)
     with pytest.raises(PackageError, match="whole ONNX model"):
         write_package(plan_of(inputs), read_target_inputs(inputs, "cpu"), tmp_path / "dist")
     assert not (tmp_path / "dist").exists()
     np.save(build / "export_onnx" / "voices" / "af_short.npy", np.zeros((511, 256), np.float32))
+    with pytest.raises(PackageError, match=r"files as the step wrote them, got others in voices/af_short.npy"):
+        read_build_inputs(build)
+    list_files(build / "export_onnx")
     with pytest.raises(WeightsError, match="510"):
         read_build_inputs(build)
 

@@ -26,8 +26,8 @@ import numpy as np
 from android_test.coverage.graph_view import Array
 from android_test.coverage.htp.context_record import record_file, write_record, wrong_context
 from export_onnx.errors import CoverageError
-from selector.package.coverage_schema import CompileOutcome
 from selector.package.providers import NPU
+from selector.package.verdict_schema import CompileOutcome
 
 GIB: Final = 1024**3
 

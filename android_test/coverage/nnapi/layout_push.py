@@ -131,12 +131,18 @@ def reduce_axes(push: Push) -> bool:
     axes = push.axes(list(values or []), len(push.perm))
     if axes is None:
         return False
-    moved = sorted(push.perm[axis] for axis in axes)
-    if by_input:
-        graph.set_input(push.node, 1, graph.add_ints(source, moved))
-    else:
-        set_attribute(graph, push.node, "axes", moved)
+    moved = _move_axes(push, axes, source)
     return through(push, push.perm if kept else _squeezed(moved, push.perm))
+
+
+def _move_axes(push: Push, axes: list[int], source: str) -> list[int]:
+    """Writes the axes as they are before the permutation: as an input, or as the attribute where `source` is empty."""
+    moved = sorted(push.perm[axis] for axis in axes)
+    if source:
+        push.graph.set_input(push.node, 1, push.graph.add_ints(source, moved))
+    else:
+        set_attribute(push.graph, push.node, "axes", moved)
+    return moved
 
 
 def _squeezed(axes: list[int], perm: Perm) -> Perm:
@@ -154,12 +160,7 @@ def squeeze(push: Push) -> bool:
     axes = push.axes(values, len(push.perm))
     if axes is None:
         return False
-    moved = sorted(push.perm[axis] for axis in axes)
-    if by_input:
-        graph.set_input(push.node, 1, graph.add_ints(source, moved))
-    else:
-        set_attribute(graph, push.node, "axes", moved)
-    return through(push, _squeezed(moved, push.perm))
+    return through(push, _squeezed(_move_axes(push, axes, source), push.perm))
 
 
 def unsqueeze(push: Push) -> bool:

@@ -15,7 +15,7 @@ from android_test.coverage.nnapi.nnapi_tables import MAX_RANK, MIN_OPSET
 from android_test.coverage.nnapi.quantized_units import scale_and_zero
 from android_test.coverage.node_units import NodeUnit
 from android_test.coverage.rule_verdict import Limit
-from selector.package.coverage_schema import Basis
+from selector.package.verdict_schema import Basis
 
 BIAS_TOLERANCE: Final = 1e-3  # relative; scales are float32 products
 
