@@ -150,7 +150,8 @@ def evidence_of(provider: ProviderName, found: StageResult) -> StageEvidence:
 def judged(probe: StageProbe, found: StageResult, never: str) -> StageRun:
     """The receipt's row, with its verdict."""
     evidence = evidence_of(probe.session.provider, found)
-    verdict = judge(evidence, probe.floor, never)
+    outputs = [port.name for port in probe.stage.outputs]
+    verdict = judge(evidence, outputs, probe.floor, never)
     result = found.run.result if found.run.outcome == "finished" else None
     bucket = probe.goldens.bucket
     return StageRun(

@@ -122,15 +122,16 @@ class TextReader:
 
 
 def make_text_reader(
-    folder: Path, bucket: Bucket, utterances: Sequence[Utterance], most: int | None = None
+    folder: Path, bucket: Bucket, utterances: Sequence[Utterance], most: int | None = None, least: int = 1
 ) -> TextReader:
     """Runs the float stages on each utterance that fits the bucket.
 
     Args:
         most: the number of fitting utterances after which to stop.
+        least: the number of fitting utterances that make the comparison worth something.
 
     Raises:
-        ParityError: no utterance fits.
+        ParityError: fewer than `least` utterances fit.
     """
     vocab = json.loads((folder / "config.json").read_text(encoding="utf-8"))["vocab"]
     inputs, voices = [], []
@@ -143,8 +144,13 @@ def make_text_reader(
     run = zip(run_text_stages(folder, bucket, TEXT_STAGES, inputs, {}), voices, strict=True)  # as far as it is asked
     fitting = ((values, voice) for values, voice in run if int(values["n_frames"][0]) <= bucket.frames)
     spoken = list(islice(fitting, most))
-    if not spoken:
-        raise ParityError("sentences", expected=f"one that fits {bucket.name}", got="none", todo="Take shorter ones.")
+    if len(spoken) < least:
+        raise ParityError(
+            f"sentences of the bucket {bucket.name}",
+            expected=f"at least {least} of {len(utterances)} that fit",
+            got=str(len(spoken)),
+            todo="Take shorter sentences, or more of them.",
+        )
     return TextReader(folder, bucket, *zip(*spoken, strict=True))
 
 
@@ -204,7 +210,7 @@ def measure_text(expected: Sequence[Tensors], got: Sequence[Tensors], voices: Se
         float(drift.max()),
         min(snr(a["asr"], b["asr"]) for a, b in pairs),
         min(min(snr(a[n], b[n]) for n in ("gains", "shifts")) for a, b in pairs),
-        _rms(1200 * np.log2(high / low)),
+        _rms(1200 * np.log2(high / low)) if voiced[0].any() else 0.0,
         float((voiced[0] != voiced[1]).mean()),
         _rms(energy[0] - energy[1]),
     )
@@ -219,4 +225,5 @@ def _real(values: Tensors, name: str) -> NDArray[np.float64]:
 
 
 def _rms(error: NDArray[np.float64]) -> float:
-    return float(np.sqrt(np.square(error).mean())) if error.size else 0.0
+    """Root mean square; infinite where there is nothing to compare, which no floor lets pass."""
+    return float(np.sqrt(np.square(error).mean())) if error.size else np.inf

@@ -24,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +43,7 @@ from quantize.text.text_quality import TEXT_STAGES, TextQuality, TextReader, mak
 from quantize.weights.packed_bits import Bits, Rounder, large_weights, store_compactly, store_in_16_bits
 
 SEARCH_SENTENCES: Final = 16
+LEAST_SHARE: Final = 0.25  # of the held-out utterances: fewer that fit the bucket would judge too little
 JUDGING_VOICES: Final = 4  # each says every held-out sentence; all that nobody calibrated on are among them
 
 
@@ -121,9 +123,10 @@ def make_readers(folder: Path, bucket: Bucket, split: Mapping[str, Any]) -> Read
     speakers = [*unheard, *heard[: max(1, JUDGING_VOICES - len(unheard))]]
     others = [replace(one, voice=voice) for one in held for voice in speakers]
     searched = [*search, *reversed(known)]  # weights are rounded by the first of `known`
+    judging = list(dict.fromkeys([*held, *others]))
     return Readers(
         make_text_reader(folder, bucket, searched, SEARCH_SENTENCES),
-        make_text_reader(folder, bucket, list(dict.fromkeys([*held, *others]))),
+        make_text_reader(folder, bucket, judging, least=ceil(LEAST_SHARE * len(judging))),
     )
 
 

@@ -2,10 +2,11 @@
 
 Every condition is known to have been faked:
 
-    strict    the session was made with the CPU disabled, optimizations off and fallback disabled
+    strict    the session was made with the options that the package ships: the CPU disabled, optimizations off,
+              fallback disabled, no other mode of the provider
     whole     every node is on the provider, in one subgraph
     hardware  the provider lists an NPU or accelerator, and no CPU
-    agrees    every output reaches its floor against the golden run
+    agrees    every output of the stage reaches its floor against the golden run
     faster    its median is below that of the CPU provider, measured in the same session
 
 Only all five together verify, and never on an emulator or a computer: there NNAPI and QNN run on the CPU.
@@ -13,7 +14,7 @@ Only all five together verify, and never on an emulator or a computer: there NNA
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Final
@@ -23,7 +24,11 @@ from selector.package.providers import NPU, NPU_TARGETS
 from selector.package.receipt_schema import NO_FALLBACK_ENTRY, ChainRun, Device, ListedDevice, StageEvidence, Verdict
 
 PROVIDERS: Final = {target: NPU[target].name for target in NPU_TARGETS}
-CPU_DISABLED, CPU_ONLY = 4, 8  # nnapi_provider_factory.h
+FLAGS: Final = {"nnapi": 4}  # CPU_DISABLED of nnapi_provider_factory.h and no other: 1 computes in half precision
+ASSIGNMENT_ENTRY: Final = "session.record_ep_graph_assignment_info"  # of the verification; it changes no computation
+# The verification's own options of QNN: clocks, and the chip that a simulation has to be told.
+BESIDE: Final = ("htp_performance_mode", "soc_model", "htp_arch")
+HTP_LIBRARY: Final = "libQnnHtp.so"
 REFERENCE: Final = "nnapi-reference"  # NNAPI's own CPU implementation
 NO_DEVICE: Final = {
     "nnapi": "the provider listed no device: NNAPI then checks nothing and runs its CPU reference",
@@ -60,18 +65,20 @@ def why_never(device: Device) -> str:
     return ""
 
 
-def judge(evidence: StageEvidence, floor: float, never: str) -> Judgement:
+def judge(evidence: StageEvidence, outputs: Collection[str], floor: float, never: str) -> Judgement:
     """The verdict on one stage and bucket.
 
     Args:
+        outputs: names of the stage's outputs.
         floor: dB that every output has to reach.
         never: `why_never` of the device.
     """
-    agrees = disagreement(evidence, floor)
+    agrees = disagreement(evidence, outputs, floor)
     if evidence.outcome != "finished":
         return Judgement("failed", {}, [f"{evidence.outcome}: {evidence.reason}"])
     if evidence.provider not in PROVIDERS:
-        return Judgement("not an NPU", {"agrees": not agrees}, [ON_CPU, *agrees])
+        loose = laxness(evidence)
+        return Judgement("not an NPU", {"strict": not loose, "agrees": not agrees}, [ON_CPU, *loose, *agrees])
     complaints = {
         "strict": laxness(evidence),
         "whole": gaps(evidence),
@@ -86,19 +93,23 @@ def judge(evidence: StageEvidence, floor: float, never: str) -> Judgement:
 
 
 def laxness(evidence: StageEvidence) -> list[str]:
-    """What was left open in how the session was made."""
+    """Where the session was made with other options than those of `providers.NPU`, which the package ships."""
+    shipped = NPU[evidence.provider]
     found = []
-    if evidence.optimization != "disable_all":
-        found.append(f"optimizations were {evidence.optimization}: they run before the provider is asked")
-    if evidence.session.get(NO_FALLBACK_ENTRY) != "1":
+    if evidence.optimization != shipped.optimization:
+        found.append(f"optimizations were {evidence.optimization}, not {shipped.optimization}")
+    entries = {name: value for name, value in evidence.session.items() if name != ASSIGNMENT_ENTRY}
+    if evidence.provider in PROVIDERS and entries.get(NO_FALLBACK_ENTRY) != "1":
         found.append("fallback to the CPU was not disabled")
-    if evidence.provider == "nnapi":
-        if not evidence.flags & CPU_DISABLED or evidence.flags & CPU_ONLY:
-            found.append(f"NNAPI's flags were {evidence.flags}: its CPU was not disabled")
-    else:
-        backend = evidence.options.get("backend_path") or evidence.options.get("backend_type", "")
-        if "htp" not in backend.rpartition("/")[2].lower():
-            found.append(f"QNN's backend was {backend or 'not named'}, not HTP")
+    elif entries != shipped.session:
+        found.append(f"session entries were {entries}, not {shipped.session}")
+    options = {name: value for name, value in evidence.options.items() if name not in BESIDE}
+    if options.get("backend_path", "").rpartition("/")[2] == HTP_LIBRARY:
+        options = {"backend_type": "htp", **{n: v for n, v in options.items() if n != "backend_path"}}
+    if options != shipped.options:
+        found.append(f"the provider's options were {options}, not {shipped.options}")
+    if evidence.flags != FLAGS.get(evidence.provider, 0):
+        found.append(f"NNAPI's flags were {evidence.flags}, not {FLAGS.get(evidence.provider, 0)}: 4 disables its CPU")
     return found
 
 
@@ -132,12 +143,12 @@ def is_cpu(device: ListedDevice) -> bool:
     return device.type == "CPU" or device.name == REFERENCE
 
 
-def disagreement(evidence: StageEvidence, floor: float) -> list[str]:
-    """Outputs below the floor; no output is no agreement."""
-    if not evidence.decibels:
-        return ["no output was compared"]
-    bad = {name: db for name, db in evidence.decibels.items() if not db >= floor}
-    return [f"{name} at {db:g} dB, floor {floor:g}" for name, db in bad.items()]
+def disagreement(evidence: StageEvidence, outputs: Collection[str], floor: float) -> list[str]:
+    """Outputs that were not compared, are none of the stage's, or are below the floor."""
+    there = evidence.decibels
+    found = [f"{name} was not compared" for name in outputs if name not in there]
+    found += [f"{name} is no output of the stage" for name in there if name not in outputs]
+    return found + [f"{name} at {db:g} dB, floor {floor:g}" for name, db in there.items() if not db >= floor]
 
 
 def slowness(evidence: StageEvidence) -> list[str]:

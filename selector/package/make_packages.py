@@ -127,9 +127,9 @@ def packaged_target(inputs: BuildInputs, target: TargetInputs) -> PackagedTarget
     models = read_models(buckets, target.models)
     npu = [stage.name for stage in STAGES if processor(stage, target.target, target.coverage) == "npu"]
     floors = stage_floors(models_by_stage(buckets, models))
-    return PackagedTarget(
-        digest_of_models(models, target.models), floors, tuple(npu), tuple(bucket.name for bucket in buckets)
-    )
+    outputs = {stage.name: tuple(port.name for port in stage.outputs) for stage in STAGES}
+    digest = digest_of_models(models, target.models)
+    return PackagedTarget(digest, floors, outputs, tuple(npu), tuple(bucket.name for bucket in buckets))
 
 
 def packages_signature(

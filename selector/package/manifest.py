@@ -164,11 +164,13 @@ class DeviceEntry(StrictSchema):
 
     Attributes:
         verified: the targets of which every receipt from there holds, on the NPU.
+        hardware: by verified target, the devices that its provider offered: of several, any may have run any node.
         failed: by target, why a receipt from there does not hold, in one line; such a target is not verified.
         use: the fastest target that holds, by the whole chain; `cpu` where none does.
     """
 
     verified: list[NpuTarget]
+    hardware: dict[NpuTarget, list[str]]
     failed: dict[Target, str]
     use: Target
 
@@ -176,6 +178,8 @@ class DeviceEntry(StrictSchema):
     def _nothing_that_failed(self) -> DeviceEntry:
         if set(self.verified) & set(self.failed):
             raise ValueError("a target failed on a device and is verified there")
+        if set(self.hardware) != set(self.verified):
+            raise ValueError("hardware is named for other targets than the verified ones")
         if self.use != "cpu" and self.use not in self.verified:
             raise ValueError("a target is to be used and is not verified")
         return self

@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
+from export_onnx.proof.decibels import CEILING
 from selector.package.providers import Target
 from selector.package.strict_schema import Count, Sha256, StrictSchema
 
@@ -25,6 +26,7 @@ ProviderName = Target  # the runner calls a provider as its target is called
 NO_FALLBACK_ENTRY: Final = "session.disable_cpu_ep_fallback"
 Milliseconds = Annotated[float, Field(ge=0)]
 Seconds = Annotated[float, Field(gt=0)]
+Decibels = Annotated[float, Field(ge=-CEILING, le=CEILING)]
 
 
 class FiniteSchema(StrictSchema):
@@ -109,7 +111,7 @@ class StageEvidence(FiniteSchema):
     assignment_recorded: bool
     assignment: list[Assigned]
     devices: list[ListedDevice]
-    decibels: dict[str, float]
+    decibels: dict[str, Decibels]
     runs_ms: list[Milliseconds]
     cpu: RunBeside | None
 
@@ -168,7 +170,7 @@ class ChainRun(FiniteSchema):
     outcome: str
     seconds_of_sound: Seconds | None
     stage_ms: dict[str, Milliseconds]
-    decibels: dict[str, float]
+    decibels: dict[str, Decibels]
     wav: str
 
     @property

@@ -18,9 +18,10 @@ from export_onnx.errors import PackageError
 from selector.package.device_verdict import ON_CPU, chain_misses, judge, why_never
 from selector.package.manifest import Manifest
 from selector.package.providers import NPU_TARGETS
-from selector.package.receipt_schema import RECEIPT_VERSION, Receipt, StageRun
+from selector.package.receipt_schema import RECEIPT_VERSION, Device, Receipt, StageRun
 from selector.package.strict_schema import first_problem
 
+Key = tuple[Literal["socs", "models"], str]
 MOST_LETTERS: Final = 300  # of a failure in the manifest
 VERIFY_AGAIN: Final = "Run `python -m android_test verify` again, and package its receipt.json as it was written."
 
@@ -32,12 +33,14 @@ class PackagedTarget:
     Attributes:
         models_sha256: `digest` of the models and their weights.
         floors: dB by stage, of every stage in the chain.
+        outputs: names by stage.
         npu_stages: those that the package runs on the NPU.
         buckets: names, the smallest bucket first.
     """
 
     models_sha256: str
     floors: Mapping[str, float]
+    outputs: Mapping[str, tuple[str, ...]]
     npu_stages: tuple[str, ...]
     buckets: tuple[str, ...]
 
@@ -47,7 +50,8 @@ class PackagedTarget:
         npu = tuple(stage.name for stage in manifest.stages if stage.runs_on == "npu")
         buckets = tuple(bucket.name for bucket in sorted(manifest.buckets, key=lambda one: one.frames))
         floors = {stage.name: manifest.golden.floors[stage.name] for stage in manifest.stages}
-        return cls(models_digest(manifest), floors, npu, buckets)
+        outputs = {stage.name: tuple(port.name for port in stage.outputs) for stage in manifest.stages}
+        return cls(models_digest(manifest), floors, outputs, npu, buckets)
 
     def left_out(self, stages: Sequence[StageRun]) -> list[str]:
         """Every stage at a bucket that `stages` lacks, as "decoder 5s"."""
@@ -124,7 +128,7 @@ def check_receipt(receipt: Receipt, made: Mapping[str, PackagedTarget]) -> Packa
         )
     never = why_never(receipt.device)
     for one in receipt.stages:
-        follows = judge(one.evidence, packaged.floors[one.stage], never)
+        follows = judge(one.evidence, packaged.outputs[one.stage], packaged.floors[one.stage], never)
         if (one.verdict, one.conditions) != (follows.verdict, follows.conditions):
             because = f" ({'; '.join(follows.reasons)})" if follows.reasons else ""
             raise PackageError(
@@ -152,7 +156,7 @@ def misses(receipt: Receipt, packaged: PackagedTarget) -> list[str]:
         if floor is None or one.evidence.provider != wanted:
             found.append(f"{one.stage} {one.bucket}: ran with {one.evidence.provider}, not with {wanted}")
             continue
-        reasons = judge(one.evidence, floor, never).reasons
+        reasons = judge(one.evidence, packaged.outputs[one.stage], floor, never).reasons
         found += [f"{one.stage} {one.bucket}: {reason}" for reason in reasons if reason != ON_CPU]
     chain = chain_misses(receipt.chain, packaged.floors, packaged.buckets[0])
     return found + [f"the whole chain: {miss}" for miss in chain]
@@ -175,16 +179,29 @@ def devices_section(receipts: Sequence[Receipt], made: Mapping[str, PackagedTarg
     """
     if not receipts:
         return None
-    found: dict[tuple[Literal["socs", "models"], str], list[tuple[Receipt, list[str]]]] = {}
+    found: dict[Key, list[tuple[Receipt, list[str]]]] = {}
     for receipt in receipts:
         packaged, device = check_receipt(receipt, made), receipt.device
         never = why_never(device)  # the speed of an emulator's CPU must not count either
         judged = [f"this device is {never}"] if never else misses(receipt, packaged)
-        found.setdefault(("socs", device.soc) if device.soc else ("models", device.model), []).append((receipt, judged))
+        for place in keys_of(device, receipts):
+            found.setdefault(place, []).append((receipt, judged))
     section: dict[str, Any] = {"socs": {}, "models": {}, "elsewhere": "cpu"}
     for (space, key), judged_receipts in sorted(found.items()):
         section[space][key] = device_entry(judged_receipts)
     return section
+
+
+def keys_of(device: Device, receipts: Sequence[Receipt]) -> list[Key]:
+    """Where a device's receipts stand: under its chip, else under its model.
+
+    Some builds of one phone hide ro.soc.model. What happened there counts for each chip that the model is known to
+    have, so that no failure hides beside the chip's entry.
+    """
+    if device.soc:
+        return [("socs", device.soc)]
+    chips = sorted({one.device.soc for one in receipts if one.device.model == device.model and one.device.soc})
+    return [*(("socs", chip) for chip in chips), ("models", device.model)]
 
 
 def device_entry(judged: Sequence[tuple[Receipt, list[str]]]) -> dict[str, Any]:
@@ -199,8 +216,16 @@ def device_entry(judged: Sequence[tuple[Receipt, list[str]]]) -> dict[str, Any]:
         elif receipt.chain is not None and (factor := receipt.chain.real_time_factor) is not None:
             factors[receipt.target] = max(factor, factors.get(receipt.target, factor))
     holds = {target: factor for target, factor in factors.items() if target not in failed}
+    verified = sorted(target for target in holds if target in NPU_TARGETS)
     return {
-        "verified": sorted(target for target in holds if target in NPU_TARGETS),
+        "verified": verified,
+        "hardware": {target: listed_hardware(judged, target) for target in verified},
         "failed": dict(sorted(failed.items())),
         "use": min((factor, target) for target, factor in holds.items())[1] if holds else "cpu",
     }
+
+
+def listed_hardware(judged: Sequence[tuple[Receipt, list[str]]], target: str) -> list[str]:
+    """The devices that a target's provider offered, as "mtk-gpu (GPU)": NNAPI does not say which of them ran a node."""
+    runs = (one for receipt, _ in judged if receipt.target == target for one in receipt.npu_stages())
+    return sorted({f"{device.name} ({device.type})" for one in runs for device in one.evidence.devices})

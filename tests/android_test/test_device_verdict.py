@@ -12,10 +12,12 @@ import pytest
 from android_test.device.device_log import condensed, nnapi_devices
 from android_test.device.probe import StageResult, evidence_of, run_of
 from selector.package.device_verdict import Judgement, judge, why_never
+from selector.package.providers import CPU
 from selector.package.receipt_schema import Device, ListedDevice, StageEvidence
 from tests.selector.receipt_fakes import device
 
 LOGS = Path(__file__).parent / "device_logs"
+OUTPUTS = ("d_en",)  # of bert, which the recordings ran
 CONDITIONS = ("strict", "whole", "hardware", "agrees", "faster")
 DEVICES = {
     "phone": device(),
@@ -35,7 +37,7 @@ class Recorded:
 
     def judged(self, **change: Any) -> Judgement:
         """With the evidence changed."""
-        return judge(self.evidence.model_copy(update=change), self.floor, why_never(self.device))
+        return judge(self.evidence.model_copy(update=change), OUTPUTS, self.floor, why_never(self.device))
 
 
 def recorded(name: str) -> Recorded:
@@ -98,11 +100,14 @@ def test_what_died_has_no_conditions() -> None:
 
 
 def test_the_cpu_is_no_npu_and_still_has_to_agree() -> None:
-    right = recorded("holds").judged(provider="cpu", cpu=None)
+    made = {"provider": "cpu", "cpu": None, "optimization": "all", "session": CPU.session, "options": {}, "flags": 0}
+    right = recorded("holds").judged(**made)
     assert right.verdict == "not an NPU"
     assert right.reasons == ["runs on the CPU"]
-    wrong = recorded("holds").judged(provider="cpu", cpu=None, decibels={"d_en": 3.0})
+    wrong = recorded("holds").judged(**made, decibels={"d_en": 3.0})
     assert wrong.reasons == ["runs on the CPU", "d_en at 3 dB, floor 30"]
+    other = recorded("holds").judged(**made | {"optimization": "disable_all"})
+    assert other.reasons == ["runs on the CPU", "optimizations were disable_all, not all"]
 
 
 @pytest.mark.parametrize("kind", ["other", "unknown", "GPU", ""])
@@ -113,11 +118,44 @@ def test_a_device_that_is_no_npu_by_its_own_word_proves_none(kind: str) -> None:
     assert verdict.reasons == [f"hardware: no NPU or accelerator is listed, only a-device ({kind})"]
 
 
-def test_a_qnn_backend_that_is_no_htp_is_refused() -> None:
-    """Not by a folder's name either."""
-    for backend in ("/data/local/tmp/libQnnCpu.so", "/data/htp/libQnnCpu.so"):
-        verdict = recorded("recorded_simulation_as_qnn").judged(options={"backend_path": backend})
-        assert f"strict: QNN's backend was {backend}, not HTP" in verdict.reasons
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"backend_path": "/data/local/tmp/libQnnCpu.so"},
+        {"backend_path": "/data/htp/libQnnCpu.so"},
+        {"backend_path": "/data/libQnnHtpCpu.so"},
+        {"htp_graph_finalization_optimization_mode": "3"},
+        {"enable_htp_fp16_precision": "1"},
+    ],
+)
+def test_a_qnn_session_of_other_options_than_the_package_ships_is_refused(change: dict[str, str]) -> None:
+    """Another backend, whatever its folder is called, another mode, and one option more."""
+    simulated = recorded("recorded_simulation_as_qnn")
+    assert simulated.judged().conditions["strict"]
+    verdict = simulated.judged(options=simulated.evidence.options | change)
+    assert not verdict.conditions["strict"]
+    strict = [reason for reason in verdict.reasons if reason.startswith("strict: the provider's options were")]
+    assert len(strict) == 1
+    assert next(iter(change.values())) in strict[0]
+
+
+def test_nnapi_s_other_flags_and_other_session_entries_are_refused() -> None:
+    """Flag 1 lets NNAPI compute in half precision, which the proofs did not."""
+    session = recorded("holds").evidence.session
+    changes: list[dict[str, Any]] = [
+        {"flags": 5},
+        {"session": session | {"session.disable_quant_qdq": "1"}},
+        {"options": {}},
+    ]
+    for change in changes:
+        verdict = recorded("holds").judged(**change)
+        assert [name for name, held in verdict.conditions.items() if not held] == ["strict"]
+
+
+def test_every_output_of_the_stage_and_no_other_is_compared() -> None:
+    verdict = recorded("holds").judged(decibels={"y": 50.0})
+    assert verdict.reasons == ["agrees: d_en was not compared", "agrees: y is no output of the stage"]
+    assert recorded("holds").judged(decibels={"d_en": 50.0}).verdict == "verified"
 
 
 def found(*devices: str) -> str:

@@ -99,7 +99,7 @@ def test_odd_answers_of_the_runner_end_in_a_verdict(said: Any, provider: Provide
     assert done.outcome in ("finished", "refused", "disk full", "garbage")
     assert (done.result is None) == (done.outcome == "garbage")
     evidence = evidence_of(provider, StageResult(done, done, {"y": 50.0}))
-    verdict = judge(evidence, 30.0, "")
+    verdict = judge(evidence, ["y"], 30.0, "")
     assert verdict.verdict in ("verified", "not verified", "not an NPU", "failed")
     assert (verdict.verdict == "failed") == (done.outcome != "finished")
     json.dumps(done.as_dict(), allow_nan=False)

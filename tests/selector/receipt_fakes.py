@@ -6,6 +6,7 @@ from typing import Any
 
 from export_onnx.contracts import STAGES
 from selector.package.device_verdict import judge, why_never
+from selector.package.providers import CPU, HTP
 from selector.package.receipt_schema import ChainRun, Device, Receipt, StageEvidence, StageRun
 from selector.package.receipts import PackagedTarget
 
@@ -13,24 +14,28 @@ DIGEST = "1" * 64
 NPU_STAGES = ("decoder", "generator")
 NAMES = tuple(stage.name for stage in STAGES)
 BUCKETS = ("5s", "10s")
+OUTPUTS = {stage.name: tuple(port.name for port in stage.outputs) for stage in STAGES}
 FLOORS = dict.fromkeys(NAMES, 40.0) | dict.fromkeys(NPU_STAGES, 30.0)
 RUNS_MS = [4.0, 4.1, 4.2, 4.3, 4.4]
 CPU_MS = [20.0, 20.5, 21.0, 21.5, 22.0]
 SESSIONS: dict[str, dict[str, Any]] = {
-    "cpu": {"optimization": "all", "devices": [], "options": {}, "session": {}, "flags": 0},
+    "cpu": {"optimization": "all", "devices": [], "session": CPU.session},
     "nnapi": {"options": {"NNAPI_FLAG_CPU_DISABLED": "1"}, "flags": 4},
-    "qnn": {"options": {"backend_path": "/data/libQnnHtp.so"}, "devices": [{"name": "Qualcomm", "type": "NPU"}]},
+    "qnn": {
+        "options": {**HTP, "backend_path": "/data/libQnnHtp.so", "htp_performance_mode": "burst"},
+        "devices": [{"name": "Qualcomm", "type": "NPU"}],
+    },
 }
 ORT_NAMES = {"cpu": "CPUExecutionProvider", "nnapi": "NnapiExecutionProvider", "qnn": "QNNExecutionProvider"}
 
 
 def packaged(npu_stages: tuple[str, ...] = NPU_STAGES, **change: Any) -> PackagedTarget:
     """What the receipts here are held against."""
-    fields: dict[str, Any] = {"models_sha256": DIGEST, "floors": FLOORS, "npu_stages": npu_stages, "buckets": BUCKETS}
-    return PackagedTarget(**fields | change)
+    fields: dict[str, Any] = {"models_sha256": DIGEST, "floors": FLOORS, "outputs": OUTPUTS}
+    return PackagedTarget(**fields | {"npu_stages": npu_stages, "buckets": BUCKETS} | change)
 
 
-def evidence(provider: str = "nnapi", **change: Any) -> StageEvidence:
+def evidence(name: str, provider: str = "nnapi", **change: Any) -> StageEvidence:
     """Of a stage that holds."""
     fields = {
         "outcome": "finished",
@@ -43,7 +48,7 @@ def evidence(provider: str = "nnapi", **change: Any) -> StageEvidence:
         "assignment_recorded": True,
         "assignment": [{"provider": ORT_NAMES[provider], "subgraphs": 1, "nodes": 284}],
         "devices": [{"name": "qti-dsp", "type": "accelerator"}],
-        "decibels": {"y": 50.0},
+        "decibels": dict.fromkeys(OUTPUTS[name], 50.0),
         "runs_ms": RUNS_MS,
         "cpu": None if provider == "cpu" else {"outcome": "finished", "runs_ms": CPU_MS},
     }
@@ -56,8 +61,8 @@ def stage(name: str, bucket: str, provider: str = "nnapi", **change: Any) -> Sta
     Args:
         change: of the evidence.
     """
-    seen = evidence(provider if name in NPU_STAGES else "cpu", **change)
-    verdict = judge(seen, FLOORS[name], "")
+    seen = evidence(name, provider if name in NPU_STAGES else "cpu", **change)
+    verdict = judge(seen, OUTPUTS[name], FLOORS[name], "")
     return StageRun(
         stage=name,
         bucket=bucket,
@@ -139,5 +144,5 @@ def receipt(target: str = "nnapi", digest: str = DIGEST, **change: Any) -> Recei
 
 
 def _again(one: StageRun, never: str) -> StageRun:
-    verdict = judge(one.evidence, one.floor, never)
+    verdict = judge(one.evidence, OUTPUTS[one.stage], one.floor, never)
     return one.model_copy(update={"verdict": verdict.verdict, "reasons": verdict.reasons})

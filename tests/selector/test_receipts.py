@@ -35,11 +35,12 @@ from tests.selector.selector_fakes import make_build
 
 COMMAND = "python -m selector package"
 MADE = {"nnapi": packaged(), "qnn": packaged(), "cpu": packaged(())}
+LISTED = {"nnapi": ["qti-dsp (accelerator)"], "qnn": ["Qualcomm (NPU)"]}
 SLOW: dict[str, Any] = {"runs_ms": CPU_MS}
 
 
 def entry(verified: list[str], use: str, **failed: str) -> dict[str, Any]:
-    return {"verified": verified, "use": use, "failed": failed}
+    return {"verified": verified, "hardware": {t: LISTED[t] for t in verified}, "use": use, "failed": failed}
 
 
 def section_of(*receipts: Receipt) -> dict[str, Any]:
@@ -76,6 +77,9 @@ def test_the_slowest_of_several_receipts_counts() -> None:
         (receipt(stages=stages(planted="generator 10s", devices=[])), "generator 10s: hardware: "),
         (receipt(stages=stages(planted="generator 10s", runs_ms=[])), "generator 10s: faster: 0 and 5 timed runs"),
         (receipt(stages=stages(planted="tail 10s", decibels={"waveform": 35.0})), "tail 10s: waveform at 35 dB"),
+        (receipt(stages=stages(planted="tail 10s", decibels={"y": 50.0})), "tail 10s: waveform was not compared"),
+        (receipt(stages=stages(planted="tail 10s", session={})), "tail 10s: session entries were {}"),
+        (receipt(stages=stages(planted="decoder 5s", flags=5)), "decoder 5s: strict: NNAPI's flags were 5, not 4"),
         (receipt(stages=stages(planted="tail 10s", outcome="crashed")), "tail 10s: crashed"),
         (receipt(stages=stages("qnn")), "decoder 5s: ran with qnn, not with nnapi (and 3 more)"),
         (receipt(stages=stages("cpu")), "decoder 5s: ran with cpu, not with nnapi (and 3 more)"),
@@ -145,7 +149,7 @@ def test_an_emulator_that_calls_itself_verified_is_refused() -> None:
 
 def test_floors_are_the_manifest_s_and_not_the_receipt_s() -> None:
     strict = MADE | {"nnapi": packaged(floors=dict.fromkeys(NAMES, 60.0))}
-    with pytest.raises(PackageError, match="y at 50 dB, floor 60"):
+    with pytest.raises(PackageError, match="d_en at 50 dB, floor 60"):
         devices_section([receipt()], strict)
 
 
@@ -168,6 +172,24 @@ def test_chips_and_models_have_a_name_space_each() -> None:
     assert section["models"]["SM8550"]["use"] == "cpu"
     with pytest.raises(PackageError, match=r"ro\.soc\.model or ro\.product\.model, got neither"):
         devices_section([receipt(device=device(soc="", model=""))], MADE)
+
+
+def test_a_phone_that_hides_its_chip_speaks_for_it_where_another_receipt_names_it() -> None:
+    """Else the failure stands under the model, and an app that looks up the chip finds "verified"."""
+    hiding = receipt(device=device(soc=""), chain=None)
+    for order in ([receipt(), hiding], [hiding, receipt()]):
+        section = section_of(*order)
+        assert section["socs"]["SM8550"]["verified"] == section["models"]["A phone"]["verified"] == []
+    other = receipt(device=device(soc="", model="Another"), chain=None)
+    assert section_of(receipt(), other)["socs"]["SM8550"]["verified"] == ["nnapi"]
+
+
+def test_a_gpu_beside_the_npu_is_named_where_apps_look() -> None:
+    """NNAPI does not say which of them ran a node: "verified" must not be read as "on the NPU alone"."""
+    both = [{"name": "mtk-gpu", "type": "GPU"}, {"name": "mtk-mdla", "type": "accelerator"}]
+    found = section_of(receipt(stages=stages(planted="decoder 5s", devices=both)))["socs"]["SM8550"]
+    assert found["verified"] == ["nnapi"]
+    assert found["hardware"] == {"nnapi": ["mtk-gpu (GPU)", "mtk-mdla (accelerator)", "qti-dsp (accelerator)"]}
 
 
 def compared(frames_per_token: float, n_frames: float, waveform: float) -> dict[str, float]:
@@ -239,8 +261,9 @@ def test_packaging_with_receipts_and_without(tmp_path: Path) -> None:
 
 
 def test_a_manifest_does_not_use_what_it_does_not_verify() -> None:
-    for wrong in ({"verified": [], "failed": {}, "use": "qnn"}, entry(["qnn"], "qnn", qnn="a reason")):
-        with pytest.raises(ValueError, match="a target"):
+    unnamed = entry(["qnn"], "qnn") | {"hardware": {}}
+    for wrong in (entry([], "qnn"), entry(["qnn"], "qnn", qnn="a reason"), unnamed):
+        with pytest.raises(ValueError, match="target"):
             Devices.model_validate({"socs": {"SM8550": wrong}, "models": {}, "elsewhere": "cpu"})
 
 
@@ -251,7 +274,8 @@ def test_what_is_no_receipt_is_refused(tmp_path: Path) -> None:
     assert read_receipts([file]) == [receipt()]
     twice = {"stages": [*sound["stages"], sound["stages"][0]]}
     nan = {"chain": sound["chain"] | {"decibels": {"waveform": float("nan")}}}
-    others: list[dict[str, Any]] = [{"verified": True}, {"receipt_version": 1}, {"device": {}}, twice, nan]
+    loud = {"chain": sound["chain"] | {"decibels": {"waveform": 1e9}}}  # no comparison gives more than 200 dB
+    others: list[dict[str, Any]] = [loud, {"verified": True}, {"receipt_version": 1}, {"device": {}}, twice, nan]
     for wrong in others:
         file.write_text(json.dumps(sound | wrong), encoding="utf-8")
         with pytest.raises(PackageError, match=r"receipt\.json, .* a receipt of version 2"):
