@@ -25,7 +25,7 @@ READY   := .venv/ready
 NPU     := $(filter-out cpu,$(TARGETS))
 ONLY    := $(if $(BUCKETS),--buckets $(BUCKETS))
 
-.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak speak-long runner-android runner-linux verify-device bench test lint full-size compile-table demo-voice clean
+.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak speak-long runner-android runner-linux verify-device arm64 bench test lint full-size compile-table demo-voice clean
 .DEFAULT_GOAL := help
 
 help:
@@ -36,6 +36,7 @@ help:
 	@echo 'make speak         TEXT="…" [VOICE= SPEED= TARGET=cpu OUT=out.wav]: speaks with the package'
 	@echo 'make runner-android NDK=… ORT_ANDROID=…   the program for the phone; see android_test/runner/README.md'
 	@echo 'make verify-device TARGET=nnapi|qnn|cpu [SERIAL=]: runs the package on a phone over adb and writes a receipt'
+	@echo 'make arm64         runs the CPU stages of the packages on emulated ARM64 processors; see docs/coverage_levels.md'
 	@echo 'make bench         compares Kokoro-82M and the demo voice with PyTorch and the usual exports [BENCH="--readme"]'
 	@echo 'make test          every quick test, format, lint and types'
 	@echo 'make full-size     slower tests at the size of Kokoro-82M'
@@ -95,6 +96,9 @@ runner-linux: $(READY)
 	$(PYTHON) -m android_test runner-linux --build $(BUILD)
 verify-device: $(READY)
 	$(PYTHON) -m android_test verify --target $(TARGET) --dist $(DIST) --serial '$(SERIAL)' --runner '$(RUNNER)' --runs $(RUNS) --build $(BUILD)
+
+arm64: $(READY)
+	$(PYTHON) -m android_test arm64 --targets $(TARGETS) --dist $(DIST) --build $(BUILD)
 
 # Kokoro-82M and the demo voice, each built with its cpu package first.
 BENCHED := kokoro-82m-int8 demo

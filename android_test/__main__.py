@@ -1,5 +1,6 @@
 """`python -m android_test coverage build/quantize/nnapi build/quantize/qnn`: what the NPU takes, and the proof.
 `python -m android_test verify --target nnapi`: the package in dist/ on a phone over adb, and a receipt.
+`python -m android_test arm64`: the packages' CPU stages on emulated ARM64 processors, without a phone.
 `python -m android_test bench`: builds against other ways to run Kokoro, in one run on this computer.
 `python -m android_test compile-table`: what compiling the full-size vocoder costs, by bucket and chip.
 `python -m android_test runner-linux`: what `verify` runs, for this computer."""
@@ -9,7 +10,11 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import get_args
 
+from android_test.arm64.arm64_report import show_arm64, write_arm64
+from android_test.arm64.arm64_tools import build_arm64_machine
+from android_test.arm64.emulate import emulate_packages
 from android_test.bench.command import add_bench_options, run_bench
 from android_test.coverage.coverage_levels import CoverageSettings, check, check_level, find_variants
 from android_test.coverage.coverage_report import (
@@ -33,6 +38,7 @@ from export_onnx import console
 from export_onnx.buckets import BUCKETS
 from export_onnx.build_lock import build_lock
 from export_onnx.contracts import NPU_STAGES
+from selector.package.arm64_schema import ARM64_FOLDER, Processor
 from selector.package.coverage_schema import LEVELS, REPORT_FOLDER
 from selector.package.opened import Package
 from selector.package.providers import TARGETS
@@ -52,6 +58,8 @@ def main(arguments: list[str] | None = None) -> int:
             return verify_package(options)
         if options.step == "bench":
             return run_bench(options)
+        if options.step == "arm64":
+            return arm64(options)
         build_runner(options.build / "android_test" / "runner")
         return 0
 
@@ -103,6 +111,17 @@ def verify_package(options: argparse.Namespace) -> int:
     return 1 if misses(verify(phone, plan), PackagedTarget.of(package.manifest)) else 0
 
 
+def arm64(options: argparse.Namespace) -> int:
+    """0 where every CPU stage of the packages agrees on every processor."""
+    found = [find_package(options.dist, target, options.weights, options.build) for target in options.targets]
+    machine = build_arm64_machine(options.build / "android_test" / "runner")
+    folder = options.build / ARM64_FOLDER
+    report = emulate_packages([Package.open(one) for one in found], machine, options.processors, folder)
+    write_arm64(report, folder)
+    show_arm64(report)
+    return 1 if report.misses() else 0
+
+
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line: paths and names."""
     parser = console.Parser(prog="python -m android_test", description=__doc__)
@@ -134,6 +153,12 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     device.add_argument("--time-limit", type=float, default=300, help="seconds per stage (default: 300)")
     device.add_argument("--again", action="store_true", help="measure again what an earlier run has found")
     device.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
+    emulated = steps.add_parser("arm64", help="CPU stages on emulated ARM64 processors: numbers, no times")
+    emulated.add_names("--targets", TARGETS, "packages")
+    emulated.add_names("--processors", get_args(Processor), "as qemu calls them")
+    emulated.add_argument("--dist", type=Path, default=Path("dist"), help="a package, or the folder that holds them")
+    emulated.add_argument("--weights", default="", help="whose, if dist/ holds several (default: the build's)")
+    emulated.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     add_bench_options(
         steps.add_parser("bench", help="PyTorch, the usual exports and our packages, measured in one run")
     )

@@ -25,8 +25,11 @@ HEADERS_SHA256: Final = "4630a94adb36dc056feb124e51c6e952e2cab5188bc093a25bee8a7
 KEYRING: Final = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 LIBRARY: Final = "onnxruntime-node@1.30.0"  # carries libonnxruntime.so.1; later ones drop older machines
 ARCHIVE_SHA256: Final = "6e3390d6b783e7be946fad629292799da28d0b42f84856e50d2c1b0383291e75"
-LIBRARY_SHA256: Final = "ffb75a925ba05e47b235bb66e3e3911714a80b328a9c9425539feb204aa32a23"
-IN_LIBRARY: Final = "package/bin/napi-v6/linux/x64/libonnxruntime.so.1"
+LIBRARY_SHA256: Final = {  # by the archive's word for a processor
+    "x64": "ffb75a925ba05e47b235bb66e3e3911714a80b328a9c9425539feb204aa32a23",
+    "arm64": "1f549d46250b005580b597f4164984aaf75b3bcb9f3aeb07c7f8a8fe60b23c76",
+}
+IN_LIBRARY: Final = "package/bin/napi-v6/linux/{processor}/libonnxruntime.so.1"
 SOURCES: Final = Path(__file__).parent.parent / "runner"
 TOOLS: Final = {
     "apt-get": "a Debian system",
@@ -58,8 +61,8 @@ def build_runner(work: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     build = work / "cmake-linux"
     options = [f"-DORT_INCLUDE={headers}", f"-DORT_LIBRARY={library}", "-DCMAKE_BUILD_TYPE=Release"]
-    _do(["cmake", "-S", str(SOURCES), "-B", str(build), *options], "Read what cmake says.")
-    _do(["cmake", "--build", str(build), "--parallel", "2"], "Read what the compiler says.")
+    run_tool(["cmake", "-S", str(SOURCES), "-B", str(build), *options], "Read what cmake says.")
+    run_tool(["cmake", "--build", str(build), "--parallel", "2"], "Read what the compiler says.")
     for file in (build / "runner", library, *qnn_libraries()):
         target = out / file.name
         if not target.is_file() or target.stat().st_mtime_ns < file.stat().st_mtime_ns:
@@ -77,10 +80,21 @@ def fetch_headers(work: Path) -> Path:
     shutil.rmtree(work / "usr", ignore_errors=True)
     for old in packages:
         old.unlink()
+    package = pinned(download_debian(work, SUITE, HEADERS), HEADERS_SHA256)
+    run_tool(["dpkg", "-x", str(package), str(work)], "Remove the folder, run it again.")
+    return found
+
+
+def download_debian(work: Path, suite: str, package: str) -> Path:
+    """The package's newest .deb of a suite of Debian, in `work`; apt checks it against Debian's signature.
+
+    Raises:
+        DeviceError: the archive cannot be reached, or lacks the package.
+    """
     for part in ("lists/partial", "cache/archives/partial"):
         (work / part).mkdir(parents=True, exist_ok=True)
     (work / "status").touch()
-    (work / "sources.list").write_text(f"deb [signed-by={KEYRING}] {debian()} {SUITE} main\n")
+    (work / "sources.list").write_text(f"deb [signed-by={KEYRING}] {debian()} {suite} main\n")
     places = {
         "Dir::Etc::SourceList": work / "sources.list",
         "Dir::Etc::SourceParts": "-",
@@ -92,11 +106,9 @@ def fetch_headers(work: Path) -> Path:
         "APT::Sandbox::User": "root",
     }
     apt = ["apt-get", "--quiet=2", *(f"-o{name}={value}" for name, value in places.items())]
-    _do([*apt, "update"], "Check the network.")
-    _do([*apt, "download", HEADERS], "Check the network.", work)
-    package = pinned(next(work.glob(f"{HEADERS}_*.deb")), HEADERS_SHA256)
-    _do(["dpkg", "-x", str(package), str(work)], "Remove the folder, run it again.")
-    return found
+    run_tool([*apt, "update"], "Check the network.")
+    run_tool([*apt, "download", package], "Check the network.", work)
+    return next(work.glob(f"{package}_*.deb"))
 
 
 def debian() -> str:
@@ -106,7 +118,7 @@ def debian() -> str:
         DeviceError: it is set up with none.
     """
     asked = ["apt-get", "indextargets", "--format", "$(ORIGIN) $(LABEL) $(REPO_URI)", "Created-By: Packages"]
-    lines = _do(asked, "Check apt's sources.").splitlines()
+    lines = run_tool(asked, "Check apt's sources.").splitlines()
     for line in lines:
         if line.startswith("Debian Debian "):
             return line.split()[-1]
@@ -118,20 +130,21 @@ def debian() -> str:
     )
 
 
-def fetch_library(work: Path) -> Path:
-    """libonnxruntime.so.1."""
-    found = work / Path(IN_LIBRARY).name
-    if found.is_file() and sha256(found) == LIBRARY_SHA256:
+def fetch_library(work: Path, processor: str = "x64") -> Path:
+    """libonnxruntime.so.1 for a processor of `LIBRARY_SHA256`, in `work`, a folder for this processor alone."""
+    member_name, digest = IN_LIBRARY.format(processor=processor), LIBRARY_SHA256[processor]
+    found = work / Path(member_name).name
+    if found.is_file() and sha256(found) == digest:
         return found
     work.mkdir(parents=True, exist_ok=True)
-    name = _do(["npm", "pack", "--silent", LIBRARY], "Check the network.", work).split()[-1]
+    name = run_tool(["npm", "pack", "--silent", LIBRARY], "Check the network.", work).split()[-1]
     with tarfile.open(pinned(work / name, ARCHIVE_SHA256)) as archive:
-        member = archive.extractfile(IN_LIBRARY)
+        member = archive.extractfile(member_name)
         assert member is not None  # this very version holds it
         half = found.with_suffix(".part")
         with half.open("wb") as out:
             shutil.copyfileobj(member, out)
-    pinned(half, LIBRARY_SHA256).rename(found)
+    pinned(half, digest).rename(found)
     (work / name).unlink()
     return found
 
@@ -163,7 +176,7 @@ def qnn_libraries() -> list[Path]:
     return [*needed, *sorted(folder.with_name(f"{folder.name}.libs").glob("*.so*"))]  # the wheel's own libc++
 
 
-def _do(command: Sequence[str], todo: str, where: Path | None = None) -> str:
+def run_tool(command: Sequence[str], todo: str, where: Path | None = None) -> str:
     """What a command prints.
 
     Raises:

@@ -13,6 +13,7 @@ from export_onnx.contracts import QUANTIZED, STAGES
 from export_onnx.errors import PackageError
 from export_onnx.provenance import completed, read_report
 from quantize.recipes import recipe
+from selector.package.arm64_schema import EmulatedStage, read_arm64
 from selector.package.build_inputs import exported_buckets
 from selector.package.coverage_schema import ProvenCoverage, read_coverage, read_coverage_report
 from selector.package.placement import reason_for_cpu
@@ -33,6 +34,7 @@ class TargetFacts:
         blocklist: its source, and `convolutions`: name -> decision, reason, and `mel_db` where it was heard alone.
         ranges: value -> range and share used, before and after equalization.
         coverage: as `read_coverage` gives it; None where nothing was measured for these files.
+        arm64: its CPU stages on emulated ARM64 processors; empty where nothing was measured for these files.
         runs_on: stage -> "npu" or "cpu", as the package says.
         why_cpu: stage -> why it runs on the CPU; the stages that do.
         work: bucket -> stage -> multiply-adds; empty where nothing was measured for these files.
@@ -44,6 +46,7 @@ class TargetFacts:
     blocklist: Mapping[str, Any]
     ranges: Mapping[str, Mapping[str, Any]]
     coverage: ProvenCoverage | None
+    arm64: tuple[EmulatedStage, ...]
     runs_on: Mapping[str, str]
     why_cpu: Mapping[str, str]
     work: Mapping[str, Mapping[str, int]]
@@ -110,14 +113,16 @@ def _target(build: Path, name: str, buckets: list[str]) -> TargetFacts:
     covered = read_coverage_report(build) if coverage else None
     work = next((work for target, work in covered.multiply_adds.items() if target == name), {}) if covered else {}
     reasons = {stage.name: reason_for_cpu(stage, name, coverage) for stage in STAGES}
+    reasons_for_cpu = {stage: reason for stage, reason in reasons.items() if reason}
     return TargetFacts(
         name,
         report,
         _json(folder / BLOCKLIST),
         _json(folder / RANGES),
         coverage,
+        read_arm64(build, name, folder, list(reasons_for_cpu)),
         {stage: "cpu" if reason else "npu" for stage, reason in reasons.items()},
-        {stage: reason for stage, reason in reasons.items() if reason},
+        reasons_for_cpu,
         work,
         {file: (folder / file).stat().st_size for file in report["files"] if file.endswith((".onnx", ".bin"))},
     )

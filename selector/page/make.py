@@ -64,6 +64,7 @@ def page_signature(facts: BuildFacts) -> str:
     return signature(
         steps=facts.steps,
         coverage={target.name: [coverage_signature(target.coverage), target.work] for target in facts.targets},
+        arm64={target.name: [one.model_dump(mode="json") for one in target.arm64] for target in facts.targets},
         missing=facts.missing,
         bench=facts.bench,
         code=code_digest("export_onnx", "calibrate", "quantize", "selector"),

@@ -257,7 +257,7 @@ def test_what_a_registry_serves_is_pinned(tmp_path: Path, monkeypatch: pytest.Mo
             (where / f"{linux_runner.HEADERS}_9_amd64.deb").write_bytes(b"something else")
         return "Debian Debian http://a.mirror/debian"
 
-    monkeypatch.setattr(linux_runner, "_do", lambda command, todo, where=tmp_path: serve(command, todo, where))
+    monkeypatch.setattr(linux_runner, "run_tool", lambda command, todo, where=tmp_path: serve(command, todo, where))
     with pytest.raises(
         DeviceError, match=rf"deb: expected sha256 {linux_runner.HEADERS_SHA256}, got [0-9a-f]{{64}}\. The"
     ):
