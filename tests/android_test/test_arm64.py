@@ -125,7 +125,8 @@ def test_a_report_counts_for_the_very_files_and_for_every_cpu_stage(
     file = tmp_path / ARM64_FOLDER / "report.json"
     file.write_text(json.dumps(made), encoding="utf-8")
     assert read_arm64(tmp_path, "cpu", models, NAMES) == ()
-    for wrong in ({"targets": {"cpu": []}}, {"qemu": 1}, {"more": 1}):
+    others: list[dict[str, Any]] = [{"targets": {"cpu": []}}, {"qemu": 1}, {"more": 1}]
+    for wrong in others:
         file.write_text(json.dumps(report.model_dump(mode="json") | wrong), encoding="utf-8")
         with pytest.raises(PackageError, match="as this release writes it"):
             read_arm64(tmp_path, "cpu", models, NAMES)
