@@ -12,6 +12,7 @@ from rich.table import Table
 
 from android_test.bench import tables
 from android_test.bench.contenders import CONTENDERS, contender
+from android_test.bench.kokoro_onnx import install_rival
 from android_test.bench.machine import load_average, machine
 from android_test.bench.measure import measure_build
 from android_test.bench.passages import Passage, read_passages
@@ -61,6 +62,9 @@ def run_bench(options: argparse.Namespace) -> int:
         for build in builds:
             console.say(f"{build.name}: the original as ONNX")
             build.export_originals()
+    if any(one.kind == "kokoro-onnx" for one in contenders):
+        for build in builds:
+            install_rival(build.rival)
     rows: list[dict[str, Any]] = []
     with console.progress("bench", runs) as advance:
         for build in builds:

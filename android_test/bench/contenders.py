@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 from export_onnx.errors import ContractError
 
-Kind = Literal["torch", "onnx", "stages"]
+Kind = Literal["torch", "onnx", "kokoro-onnx", "stages"]
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,13 @@ class Contender:
 
 
 REFERENCE: Final = "pytorch"  # what ratios are against
+RIVAL: Final = "kokoro-onnx"  # what second ratios are against
 
 CONTENDERS: Final = (
     Contender(REFERENCE, "torch", "the untouched `kokoro` modules, float32"),
     Contender("onnx", "onnx", "the original exported as upstream does it (`KModelForONNX`, its own STFT), float32"),
     Contender("onnx-dynamic", "onnx", "that file through ONNX Runtime's `quantize_dynamic`"),
+    Contender(RIVAL, "kokoro-onnx", "kokoro-onnx from PyPI with its published 8-bit file, which only Kokoro-82M has"),
     Contender("stages", "stages", "our float stages, chunks and buckets chosen by the selector"),
     Contender("cpu", "stages", "our `cpu` INT8 package"),
 )

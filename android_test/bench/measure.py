@@ -13,7 +13,7 @@ from statistics import median, quantiles
 from typing import Any
 
 from android_test.bench.child import Child, Died
-from android_test.bench.contenders import REFERENCE, Contender
+from android_test.bench.contenders import REFERENCE, RIVAL, Contender
 from android_test.bench.passages import Passage
 from android_test.bench.prepare import Build
 from android_test.bench.runners import BenchRequest
@@ -76,8 +76,12 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
     return low, median(values), high
 
 
-def bench_row(course: Course, reference: Course | None) -> BenchRow:
-    """A contender's figures; a note in `error` and no figures where it did not come through."""
+def bench_row(course: Course, reference: Course | None, rival: Course | None = None) -> BenchRow:
+    """A contender's figures; a note in `error` and no figures where it did not come through.
+
+    Args:
+        reference, rival: against whose runs ratios are formed; None where it did not race.
+    """
     row: BenchRow = {"contender": course.contender.name}
     if course.error or not course.runs:
         return row | {"error": course.error or "no repetition"}
@@ -97,6 +101,9 @@ def bench_row(course: Course, reference: Course | None) -> BenchRow:
         "peak_memory_mb": round(max(run["peak_memory_mb"] for run in runs), 1),
         "disk_mb": round(course.loaded["disk_mb"], 1),
     }
+    if rival is not None and not rival.error and len(rival.runs) == len(runs):
+        pairs = list(zip(rival.runs, runs, strict=True))
+        row["rival_ratio"] = round(median(theirs["seconds"] / ours["seconds"] for theirs, ours in pairs), 3)
     if reference is not None and not reference.error and len(reference.runs) == len(runs):
         pairs = list(zip(reference.runs, runs, strict=True))
         low, middle, high = quartiles([theirs["seconds"] / ours["seconds"] for theirs, ours in pairs])
@@ -123,15 +130,15 @@ def measure_build(
     """One build at one number of threads: a row for each text and contender."""
     rows = []
     for passage in passages:
-        requests = {one: build.request(one, passage, threads) for one in contenders}
+        requests = {one: build.request(one, passage, threads) for one in contenders if build.has(one)}
         where = f"{build.name}, {passage.name}, {threads} threads, "
         courses = race(requests, repetitions, time_limit, partial(_tell, advance, where))
-        reference = next((c for c in courses if c.contender.name == REFERENCE), None)
+        reference, rival = (next((c for c in courses if c.contender.name == n), None) for n in (REFERENCE, RIVAL))
         common = {
             "weights": build.name,
             "text": passage.name,
             "tokens": len(next(iter(requests.values())).ids),
             "threads": threads,
         }
-        rows += [common | bench_row(course, reference) for course in courses]
+        rows += [common | bench_row(course, reference, rival) for course in courses]
     return rows

@@ -11,11 +11,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from android_test.bench.contenders import Contender
+from android_test.bench.contenders import RIVAL, Contender
+from android_test.bench.kokoro_onnx import published_file
 from android_test.bench.passages import LANGUAGE, Passage, fill
 from android_test.bench.runners import BenchRequest
 from export_onnx import provenance
 from export_onnx.buckets import BUCKETS, Bucket
+from export_onnx.checkpoint.packaged_weights import NAME
 from export_onnx.contracts import STAGES
 from export_onnx.errors import ContractError
 from export_onnx.run.chain import DURATIONS, Chain
@@ -152,12 +154,22 @@ class Build:
 
         return fill(bucket, text, frames_of)
 
+    @property
+    def rival(self) -> Path:
+        """The folder that kokoro-onnx is installed in."""
+        return self.folder / "android_test" / "bench" / "kokoro_onnx"
+
+    def has(self, one: Contender) -> bool:
+        """Whether the contender can run these weights: kokoro-onnx's file is Kokoro-82M's alone."""
+        return one.kind != "kokoro-onnx" or (self.name == NAME and published_file(self.folder / "weights").is_file())
+
     def request(self, one: Contender, passage: Passage, threads: int) -> BenchRequest:
         """A contender on a text."""
         phonemes = self.phonemes(passage.text)
         models = {
             "onnx": self.originals / "original.onnx",
             "onnx-dynamic": self.originals / "original_dynamic.onnx",
+            RIVAL: published_file(self.folder / "weights"),
             "stages": self.package.folder,
             "cpu": self.package.folder,
         }
@@ -174,4 +186,6 @@ class Build:
             floats=str(self.folder / "export_onnx") if one.name == "stages" else "",
             source=self.source if one.kind == "torch" else "",
             cache=str(self.folder / "weights"),
+            phonemes=phonemes if one.kind == "kokoro-onnx" else "",
+            rival=str(self.rival) if one.kind == "kokoro-onnx" else "",
         )

@@ -38,6 +38,7 @@ class BenchRequest:
         model: a file for `onnx`, a package's folder for `stages`, empty for `torch`.
         floats: folder of the float stages, where those run in place of the package's.
         source, cache: of the weights, for `torch`.
+        phonemes, rival: what `kokoro-onnx` takes, and the folder that it is installed in.
         ids, style: what the originals take, [tokens] and [256].
         bucket: where given, that bucket alone, without the selector.
     """
@@ -54,6 +55,8 @@ class BenchRequest:
     floats: str = ""
     source: str = ""
     cache: str = ""
+    phonemes: str = ""
+    rival: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,10 @@ def runner_class(request: BenchRequest) -> Callable[[BenchRequest], ContenderRun
         from android_test.bench.torch_runner import TorchRunner  # torch in this contender's memory only
 
         return TorchRunner
+    if request.kind == "kokoro-onnx":
+        from android_test.bench.kokoro_onnx import KokoroOnnxRunner
+
+        return KokoroOnnxRunner
     return OriginalOnnx if request.kind == "onnx" else OwnStages
 
 

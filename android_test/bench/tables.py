@@ -8,7 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from android_test.bench.contenders import CONTENDERS, REFERENCE
+from android_test.bench.contenders import CONTENDERS, REFERENCE, RIVAL
 from export_onnx.marked_blocks import DOCS, MarkedBlock, markdown_rows, rewritten_files
 
 MEASURED: Final = Path(__file__).parent / "measured.json"
@@ -64,7 +64,8 @@ def conditions(measured: Mapping[str, Any]) -> str:
     spread = f", quartiles {median(apart):.0%} apart, in the widest row {apart[-1]:.0%}" if apart else ""
     return (
         f"Milliseconds for the whole text, median of {least} or more repetitions taken in turn, and "
-        f"in brackets how many times faster than PyTorch (median of the pairs{spread}). {machine['processor']} "
+        f"in brackets how many times faster than PyTorch (median of the pairs{spread}), and, where kokoro-onnx raced, "
+        f"than kokoro-onnx. {machine['processor']} "
         f"({machine['has']}), {machine['cores']} cores; onnxruntime {versions['onnxruntime']}, torch "
         f"{versions['torch']}.{others}\n\n{ways}"
     )
@@ -91,8 +92,9 @@ def _time(row: Mapping[str, Any] | None) -> str:
         return "–"
     if "error" in row:
         return "failed"
-    ratio = f" ({row['ratio']:.2f}x)" if "ratio" in row and row["contender"] != REFERENCE else ""
-    return f"{row['ms']:,.0f}{ratio}"
+    against = [(REFERENCE, "ratio"), (RIVAL, "rival_ratio")]
+    ratios = [f"{row[key]:.2f}x" for name, key in against if key in row and row["contender"] != name]
+    return f"{row['ms']:,.0f}" + (f" ({', '.join(ratios)})" if ratios else "")
 
 
 def _costs(rows: Sequence[Mapping[str, Any]], weights: str) -> str:
