@@ -141,6 +141,7 @@ def test_a_qnn_session_of_other_options_than_the_package_ships_is_refused(change
 
 def test_nnapi_s_other_flags_and_other_session_entries_are_refused() -> None:
     """Flag 1 lets NNAPI compute in half precision, which the proofs did not."""
+    assert recorded("holds").judged().conditions["strict"]
     session = recorded("holds").evidence.session
     changes: list[dict[str, Any]] = [
         {"flags": 5},
