@@ -24,7 +24,8 @@ ALIGN_AT: Final = 48  # in a program header of a 64-bit file
 
 def load_alignment(file: Path) -> int | None:
     """The least alignment of a file's loadable segments in bytes; None where it is no 64-bit ELF file with any."""
-    raw = file.read_bytes()[: 1 << 16]  # program headers follow the file's header
+    with file.open("rb") as start_of_file:
+        raw = start_of_file.read(1 << 16)  # program headers follow the file's header
     if not raw.startswith(ELF_64_LITTLE):
         return None
     (start,) = struct.unpack_from("<Q", raw, 32)

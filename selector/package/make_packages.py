@@ -31,7 +31,7 @@ from selector.package.build_inputs import (
 )
 from selector.package.compose_manifest import PackagePlan
 from selector.package.coverage_schema import coverage_signature
-from selector.package.fit_tables import fit_tables
+from selector.package.fit_tables import fit_tables, read_mix_coverage
 from selector.package.golden import stage_floors
 from selector.package.manifest import MANIFEST
 from selector.package.packaged_models import MODELS, digest_of_models, models_by_stage, read_models
@@ -76,8 +76,11 @@ def make_packages(
         for target in chosen:
             advance(target.target)
             made[target.target] = package_target(plan, target, dist)
-    sdk = make_sdk(dist, version)
-    return report.write({"weights": inputs.weights, "selector": summarize_fits(fits), "targets": made, "sdk": sdk})
+    mixes = read_mix_coverage(inputs)
+    if mixes:
+        console.say(f"mixes of two voices: covers at least {min(mixes.values()):.2%} of held-out texts")
+    values = {"selector": summarize_fits(fits), "mixes": mixes, "targets": made, "sdk": make_sdk(dist, version)}
+    return report.write({"weights": inputs.weights, **values})
 
 
 def make_sdk(dist: Path, version: str) -> dict[str, Any]:

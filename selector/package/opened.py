@@ -7,8 +7,6 @@ for spoken in package.synthesize("Hello.", "demo_a"):
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 from export_onnx.errors import PackageError
 from export_onnx.geometry import MAX_PHONEMES
 from export_onnx.run.chain import Chain
+from selector.choose.voice_mix import mix_parts, mixed_rows
 from selector.package import manifest as schema
 from selector.package.check_files import AGAIN, check_files
 from selector.package.manifest import MANIFEST, Manifest
@@ -59,21 +58,20 @@ class Package:
         return cls(folder, manifest, chains, remarks)
 
     def voice(self, name: str) -> NDArray[np.float32]:
-        """A voice, [510, 256] float32: row n - 1 belongs to n phonemes, timbre first, prosody behind.
+        """A voice or a mix, [510, 256] float32: row n - 1 belongs to n phonemes, timbre first, prosody behind.
+
+        Args:
+            name: of a voice, or a mix such as `a,b` or `a:0.7+b:0.3`, see `voice_mix`.
 
         Raises:
-            PackageError: the voice is unknown (the message names the nearest), of the wrong size, or not finite.
+            PackageError: a voice is unknown (the message names the nearest), of the wrong size, or not finite; or the
+                mix has a weight that is none.
         """
+        parts = mix_parts(name, self.manifest.voices.files)
+        return mixed_rows(parts, {part.name: self._rows(part.name) for part in parts})
+
+    def _rows(self, name: str) -> NDArray[np.float32]:
         files = self.manifest.voices.files
-        if name not in files:
-            plain = {re.sub(r"\W|_", "", known.lower()): known for known in files}
-            near = difflib.get_close_matches(re.sub(r"\W|_", "", name.lower()), plain)
-            raise PackageError(
-                f"voice {name[:40]!r}",
-                expected="one of " + ", ".join(sorted(files)[:60]),
-                got="no voice of that name",
-                todo=f"Did you mean {' or '.join(plain[n] for n in near)}?" if near else "Choose one of these.",
-            )
         rows, width = self.manifest.voices.rows, self.manifest.voices.width
         raw = (self.folder / files[name]).read_bytes()
         if len(raw) != rows * width * 4 or rows != MAX_PHONEMES:
@@ -90,10 +88,10 @@ class Package:
 
         Args:
             text: any length.
-            voice: a name; by default the package's first.
+            voice: a name or a mix such as `a:0.7+b:0.3`; by default the package's first voice.
             speed: 0.5 to 2; 1 is the voice's own.
             seed: of the noise in breath and fricatives: same seed, same sound.
-            language: for phonemes; by default that of the voice's name.
+            language: for phonemes; by default that of the voice's name, of a mix's first voice.
 
         Raises:
             PackageError: the voice is unknown (raised at once).
