@@ -33,7 +33,7 @@ help:
 	@echo 'make export-int8 WEIGHTS=demo   the same from a small voice in this repository, in a few minutes'
 	@echo 'make report        up to $(BUILD)/report.html: the models, the proofs, and the sound'
 	@echo 'make readme        the same, and the tables of README.md and docs/'
-	@echo 'make speak         TEXT="…" [VOICE= SPEED= TARGET=cpu OUT=out.wav]: speaks with the package'
+	@echo 'make speak         TEXT="…" [VOICE=a|a,b|a:0.7+b:0.3 SPEED= TARGET=cpu OUT=out.wav]: speaks with the package'
 	@echo 'make runner-android NDK=… ORT_ANDROID=…   the program for the phone; see android_test/runner/README.md'
 	@echo 'make verify-device TARGET=nnapi|qnn|cpu [SERIAL=]: runs the package on a phone over adb and writes a receipt'
 	@echo 'make arm64         runs the CPU stages of the packages on emulated ARM64 processors; see docs/coverage_levels.md'

@@ -25,7 +25,7 @@ KEYS: Final = ("signature", "versions")  # of every step's report
 STEPS: Final = ("export_onnx", "calibrate", "quantize", "selector", "android_test")  # each has a folder in the build
 BESIDE: Final = ("weights", "bench", "report.html", "long.txt", "long.json", LOCK)  # what they and `make` write besides
 PACKAGES: Final = ("kokoro-npu-*", ".unfinished-kokoro-npu-*")  # what a killed run left, too
-ARCHIVES: Final = (".zip", ".aar")
+ARCHIVES: Final = (".zip", ".aar", ".jar")
 MANIFEST: Final = "manifest.json"
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 

@@ -98,7 +98,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     words = talk.add_mutually_exclusive_group(required=True)
     words.add_argument("--text", help="what to say")
     words.add_argument("--text-file", type=Path, help="a file to say, UTF-8")
-    talk.add_argument("--voice", default="", help="default: the package's first")
+    talk.add_argument("--voice", default="", help="a name, or a mix: a,b or a:0.7+b:0.3 (default: the package's first)")
     talk.add_argument("--speed", type=float, default=1.0, help="0.5 to 2")
     talk.add_argument("--out", type=Path, default=Path("out.wav"), help="default: out.wav")
     talk.add_argument("--report", type=Path, help="the figures as JSON: seconds, memory, first sound, click, dead air")

@@ -17,6 +17,7 @@ from android_test.device.device_facts import HOME, DeviceFacts, battery, read_de
 from android_test.device.device_run import DeviceRun
 from android_test.device.device_session import libraries, provider_of, session_of
 from android_test.device.goldens import Goldens, make_goldens
+from android_test.device.page_size import check_pages, read_page_size
 from android_test.device.probe import RunSettings, StageProbe, StageResult, judged, keep_result, kept, probe_stage
 from android_test.device.receipt import PAGE, receipt_of, write_receipt
 from android_test.device.receipt_page import chain_line, receipt_summary
@@ -55,7 +56,8 @@ def verify(phone: Phone, plan: VerifyPlan) -> Receipt:
     """Measures every stage and bucket, and writes the receipt. A fault of the device is part of it.
 
     Raises:
-        DeviceError: there is no runner, or the device is gone before anything is known of it.
+        DeviceError: there is no runner, a library is linked for smaller memory pages than the device has, or the
+            device is gone before anything is known of it.
         PackageError: the golden sentence does not fit a bucket.
     """
     parts = libraries(plan.runner)
@@ -63,6 +65,8 @@ def verify(phone: Phone, plan: VerifyPlan) -> Receipt:
     place = plan.work / "devices" / f"{plan.package.manifest.target}-{re.sub(r'[^A-Za-z0-9.]+', '_', phone.serial)}"
     reason = why_never(facts.device())
     console.say(f"{plan.package.folder.name} on {phone.serial}: {reason or facts.device().label}")
+    for remark in check_pages(parts, read_page_size(phone)):
+        console.say(f"  {remark}")
     probes = probes_of(plan, facts, frozenset(parts))
     resume(place, key_of(plan, facts, parts), plan.again)
     before = ("", "")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from export_onnx.errors import ContractError
@@ -38,15 +39,24 @@ class Table(Protocol):
         """[speed][tokens]; never falls with tokens, never rises with speed."""
 
 
+@dataclass(frozen=True)
+class MixedTable:
+    """The tables of the voices in a mix: of their answers the greatest counts."""
+
+    tables: tuple[Table, ...]
+
+
 S = TypeVar("S", bound=BucketSize)
 
 
-def check_speed(speed: float, table: Table) -> int:
+def check_speed(speed: float, table: Table | MixedTable) -> int:
     """The speed in thousandths, rounded down: a lower speed needs more frames, so this errs on the safe side.
 
     Raises:
         ContractError: the speed is not a number, or outside the table.
     """
+    if isinstance(table, MixedTable):
+        return max(check_speed(speed, one) for one in table.tables)
     low, high = table.speeds_milli[0], table.speeds_milli[-1]
     if isinstance(speed, int | float) and speed == speed and low <= speed * MILLI <= high:
         return int(speed * MILLI)
@@ -55,8 +65,12 @@ def check_speed(speed: float, table: Table) -> int:
     )
 
 
-def expected_frames(table: Table, tokens: int, speed: float) -> int | None:
+def expected_frames(table: Table | MixedTable, tokens: int, speed: float) -> int | None:
     """The frames that 99 % of texts of that many tokens do not exceed; None beyond the table."""
+    if isinstance(table, MixedTable):
+        answers = [expected_frames(one, tokens, speed) for one in table.tables]
+        known = [frames for frames in answers if frames is not None]
+        return max(known) if len(known) == len(answers) else None
     milli = check_speed(speed, table)
     ts, ss = table.tokens, table.speeds_milli
     if tokens > ts[-1]:
@@ -73,7 +87,7 @@ def expected_frames(table: Table, tokens: int, speed: float) -> int | None:
     return -(-total // (dt * ds))
 
 
-def choose_bucket(buckets: Sequence[S], table: Table, tokens: int, speed: float) -> S | None:
+def choose_bucket(buckets: Sequence[S], table: Table | MixedTable, tokens: int, speed: float) -> S | None:
     """The smallest bucket for `tokens` (pads included) at `speed`; None: split the text.
 
     Raises:
@@ -91,7 +105,7 @@ def choose_sound(buckets: Sequence[S], frames: int, tokens: int) -> S | None:
     return min(fitting, key=lambda b: b.frames, default=None)
 
 
-def most_tokens(buckets: Sequence[BucketSize], table: Table, speed: float) -> int:
+def most_tokens(buckets: Sequence[BucketSize], table: Table | MixedTable, speed: float) -> int:
     """The most tokens (pads included) for which `choose_bucket` finds a bucket, the limit of a chunk; 0 if none."""
     low, high = 0, max(b.tokens for b in buckets)
     while low < high:

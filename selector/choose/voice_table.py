@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export_onnx.errors import ContractError
-from selector.choose.choose_bucket import expected_frames
+from selector.choose.choose_bucket import MixedTable, expected_frames
 from selector.choose.curve import BENDS, SHORT, fit_curve
 
 SPEEDS: Final = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5, 1.75, 2.0)
@@ -138,7 +138,7 @@ def _row(lengths: Sequence[int], frames: Sequence[int], at: Sequence[int]) -> ND
 
 
 def covered_share(
-    table: FittedTable, texts: Sequence[Measured], pause_tokens: int, speeds: Sequence[float] = SPEEDS
+    table: FittedTable | MixedTable, texts: Sequence[Measured], pause_tokens: int, speeds: Sequence[float] = SPEEDS
 ) -> float:
     """The share of (text, speed) pairs that need at most the table's frames."""
     pairs = _pairs(table, texts, pause_tokens, speeds)
@@ -152,7 +152,7 @@ def excess(table: FittedTable, texts: Sequence[Measured], pause_tokens: int, spe
 
 
 def _pairs(
-    table: FittedTable, texts: Sequence[Measured], pause_tokens: int, speeds: Sequence[float]
+    table: FittedTable | MixedTable, texts: Sequence[Measured], pause_tokens: int, speeds: Sequence[float]
 ) -> list[tuple[int, int]]:
     """The needed and the expected frames per pair; texts beyond the table are left out, because they are split."""
     return [

@@ -1,8 +1,13 @@
-"""Writes a package folder as one `.zip`, and as an `.aar` that Gradle takes as a file. Same folder, same bytes."""
+"""Writes a package folder as one `.zip`, and as an `.aar` that Gradle takes as a file; and the SDK's code as a `.jar`.
+
+An app may hold the packages of several targets: each AAR has a namespace and an assets folder of its target, and no
+code. The code is one JAR for all of them. The same inputs give the same bytes.
+"""
 
 from __future__ import annotations
 
 import io
+import re
 import shutil
 import subprocess
 import tempfile
@@ -17,13 +22,12 @@ from selector.package.whole_files import whole_file
 
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest time in a zip
 NAMESPACE: Final = "io.github.kokoronpu"
-ASSETS: Final = "assets/kokoro-npu"
-MIN_SDK: Final = 27  # NNAPI begins with Android 8.1
-ANDROID_MANIFEST: Final = f"""<?xml version="1.0" encoding="utf-8"?>
-<manifest xmlns:android="http://schemas.android.com/apk/res/android" package="{NAMESPACE}">
-    <uses-sdk android:minSdkVersion="{MIN_SDK}" />
-</manifest>
-"""
+ASSETS: Final = "assets/kokoro-npu"  # a folder per target below it
+MIN_SDK: Final = 24  # ONNX Runtime's own
+MIN_SDK_NNAPI: Final = 27  # NNAPI begins with Android 8.1
+# Without this line Android 12 and newer hide the library by which an app reaches Qualcomm's DSP. Not required, so that
+# the app is installed on other chips, too.
+DSP_LIBRARY: Final = '<uses-native-library android:name="libcdsprpc.so" android:required="false" />'
 AAR_METADATA: Final = "aarFormatVersion=1.0\naarMetadataVersion=1.0\n"
 JAR_MANIFEST: Final = "Manifest-Version: 1.0\r\n\r\n"
 
@@ -63,8 +67,36 @@ def write_zip(folder: Path) -> Path:
     return write_archive(folder.with_name(folder.name + ".zip"), _files(folder, folder.name))
 
 
-def write_aar(folder: Path) -> tuple[Path | None, str]:
-    """Writes `<package>.aar` beside the folder: the package as assets, the selector as `classes.jar`.
+def write_aar(folder: Path, target: str) -> Path:
+    """Writes `<package>.aar` beside the folder: the package as assets below `ASSETS/<target>`, without code.
+
+    Raises:
+        PackageError: the disk is full or not writable.
+    """
+    entries = _files(folder, f"{ASSETS}/{target}") | {
+        "AndroidManifest.xml": android_manifest(target).encode(),
+        "R.txt": b"",
+        "META-INF/com/android/build/gradle/aar-metadata.properties": AAR_METADATA.encode(),
+        "classes.jar": _jar({}),  # Gradle demands one
+    }
+    return write_archive(folder.with_name(folder.name + ".aar"), entries)
+
+
+def android_manifest(target: str) -> str:
+    """The AAR's `AndroidManifest.xml`: a namespace per target, since Gradle refuses two libraries of one namespace."""
+    name = re.sub(r"[^a-z0-9]", "_", target.lower())
+    least = MIN_SDK_NNAPI if target == "nnapi" else MIN_SDK
+    needs = f"    <application>\n        {DSP_LIBRARY}\n    </application>\n" if target.startswith("qnn") else ""
+    return (
+        '<?xml version="1.0" encoding="utf-8"?>\n'
+        f'<manifest xmlns:android="http://schemas.android.com/apk/res/android" package="{NAMESPACE}.{name}">\n'
+        f'    <uses-sdk android:minSdkVersion="{least}" />\n'
+        f"{needs}</manifest>\n"
+    )
+
+
+def write_sdk_jar(dist: Path, version: str) -> tuple[Path | None, str]:
+    """Writes `kokoro-npu-sdk-<version>.jar`: the selector and the splitter for Java 8 and Kotlin.
 
     Returns:
         The file; or None and the reason, if there is no JDK.
@@ -73,17 +105,13 @@ def write_aar(folder: Path) -> tuple[Path | None, str]:
         PackageError: the Java code does not compile, or the disk is full.
     """
     javac = shutil.which("javac")
-    final = folder.with_name(folder.name + ".aar")
+    final = dist / f"kokoro-npu-sdk-{version}.jar"
     if javac is None:
-        final.unlink(missing_ok=True)  # an earlier run's archive has other models
+        final.unlink(missing_ok=True)  # an earlier run's has other code
         return None, "no javac on this computer; install a JDK of version 8 to 21"
-    entries = _files(folder, ASSETS) | {
-        "AndroidManifest.xml": ANDROID_MANIFEST.encode(),
-        "R.txt": b"",
-        "META-INF/com/android/build/gradle/aar-metadata.properties": AAR_METADATA.encode(),
-        "classes.jar": classes_jar(javac),
-    }
-    return write_archive(final, entries), ""
+    with whole_file(final) as work:
+        work.write_bytes(classes_jar(javac))
+    return final, ""
 
 
 def classes_jar(javac: str) -> bytes:
@@ -101,8 +129,11 @@ def classes_jar(javac: str) -> bytes:
                 "sdk/java", expected="code that compiles", got=done.stderr[:300], todo="Use JDK 9 to 21."
             )
         root = Path(work)
-        entries: dict[str, Path | bytes] = {p.relative_to(root).as_posix(): p for p in root.rglob("*.class")}
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w") as archive:
-            _fill(archive, entries | {"META-INF/MANIFEST.MF": JAR_MANIFEST.encode()})
-        return buffer.getvalue()
+        return _jar({p.relative_to(root).as_posix(): p for p in root.rglob("*.class")})
+
+
+def _jar(classes: Mapping[str, Path | bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        _fill(archive, {**classes, "META-INF/MANIFEST.MF": JAR_MANIFEST.encode()})
+    return buffer.getvalue()

@@ -91,6 +91,7 @@ def compose_manifest(
         "quality": target.quality.model_dump(mode="json"),
         "golden": golden_section(models_by_stage(buckets, models), min(inputs.voices)),
         "devices": plan.devices,
+        "unfit_socs": list(providers.NO_HALF_PRECISION) if target.target == "qnn" else [],
         "files": {path: file.model_dump() for path, file in files.items()},
     }
     return parse(dumps(manifest), name)

@@ -5,10 +5,12 @@ devices_of                              receipts.py          phones' proofs abou
 fit_tables                              fit_tables.py        text length -> bucket, measured and held to its floor
 write_package                           write_package.py     models, voices, tokenizer, and the manifest last
 write_zip, write_aar                    archive.py           the folder as one file
+write_sdk_jar                           archive.py           the code for apps, once for all targets
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,7 +21,7 @@ from export_onnx.contracts import STAGES
 from export_onnx.provenance import Report, depends_on, read_report, sha256, signature, start
 from selector.choose.voice_table import Fit
 from selector.choose.worth import check_worth, summarize_fits
-from selector.package.archive import write_aar, write_zip
+from selector.package.archive import write_aar, write_sdk_jar, write_zip
 from selector.package.build_inputs import (
     BuildInputs,
     TargetInputs,
@@ -29,7 +31,7 @@ from selector.package.build_inputs import (
 )
 from selector.package.compose_manifest import PackagePlan
 from selector.package.coverage_schema import coverage_signature
-from selector.package.fit_tables import fit_tables
+from selector.package.fit_tables import fit_tables, read_mix_coverage
 from selector.package.golden import stage_floors
 from selector.package.manifest import MANIFEST
 from selector.package.packaged_models import MODELS, digest_of_models, models_by_stage, read_models
@@ -74,7 +76,18 @@ def make_packages(
         for target in chosen:
             advance(target.target)
             made[target.target] = package_target(plan, target, dist)
-    return report.write({"weights": inputs.weights, "selector": summarize_fits(fits), "targets": made})
+    mixes = read_mix_coverage(inputs)
+    if mixes:
+        console.say(f"mixes of two voices: covers at least {min(mixes.values()):.2%} of held-out texts")
+    values = {"selector": summarize_fits(fits), "mixes": mixes, "targets": made, "sdk": make_sdk(dist, version)}
+    return report.write({"weights": inputs.weights, **values})
+
+
+def make_sdk(dist: Path, version: str) -> dict[str, Any]:
+    """Makes the JAR for apps; returns the report's section about it."""
+    jar, why_not = write_sdk_jar(dist, version)
+    console.say(f"{jar}: the selector and the splitter for apps" if jar else f"no jar for apps: {why_not}")
+    return {"archives": {jar.name: sha256(jar)} if jar else {}, "why_not": why_not}
 
 
 def package_target(plan: PackagePlan, target: TargetInputs, dist: Path) -> dict[str, Any]:
@@ -82,20 +95,19 @@ def package_target(plan: PackagePlan, target: TargetInputs, dist: Path) -> dict[
     package = write_package(plan, target, dist)
     size = sum(file.size for file in package.manifest.files.values())
     zipped = write_zip(package.folder)
-    aar, why_not = write_aar(package.folder)
+    aar = write_aar(package.folder, target.target)
     over = "" if size <= MOST_BYTES else f", over the limit of {MOST_BYTES / 1e6:.0f} MB"
     for stage, reason in reasons_for_cpu(target).items():
         if reason.startswith(NOT_PROVEN):
             console.say(f"{target.target}: {stage} runs on the CPU, {reason}")
-    console.say(f"{package.folder}: {size / 1e6:.1f} MB{over}; zip{', aar' if aar else f'; no aar: {why_not}'}")
+    console.say(f"{package.folder}: {size / 1e6:.1f} MB{over}; zip, aar")
     return {
         "package": package.folder.name,
         "manifest_sha256": sha256(package.folder / MANIFEST),
         "on_cpu": reasons_for_cpu(target),
         "bytes": size,
         "within_limit": size <= MOST_BYTES,
-        "archives": {file.name: sha256(file) for file in (zipped, aar) if file},
-        "aar": aar.name if aar else why_not,
+        "archives": {file.name: sha256(file) for file in (zipped, aar)},
     }
 
 
@@ -144,6 +156,7 @@ def packages_signature(
         pages={target.target: sha256(target.page) for target in targets if target.page},
         coverage={target.target: coverage_signature(target.coverage) for target in targets},
         java=[sha256(file) for file in sorted((Path(__file__).parent.parent / "sdk").rglob("*.java"))],
+        jdk=shutil.which("javac") is not None,
         licence=sha256(LICENSE),
         buckets=[asdict(bucket) for bucket in inputs.buckets],
         targets=names,
@@ -154,8 +167,10 @@ def packages_signature(
 
 def is_there(dist: Path, report: dict[str, Any]) -> bool:
     """Whether everything that a report lists as written is still there and unchanged."""
-    for target in report["targets"].values():
-        files = {f"{target['package']}/{MANIFEST}": target["manifest_sha256"], **target["archives"]}
+    for made in (*report["targets"].values(), report["sdk"]):
+        files = dict(made["archives"])
+        if "package" in made:
+            files[f"{made['package']}/{MANIFEST}"] = made["manifest_sha256"]
         if any(not (dist / name).is_file() or sha256(dist / name) != digest for name, digest in files.items()):
             return False
     return True

@@ -217,6 +217,7 @@ class Manifest(StrictSchema):
     quality: TargetQuality
     golden: Golden
     devices: Devices | None  # null without receipts
+    unfit_socs: list[str] = Field(default_factory=list)  # ro.soc.model of chips on which no NPU stage loads
     files: dict[RelativePath, File]
 
     @model_validator(mode="after")

@@ -7,26 +7,21 @@ for spoken in package.synthesize("Hello.", "demo_a"):
 
 from __future__ import annotations
 
-import difflib
-import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from export_onnx.errors import PackageError
 from export_onnx.geometry import MAX_PHONEMES
-from export_onnx.provenance import sha256
 from export_onnx.run.chain import Chain
+from selector.choose.voice_mix import mix_parts, mixed_rows
 from selector.package import manifest as schema
+from selector.package.check_files import AGAIN, check_files
 from selector.package.manifest import MANIFEST, Manifest
 from selector.speak.synthesize import Spoken, Synthesizer, language_of, package_chain
-
-AGAIN: Final = "Get the package again."
 
 
 @dataclass(frozen=True)
@@ -36,13 +31,14 @@ class Package:
     folder: Path
     manifest: Manifest
     chains: Mapping[str, Chain]  # by the name of the bucket
+    remarks: tuple[str, ...] = ()  # about files that no program reads, see `check_files`
 
     @classmethod
     def open(cls, folder: str | Path) -> Package:
-        """Opens the package in `folder` and checks every file's size and hash.
+        """Opens the package in `folder` and checks the size and hash of every file that a program reads.
 
         Raises:
-            PackageError: no manifest; a file is changed, missing or extra; a link dangles; or a path leaves the
+            PackageError: no manifest; such a file is changed, missing or a dangling link; or a path leaves the
                 folder.
         """
         folder = Path(folder)
@@ -57,25 +53,25 @@ class Package:
                 todo="Check the path, or make the package.",
             ) from error
         manifest = schema.parse(text, str(file))
-        check_files(folder, manifest)
-        return cls(folder, manifest, {bucket.name: package_chain(folder, bucket) for bucket in manifest.buckets})
+        remarks = check_files(folder, manifest)
+        chains = {bucket.name: package_chain(folder, bucket) for bucket in manifest.buckets}
+        return cls(folder, manifest, chains, remarks)
 
     def voice(self, name: str) -> NDArray[np.float32]:
-        """A voice, [510, 256] float32: row n - 1 belongs to n phonemes, timbre first, prosody behind.
+        """A voice or a mix, [510, 256] float32: row n - 1 belongs to n phonemes, timbre first, prosody behind.
+
+        Args:
+            name: of a voice, or a mix such as `a,b` or `a:0.7+b:0.3`, see `voice_mix`.
 
         Raises:
-            PackageError: the voice is unknown (the message names the nearest), of the wrong size, or not finite.
+            PackageError: a voice is unknown (the message names the nearest), of the wrong size, or not finite; or the
+                mix has a weight that is none.
         """
+        parts = mix_parts(name, self.manifest.voices.files)
+        return mixed_rows(parts, {part.name: self._rows(part.name) for part in parts})
+
+    def _rows(self, name: str) -> NDArray[np.float32]:
         files = self.manifest.voices.files
-        if name not in files:
-            plain = {re.sub(r"\W|_", "", known.lower()): known for known in files}
-            near = difflib.get_close_matches(re.sub(r"\W|_", "", name.lower()), plain)
-            raise PackageError(
-                f"voice {name[:40]!r}",
-                expected="one of " + ", ".join(sorted(files)[:60]),
-                got="no voice of that name",
-                todo=f"Did you mean {' or '.join(plain[n] for n in near)}?" if near else "Choose one of these.",
-            )
         rows, width = self.manifest.voices.rows, self.manifest.voices.width
         raw = (self.folder / files[name]).read_bytes()
         if len(raw) != rows * width * 4 or rows != MAX_PHONEMES:
@@ -92,10 +88,10 @@ class Package:
 
         Args:
             text: any length.
-            voice: a name; by default the package's first.
+            voice: a name or a mix such as `a:0.7+b:0.3`; by default the package's first voice.
             speed: 0.5 to 2; 1 is the voice's own.
             seed: of the noise in breath and fricatives: same seed, same sound.
-            language: for phonemes; by default that of the voice's name.
+            language: for phonemes; by default that of the voice's name, of a mix's first voice.
 
         Raises:
             PackageError: the voice is unknown (raised at once).
@@ -106,35 +102,3 @@ class Package:
         rows = self.voice(name)
         speaker = Synthesizer(self.chains, self.manifest, name, rows, speed, seed, language or language_of(name))
         return speaker.speak(text)
-
-
-def check_files(folder: Path, manifest: Manifest) -> None:
-    """Checks that exactly the listed files are there, with their sizes and hashes.
-
-    Raises:
-        PackageError: a file is missing, extra or changed; the error names the first one.
-    """
-    found: set[str] = set()
-    for root, folders, files in os.walk(folder):
-        for name in (*folders, *files):
-            path = Path(root, name)
-            if path.is_symlink() and not path.is_file():  # a linked file counts by its content, as in a hub's cache
-                raise PackageError(str(path), expected="a file of the package", got="a link to no file", todo=AGAIN)
-        found |= {Path(root, name).relative_to(folder).as_posix() for name in files}
-    expected = set(manifest.files) | {MANIFEST}
-    if missing := sorted(expected - found):
-        raise PackageError(str(folder / missing[0]), expected="a file of the package", got="nothing", todo=AGAIN)
-    if extra := sorted(found - expected):
-        raise PackageError(
-            str(folder / extra[0]),
-            expected="only files of the manifest",
-            got="one more",
-            todo="Remove it, or " + AGAIN[0].lower() + AGAIN[1:],
-        )
-    for name, listed in sorted(manifest.files.items()):
-        size = (folder / name).stat().st_size
-        if size != listed.size:
-            raise PackageError(str(folder / name), expected=f"{listed.size} bytes", got=f"{size} bytes", todo=AGAIN)
-        digest = sha256(folder / name)
-        if digest != listed.sha256:
-            raise PackageError(str(folder / name), expected=f"sha256 {listed.sha256}", got=digest, todo=AGAIN)

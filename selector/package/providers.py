@@ -63,3 +63,8 @@ NPU: Final = {
 }
 TARGETS: Final[tuple[str, ...]] = get_args(Target)
 NPU_TARGETS: Final[tuple[str, ...]] = get_args(NpuTarget)
+
+# Snapdragons whose HTP has no half precision, by ro.soc.model: 7+ Gen 3, 888, 8s Gen 3, 8s Gen 4. Others of the same
+# architecture have it. `qnn` keeps norms and Snake in half precision, so its NPU stages do not load on these chips:
+# Qualcomm's compiler refuses float nodes for them, and takes integers (tests/android_test/test_htp_host.py).
+NO_HALF_PRECISION: Final = ("SM7675", "SM8350", "SM8635", "SM8735")

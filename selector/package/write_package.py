@@ -37,25 +37,27 @@ def write_package(plan: PackagePlan, target: TargetInputs, dist: Path) -> Packag
         check_models(folder, buckets)
         write_made_files(plan.inputs, folder)
         manifest = compose_manifest(plan, target, models, listed_files(folder))
-        (folder / MANIFEST).write_text(dumps(manifest.model_dump(mode="json")), encoding="utf-8")
+        (folder / MANIFEST).write_text(dumps(manifest.model_dump(mode="json")), encoding="utf-8", newline="\n")
     return Package.open(final)
 
 
 def copied_files(target: TargetInputs) -> dict[str, Path]:
     """The files that a package copies unchanged: path in the package -> source file."""
-    files = {f"{MODELS}/{WEIGHTS_FILE}": target.models / WEIGHTS_FILE, "LICENSE": LICENSE}
+    files = {f"{MODELS}/{WEIGHTS_FILE}": target.models / WEIGHTS_FILE}
     return files | {PAGE: target.page} if target.page else files
 
 
 def write_made_files(inputs: BuildInputs, folder: Path) -> None:
-    """Writes the tokenizer, the voices, NOTICE and the manifest's schema into a package's folder."""
+    """Writes tokenizer, voices, LICENSE, NOTICE and the manifest's schema; text has the same line ends everywhere."""
     tokenizer = build_tokenizer(inputs.config["vocab"])
     (folder / TOKENIZER).write_bytes(tokenizer.SerializeToString(deterministic=True))
     (folder / VOICES).mkdir()
     for name, voice in inputs.voices.items():
         (folder / VOICES / f"{name}.f32").write_bytes(voice.astype("<f4").tobytes())
-    (folder / "NOTICE").write_text(notice(inputs.weights), encoding="utf-8")
-    (folder / SCHEMA).write_text(json_schema(), encoding="utf-8")
+    # A checkout on Windows may have other line ends, which reading makes alike.
+    (folder / "LICENSE").write_text(LICENSE.read_text(encoding="utf-8"), encoding="utf-8", newline="\n")
+    (folder / "NOTICE").write_text(notice(inputs.weights), encoding="utf-8", newline="\n")
+    (folder / SCHEMA).write_text(json_schema(), encoding="utf-8", newline="\n")
 
 
 def listed_files(folder: Path) -> dict[str, File]:

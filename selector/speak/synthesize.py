@@ -19,6 +19,7 @@ from export_onnx.run.padding import noise, resize, text_inputs, waveform
 from export_onnx.run.sessions import SessionSettings
 from selector.choose.choose_bucket import check_speed, choose_bucket, choose_sound, most_tokens
 from selector.choose.length import PADS, length, mark_ids, pauses
+from selector.choose.voice_mix import mixed_table
 from selector.package.manifest import BucketContract, Manifest
 from selector.package.providers import CPU
 from selector.speak.join import Joiner, Samples, Seam
@@ -87,6 +88,7 @@ class Synthesizer:
 
     Attributes:
         chains: by the name of the bucket.
+        voice: a name or a mix, see `voice_mix`.
         rows: the voice, [510, 256]: timbre in the first half, prosody in the second.
     """
 
@@ -107,7 +109,7 @@ class Synthesizer:
             ContractError: the speed is outside the selector's table.
         """
         manifest = self.manifest
-        table = manifest.selector.voices[self.voice]
+        table = mixed_table(self.voice, manifest.selector.voices)
         check_speed(self.speed, table)
         limit = most_tokens(manifest.buckets, table, self.speed) - PADS
         first = most_tokens(manifest.buckets[:1], table, self.speed) - PADS
@@ -195,7 +197,7 @@ class Synthesizer:
         n = len(encoded.ids)
         table = manifest.selector
         long = length(encoded.ids, mark_ids(manifest.vocabulary, table.pause_marks), table.pause_tokens)
-        first = choose_bucket(manifest.buckets, table.voices[self.voice], long, self.speed)
+        first = choose_bucket(manifest.buckets, mixed_table(self.voice, table.voices), long, self.speed)
         if first is None:
             return None
         style = self.rows[n - PADS - 1 : n - PADS]

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import soundfile
 
@@ -19,6 +19,8 @@ from export_onnx.provenance import read_report
 from selector.package.manifest import MANIFEST
 from selector.package.opened import Package
 from selector.package.whole_files import whole_file
+
+MOST_REMARKS: Final = 5  # lines about files that nothing reads
 
 
 def find_package(dist: Path, target: str, weights: str = "", build: Path | None = None) -> Path:
@@ -116,6 +118,8 @@ def speak_to_wav(
     """
     package = Package.open(find_package(dist, target, weights, build))
     console.say(f"{package.folder.name}, voice {voice or min(package.manifest.voices.files)}, speed {speed:g}")
+    for remark in package.remarks[:MOST_REMARKS]:
+        console.say(f"  {remark}")
     begun = time.monotonic()
     samples, chunks, first = 0, 0, 0.0
     worst_click, worst_air = -200.0, -1.0

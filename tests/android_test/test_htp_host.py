@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from android_test.coverage.htp import htp_host as qnn_host
 from android_test.coverage.htp.context_record import compiler_version, record_file
 from android_test.coverage.htp.htp_host import (
+    DEFAULT_SOCS,
+    SOCS,
     Compilation,
     CompileJob,
     CompileLimits,
@@ -22,6 +24,7 @@ from android_test.coverage.htp.htp_host import (
     unavailable,
 )
 from export_onnx.errors import CoverageError
+from selector.package.providers import NO_HALF_PRECISION
 
 needs_compiler = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "-")
 
@@ -45,6 +48,36 @@ def test_compiles_runs_and_counts(model: Path, tmp_path: Path) -> None:
     assert verdict.context > 0
     assert verdict.cpu_seconds > 0
     np.testing.assert_allclose(outputs["y"], 4, rtol=1e-2)
+
+
+def integers(path: Path) -> Path:
+    """A product of uint8 tensors."""
+    x, y = (helper.make_tensor_value_info(name, TensorProto.UINT8, (1, 8, 1, 64)) for name in "xy")
+    scale = numpy_helper.from_array(np.array(0.1, np.float32), "scale")
+    zero = numpy_helper.from_array(np.array(0, np.uint8), "zero")
+    nodes = [
+        helper.make_node("DequantizeLinear", ["x", "scale", "zero"], ["a"]),
+        helper.make_node("Mul", ["a", "a"], ["b"]),
+        helper.make_node("QuantizeLinear", ["b", "scale", "zero"], ["y"]),
+    ]
+    graph = helper.make_graph(nodes, "g", [x], [y], [scale, zero])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+@needs_compiler
+@pytest.mark.parametrize("chip", sorted(SOCS))
+def test_a_chip_takes_float_nodes_unless_it_has_no_half_precision(model: Path, tmp_path: Path, chip: str) -> None:
+    """Two chips of one architecture may differ; integers run on each."""
+    assert compile_for(integers(tmp_path / "integers.onnx"), CompileJob((chip,)))[0].covered
+    takes_float = compile_for(model, CompileJob((chip,)))[0].covered
+    assert takes_float is SOCS[chip].has_half_precision
+
+
+def test_chips_without_half_precision_are_known_chips() -> None:
+    assert set(NO_HALF_PRECISION) < set(SOCS)
+    assert {SOCS[name].has_half_precision for name in DEFAULT_SOCS} == {True}
+    assert SOCS["SM8635"].arch == SOCS["SM8550"].arch, "the architecture alone does not tell"
 
 
 @needs_compiler

@@ -19,7 +19,7 @@ from export_onnx.errors import ContractError, PackageError
 from export_onnx.graph.shared_weights import WEIGHTS_FILE, ModelFolder, load
 from export_onnx.provenance import Report, sha256
 from export_onnx.run.sessions import cpu_session
-from selector.package.opened import check_files
+from selector.package.check_files import check_files
 
 N = 1024
 

@@ -15,6 +15,7 @@ from export_onnx.errors import PackageError
 from export_onnx.provenance import sha256
 from selector.package import make_packages, manifest
 from selector.package.opened import Package
+from selector.package.providers import NO_HALF_PRECISION
 from tests.selector.conftest import COMMAND, NAME
 from tests.selector.selector_fakes import CONFIG, QUALITY, STRETCH, make_build
 
@@ -39,6 +40,17 @@ def test_a_moved_package_opens_and_knows_itself(copy):
     assert {"LICENSE", "NOTICE", "tokenizer.onnx", "manifest.schema.json"} <= set(package.manifest.files)
 
 
+def test_a_package_names_the_chips_that_cannot_run_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(make_packages, "write_sdk_jar", lambda dist, version: (None, "left out"))
+    build = make_build(tmp_path / "build", ("qnn", "nnapi"))
+    make_packages.make_packages(build, tmp_path / "dist", ["qnn", "nnapi"], "0.1.0", COMMAND)
+    for target, chips in (("qnn", list(NO_HALF_PRECISION)), ("nnapi", [])):
+        file = tmp_path / "dist" / NAME.replace("cpu", target) / "manifest.json"
+        assert Package.open(file.parent).manifest.unfit_socs == chips
+        older = {key: value for key, value in json.loads(file.read_text()).items() if key != "unfit_socs"}
+        assert manifest.parse(json.dumps(older), "older").unfit_socs == []
+
+
 def test_voices_are_what_the_export_wrote(copy):
     package = Package.open(copy)
     for name, stretch in STRETCH.items():
@@ -57,7 +69,7 @@ def test_the_same_inputs_give_the_same_bytes(build, dist, tmp_path):
 
 
 def test_a_second_run_does_nothing_and_a_changed_input_is_seen(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(make_packages, "write_aar", lambda folder: (None, "left out"))
+    monkeypatch.setattr(make_packages, "write_sdk_jar", lambda dist, version: (None, "left out"))
     build = make_build(tmp_path / "build")
     make_packages.make_packages(build, tmp_path / "dist", ["cpu"], "0.1.0", COMMAND)
     capsys.readouterr()
@@ -89,14 +101,11 @@ def damage(copy: Path, kind: str) -> None:
         weights.write_bytes(raw)
     elif kind == "missing":
         generator.unlink()
-    elif kind == "extra":
-        (copy / "models" / "extra.bin").write_bytes(b"x")
+    elif kind == "pointer":
+        weights.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
     elif kind == "link":
         weights.unlink()
         weights.symlink_to(copy.parent / "nowhere.bin")
-    elif kind == "linked folder":
-        (copy / "voices").rename(copy.parent / "voices")
-        (copy / "voices").symlink_to(copy.parent / "voices")
     elif kind == "short voice":
         (copy / "voices" / "af_short.f32").write_bytes(b"\0" * 1000)
     elif kind == "no manifest":
@@ -119,9 +128,8 @@ DAMAGES = (
     "truncated model",
     "one bit",
     "missing",
-    "extra",
+    "pointer",
     "link",
-    "linked folder",
     "short voice",
     "no manifest",
     "half a manifest",

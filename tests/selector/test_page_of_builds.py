@@ -88,7 +88,7 @@ def test_a_restricted_step_is_refused(tmp_path: Path, step: str) -> None:
 
 def test_the_package_carries_it_without_this_computers_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(corpus, "RUNS", 0)  # the fewest texts
-    monkeypatch.setattr(make_packages, "write_aar", lambda folder: (None, "left out"))
+    monkeypatch.setattr(make_packages, "write_sdk_jar", lambda dist, version: (None, "left out"))
     build = page_build(tmp_path / "build", ("cpu",))
     make_page(build, ("cpu",))
     made = make_packages.make_packages(build, tmp_path / "dist", ["cpu"], "0.1.0", "command")

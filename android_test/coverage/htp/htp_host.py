@@ -26,7 +26,7 @@ import numpy as np
 from android_test.coverage.graph_view import Array
 from android_test.coverage.htp.context_record import record_file, write_record, wrong_context
 from export_onnx.errors import CoverageError
-from selector.package.providers import NPU
+from selector.package.providers import NO_HALF_PRECISION, NPU
 from selector.package.verdict_schema import CompileOutcome
 
 GIB: Final = 1024**3
@@ -39,17 +39,24 @@ class Chip:
     name: str
     model: int
     arch: int
-    float16: bool = True
+
+    @property
+    def has_half_precision(self) -> bool:
+        """Whether its HTP computes float nodes; each chip of an architecture answers for itself."""
+        return self.name not in NO_HALF_PRECISION
 
 
 # Source: Qualcomm's QNN documentation. The compiler's default chip has no float: always give numbers.
 SOCS: Final = {
     soc.name: soc
     for soc in (
-        Chip("SM8350", 30, 68, float16=False),  # Snapdragon 888
+        Chip("SM7675", 70, 73),  # Snapdragon 7+ Gen 3
+        Chip("SM8350", 30, 68),  # 888
         Chip("SM8450", 36, 69),  # 8 Gen 1
         Chip("SM8550", 43, 73),  # 8 Gen 2
+        Chip("SM8635", 68, 73),  # 8s Gen 3
         Chip("SM8650", 57, 75),  # 8 Gen 3
+        Chip("SM8735", 85, 79),  # 8s Gen 4
         Chip("SM8750", 69, 79),  # 8 Elite
         Chip("SM8850", 87, 81),  # 8 Elite Gen 5
     )

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "json.hpp"
+#include "mix.hpp"
 
 namespace kokoro_npu {
 
@@ -77,26 +78,21 @@ public:
         return ids;
     }
 
-    // Frames that 99 % of texts of so many tokens (pads included) do not exceed; -1 beyond the table.
+    // The voices of a mix such as "a,b" or "a:0.7+b:0.3", and their weights; wherever a voice is asked for, it may be one.
+    std::vector<MixPart> mix(const std::string& voice) const {
+        return mix_parts(voice, [this](const std::string& name) { return tables_.count(name) > 0; });
+    }
+
+    // Frames that 99 % of texts of so many tokens (pads included) do not exceed, of a mix the greatest of its voices'; -1
+    // beyond the table.
     std::int64_t expected_frames(std::int64_t tokens, const std::string& voice, double speed) const {
-        const auto found = tables_.find(voice);
-        if (found == tables_.end()) throw std::invalid_argument("voice: the package has no voice " + voice);
-        const Table& table = found->second;
-        const auto &ts = table.tokens, &ss = table.speeds;
-        const double scaled = speed * 1000;
-        if (!(scaled >= static_cast<double>(ss.front()) && scaled <= static_cast<double>(ss.back())))
-            throw std::invalid_argument("speed: outside the voice's table");
-        if (tokens < 1) throw std::invalid_argument("tokens: expected at least 1");
-        if (tokens > ts.back()) return -1;
-        const auto milli = static_cast<std::int64_t>(scaled);
-        const std::int64_t n = std::max(tokens, ts.front());
-        const std::size_t i = place(ts, n), j = place(ss, milli);
-        const auto row = [&](std::size_t k) {
-            return table.frames[k][i] * (ts[i + 1] - n) + table.frames[k][i + 1] * (n - ts[i]);
-        };
-        const std::int64_t total = row(j) * (ss[j + 1] - milli) + row(j + 1) * (milli - ss[j]);
-        const std::int64_t scale = (ts[i + 1] - ts[i]) * (ss[j + 1] - ss[j]);
-        return (total + scale - 1) / scale;
+        std::int64_t most = 0;
+        for (const MixPart& part : mix(voice)) {
+            const std::int64_t frames = frames_of(tables_.at(part.name), tokens, speed);
+            if (frames < 0) return -1;
+            most = std::max(most, frames);
+        }
+        return most;
     }
 
     // How long a text is to choose(): its tokens (pads included), and more for each pause.
@@ -147,6 +143,24 @@ private:
     std::map<std::string, std::int32_t> vocabulary_;
     std::vector<std::int32_t> pause_marks_;
     std::int64_t pause_tokens_ = 0;
+
+    static std::int64_t frames_of(const Table& table, std::int64_t tokens, double speed) {
+        const auto &ts = table.tokens, &ss = table.speeds;
+        const double scaled = speed * 1000;
+        if (!(scaled >= static_cast<double>(ss.front()) && scaled <= static_cast<double>(ss.back())))
+            throw std::invalid_argument("speed: outside the voice's table");
+        if (tokens < 1) throw std::invalid_argument("tokens: expected at least 1");
+        if (tokens > ts.back()) return -1;
+        const auto milli = static_cast<std::int64_t>(scaled);
+        const std::int64_t n = std::max(tokens, ts.front());
+        const std::size_t i = place(ts, n), j = place(ss, milli);
+        const auto row = [&](std::size_t k) {
+            return table.frames[k][i] * (ts[i + 1] - n) + table.frames[k][i + 1] * (n - ts[i]);
+        };
+        const std::int64_t total = row(j) * (ss[j + 1] - milli) + row(j + 1) * (milli - ss[j]);
+        const std::int64_t scale = (ts[i + 1] - ts[i]) * (ss[j + 1] - ss[j]);
+        return (total + scale - 1) / scale;
+    }
 
     static std::size_t place(const std::vector<std::int64_t>& knots, std::int64_t value) {
         std::size_t i = 0;

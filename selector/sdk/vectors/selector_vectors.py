@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from importlib.resources import files
+from itertools import product
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,8 +18,9 @@ import numpy as np
 from export_onnx.buckets import BUCKETS
 from export_onnx.errors import PipelineError
 from export_onnx.run import text
-from selector.choose.choose_bucket import choose_bucket, choose_sound, expected_frames, most_tokens
+from selector.choose.choose_bucket import MixedTable, choose_bucket, choose_sound, expected_frames, most_tokens
 from selector.choose.length import PAUSE_MARKS, length, mark_ids
+from selector.choose.voice_mix import mix_parts, mixed_table
 from selector.choose.voice_table import SPEEDS, Measured, fit_voice
 from selector.package.manifest import VoiceTable
 from selector.package.whole_files import whole_file
@@ -29,6 +31,34 @@ QUESTIONS: Final = "selector.tsv"
 SPLITS: Final = "split.tsv"
 VOICES: Final = {"af_quick": 1.6, "bm_slow": 3.4, 'héroïne \\ "1"': 2.3}  # frames per token; the names test the parsers
 PAUSE_TOKENS: Final = 4
+MIXES: Final = (
+    "af_quick,bm_slow",
+    "bm_slow+af_quick",
+    "af_quick:0.7+bm_slow:0.3",
+    " af_quick:2, bm_slow ",
+    'héroïne \\ "1":0.000000001+af_quick:999999999',
+    "af_quick,af_quick",
+    "af_quick,bm_slow,af_quick:0.1",
+    "",
+    ",",
+    "af_quick,",
+    "af_quick,nobody",
+    "af_quick:",
+    "af_quick:0",
+    "af_quick:0.0+bm_slow:1",
+    "af_quick:-1+bm_slow:2",
+    "af_quick:nan+bm_slow",
+    "af_quick:1e3+bm_slow",
+    "af_quick:.5+bm_slow",
+    "af_quick:5.+bm_slow",
+    "af_quick:0,5+bm_slow:0,5",
+    "af_quick:1.2.3+bm_slow",
+    "af_quick:1234567890+bm_slow",
+    "af_quick:0.1234567890+bm_slow",
+    "af_quick: 1+bm_slow",
+    "af_quick:\u0661+bm_slow",
+    "nobody",
+)
 SEED: Final = 6
 NUMBER: Final = 1500
 
@@ -97,6 +127,20 @@ def questions(manifest: dict[str, Any]) -> list[str]:
             ask("most", 1, voice, speed)
             for tokens in (0, 1, 2, 3, 127, 128, 129, 255, 256, 257, 383, 384, 385):
                 ask("choose", tokens, voice, speed)
+    known = list(tables)
+    for mix in (*known, *MIXES):
+        try:
+            parts = " ".join(f"{known.index(part.name)}:{part.weight.hex()}" for part in mix_parts(mix, known))
+        except PipelineError:
+            parts = "!"
+        lines.append(f"mix\t{mix}\t{parts}")
+        if parts != "!":
+            mixed = mixed_table(mix, tables)
+            for kind, tokens, speed in product(
+                ("choose", "frames", "most"), (1, 90, 200, 384, 385), (0.5, 0.87, 2.0, 2.1)
+            ):
+                answer = selector_answer(kind, tokens, mixed, speed)
+                lines.append("\t".join((kind, str(tokens), mix, repr(speed), answer)))
     for _ in range(NUMBER // 10):
         frames, tokens = int(draws.integers(1, 620)), int(draws.integers(1, 400))
         lines.append(f"sound\t{frames}\t{tokens}\t{_name(choose_sound(BUCKETS, frames, tokens))}")
@@ -116,7 +160,7 @@ def questions(manifest: dict[str, Any]) -> list[str]:
     return lines
 
 
-def selector_answer(kind: str, tokens: int, table: VoiceTable, speed: float) -> str:
+def selector_answer(kind: str, tokens: int, table: VoiceTable | MixedTable, speed: float) -> str:
     """This implementation's answer."""
     try:
         if kind == "choose":

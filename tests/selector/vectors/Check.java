@@ -1,5 +1,6 @@
 import io.github.kokoronpu.Bucket;
 import io.github.kokoronpu.Chunk;
+import io.github.kokoronpu.MixPart;
 import io.github.kokoronpu.Selector;
 import io.github.kokoronpu.Splitter;
 import java.io.BufferedReader;
@@ -8,6 +9,8 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Paths;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Locale;
 
 /** Answers every question of selector.tsv or split.tsv (standard input) with the Java code; one answer a line. */
@@ -58,6 +61,23 @@ public final class Check {
         }
     }
 
+    private static final List<String> NAMES = Arrays.asList("af_quick", "bm_slow", "h\u00e9ro\u00efne \\ \"1\"");
+
+    /** A voice by its place in the vectors' manifest, a weight as Python's float.hex writes it. */
+    private static String mix(Selector selector, String voice) {
+        StringBuilder out = new StringBuilder();
+        try {
+            for (MixPart part : selector.mix(voice)) {
+                long bits = Double.doubleToLongBits(part.weight) & 0xFFFFFFFFFFFFFL;
+                String hex = String.format(Locale.ROOT, "0x1.%013xp%+d", bits, Math.getExponent(part.weight));
+                out.append(out.length() == 0 ? "" : " ").append(NAMES.indexOf(part.name)).append(':').append(hex);
+            }
+            return out.toString();
+        } catch (IllegalArgumentException error) {
+            return "!";
+        }
+    }
+
     private static String answer(Selector selector, String[] q) {
         if (q[0].equals("sound")) {
             return name(selector.chooseSound(Long.parseLong(q[1]), Integer.parseInt(q[2])));
@@ -74,6 +94,9 @@ public final class Check {
         }
         if (q[0].equals("split")) {
             return split(q);
+        }
+        if (q[0].equals("mix")) {
+            return mix(selector, q.length > 1 ? q[1] : "");
         }
         int tokens = Integer.parseInt(q[1]);
         double speed = q[3].equals("nan") ? Double.NaN : q[3].equals("inf") ? 1 / 0.0 : Double.parseDouble(q[3]);

@@ -1,5 +1,8 @@
 // Answers every question of selector.tsv or split.tsv (standard input) with the headers; one answer a line.
+#include <algorithm>
 #include <cctype>
+#include <cmath>
+#include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -55,6 +58,26 @@ static std::string split(const std::vector<std::string>& q) {
     }
 }
 
+// A voice by its place in the vectors' manifest, a weight as Python's float.hex writes it.
+static std::string mix(const kokoro_npu::Selector& selector, const std::string& voice) {
+    static const std::vector<std::string> names{"af_quick", "bm_slow", "h\u00e9ro\u00efne \\ \"1\""};
+    std::string out;
+    try {
+        for (const auto& part : selector.mix(voice)) {
+            int exponent = 0;
+            const double mantissa = 2 * std::frexp(part.weight, &exponent);  // 1 to 2
+            char text[64];
+            const auto bits = static_cast<unsigned long long>(std::ldexp(mantissa - 1, 52));
+            std::snprintf(text, sizeof text, "0x1.%013llxp%+d", bits, exponent - 1);
+            const auto at = std::find(names.begin(), names.end(), part.name) - names.begin();
+            out += (out.empty() ? "" : " ") + std::to_string(at) + ':' + text;
+        }
+        return out;
+    } catch (const std::invalid_argument&) {
+        return "!";
+    }
+}
+
 static std::string answer(const kokoro_npu::Selector& selector, const std::vector<std::string>& q) {
     if (q[0] == "sound") return name(selector.choose_sound(std::stoll(q[1]), std::stoll(q[2])));
     if (q[0] == "encode") {
@@ -64,6 +87,7 @@ static std::string answer(const kokoro_npu::Selector& selector, const std::vecto
     }
     if (q[0] == "length") return std::to_string(selector.length(selector.encode(q[1])));
     if (q[0] == "split") return split(q);
+    if (q[0] == "mix") return mix(selector, q.size() > 1 ? q[1] : "");
     const auto tokens = std::stoll(q[1]);
     const double speed = std::strtod(q[3].c_str(), nullptr);
     try {

@@ -112,17 +112,35 @@ public final class Selector {
     }
 
     /**
-     * Frames that 99 % of texts of that length do not exceed; -1 beyond the table.
+     * The voices of a mix such as {@code a,b} or {@code a:0.7+b:0.3}, and their weights. Wherever a voice is asked for,
+     * it may be a mix.
+     *
+     * @throws IllegalArgumentException for an unknown voice or a weight that is none
+     */
+    public List<MixPart> mix(String voice) {
+        return MixPart.of(voice, tables.keySet());
+    }
+
+    /**
+     * Frames that 99 % of texts of that length do not exceed, of a mix the greatest of its voices'; -1 beyond the table.
      *
      * @param tokens as {@link #length} counts them
      * @param speed 1 is the voice's own, 2 is twice as fast
      * @throws IllegalArgumentException for an unknown voice or a speed outside the table
      */
     public long expectedFrames(int tokens, String voice, double speed) {
-        Table table = tables.get(voice);
-        if (table == null) {
-            throw new IllegalArgumentException("voice: expected one of " + tables.keySet() + ", got " + voice);
+        long most = 0;
+        for (MixPart part : mix(voice)) {
+            long frames = frames(tables.get(part.name), tokens, speed);
+            if (frames < 0) {
+                return -1;
+            }
+            most = Math.max(most, frames);
         }
+        return most;
+    }
+
+    private static long frames(Table table, int tokens, double speed) {
         long[] ts = table.tokens;
         long[] ss = table.speeds;
         if (!(speed * MILLI >= ss[0] && speed * MILLI <= ss[ss.length - 1])) {
