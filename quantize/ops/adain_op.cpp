@@ -10,9 +10,9 @@ namespace {
 enum In : std::size_t {
   BYTES_IN, BYTE_STEP, BYTE_ZERO, FACTOR, ADDED, MASK, GAIN, SHIFT, EPSILON, FREQUENCY, AMPLITUDE, STEP, ZERO, INPUTS
 };
-enum Out : std::size_t { BYTES_OUT, SUM, OUTPUTS };
+enum Out : std::size_t { BYTES_OUT, SUM, ACTIVE, OUTPUTS };
 
-constexpr bool is_optional(std::size_t input) { return input <= MASK || input == FREQUENCY || input == AMPLITUDE; }
+constexpr bool is_optional(std::size_t input) { return input <= MASK || input >= FREQUENCY; }
 constexpr bool has_bytes(std::size_t input) { return input == BYTES_IN || input == BYTE_ZERO || input == ZERO; }
 
 struct Kernel {
@@ -41,7 +41,8 @@ void run_channel(void* data, std::size_t channel) {
   if (row.bytes) row.bytes += start;
   if (row.added) row.added += start;
   if (row.sum) row.sum += start;
-  row.out += start;
+  if (row.out) row.out += start;
+  if (row.active) row.active += start;
   row.byte_step *= of_channel(call.in[FACTOR], channel, 1);
   row.gain = of_channel(call.in[GAIN], channel, 1);
   row.shift = of_channel(call.in[SHIFT], channel, 0);
@@ -79,7 +80,6 @@ OrtStatus* check_shapes(const OrtApi& api, const Input* in, std::int64_t channel
       return refuse(api, "kokoro_npu.AdaIN: a parameter has neither one number nor one per channel");
     }
   }
-  if (in[STEP].size != 1 || in[ZERO].size != 1) return refuse(api, "kokoro_npu.AdaIN: the output needs one step");
   if (in[MASK].data && in[MASK].size != columns) return refuse(api, "kokoro_npu.AdaIN: the mask has another length");
   return nullptr;
 }
@@ -93,9 +93,12 @@ OrtStatus* compute(const Kernel& kernel, OrtKernelContext* context) {
   if (!like.size) return refuse(api, "kokoro_npu.AdaIN: an empty tensor has no statistics");
   const std::int64_t columns = like.size / like.channels;
   KOKORO_NPU_TRY(check_shapes(api, in, like.channels, columns));
-  void *out = nullptr, *sum = nullptr;
+  void *out = nullptr, *sum = nullptr, *active = nullptr;
   KOKORO_NPU_TRY(make_output(api, context, BYTES_OUT, like, &out));
   KOKORO_NPU_TRY(make_output(api, context, SUM, like, &sum));
+  KOKORO_NPU_TRY(make_output(api, context, ACTIVE, like, &active));
+  if (!out && !active) return refuse(api, "kokoro_npu.AdaIN: no output");
+  if (out && (in[STEP].size != 1 || in[ZERO].size != 1)) return refuse(api, "kokoro_npu.AdaIN: bytes need one step");
   if (in[BYTES_IN].data && in[ADDED].data && !sum) return refuse(api, "kokoro_npu.AdaIN: a sum needs its output");
 
   Call call{kernel.path, {}, in, columns};
@@ -109,9 +112,10 @@ OrtStatus* compute(const Kernel& kernel, OrtKernelContext* context) {
   row.mask = in[MASK].floats();
   row.snake = in[FREQUENCY].data != nullptr;
   row.slope = kernel.slope;
-  row.step = in[STEP].floats()[0];
-  row.zero = in[ZERO].bytes()[0];
+  row.step = out ? in[STEP].floats()[0] : 1;
+  row.zero = out ? in[ZERO].bytes()[0] : 0;
   row.out = static_cast<std::uint8_t*>(out);
+  row.active = static_cast<float*>(active);
   row.real = static_cast<double>(columns);
   std::uint8_t* mask = nullptr;
   if (row.mask) {
@@ -161,9 +165,7 @@ Operator adain_operator(const Path* path) {
   op.GetOutputType = [](const OrtCustomOp*, std::size_t index) {
     return index == BYTES_OUT ? ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
   };
-  op.GetOutputCharacteristic = [](const OrtCustomOp*, std::size_t index) {
-    return index == SUM ? INPUT_OUTPUT_OPTIONAL : INPUT_OUTPUT_REQUIRED;
-  };
+  op.GetOutputCharacteristic = [](const OrtCustomOp*, std::size_t) { return INPUT_OUTPUT_OPTIONAL; };
   op.GetInputMemoryType = [](const OrtCustomOp*, std::size_t) { return OrtMemTypeDefault; };
   op.GetStartVersion = [](const OrtCustomOp*) { return DOMAIN_VERSION; };
   op.GetEndVersion = [](const OrtCustomOp*) { return DOMAIN_VERSION; };

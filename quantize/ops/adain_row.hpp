@@ -27,12 +27,13 @@ struct AdainRow {
   bool snake;                  // x + amplitude * sin(frequency * x)^2, else LeakyReLU with `slope`
   float frequency, amplitude;  // of Snake
   float slope;                 // of LeakyReLU; 1 is no activation
-  // The output: round(activated / step) + zero, in 0..255; `zero` on padding.
+  // The outputs, of which one may be null: the activated values, 0 on padding; and round(activated / step) + zero in
+  // 0..255, `zero` on padding.
+  float* active;
   float step;
   int zero;
   std::uint8_t* out;
 };
-
 
 struct Path {
   const char* name;

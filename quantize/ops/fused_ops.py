@@ -22,7 +22,7 @@ ADAIN_INPUTS: Final = (
     "epsilon",  # one number, or one per channel
     "frequency",  # of Snake; absent where the activation is LeakyReLU
     "amplitude",
-    "step",  # of the output
+    "step",  # of the output `out`, if there is one
     "zero",
 )
-ADAIN_OUTPUTS: Final = ("out", "sum")  # u8; and bytes + added in floats, if it is read
+ADAIN_OUTPUTS: Final = ("out", "sum", "active")  # u8; the value in floats; the activated value in floats: each optional

@@ -56,21 +56,35 @@ inline std::uint8_t quantized(float value, const Tail& tail) {
   return static_cast<std::uint8_t>(rounded(steps) + tail.zero);
 }
 
-void activate(const float* __restrict values, std::int64_t count, const Tail& given, bool snake,
-              std::uint8_t* __restrict out) {
+template <bool SNAKE>
+inline float activated(float value, const Tail& tail) {
+  const float x = (value - tail.mean) * tail.gain + tail.shift;
+  if (SNAKE) return x + tail.amplitude * squared_sine(tail.frequency * x);
+  return x < 0 ? x * tail.slope : x;
+}
+
+// Writes bytes, floats or both.
+template <bool SNAKE>
+void activate_as(const float* __restrict values, std::int64_t count, const Tail& given, std::uint8_t* __restrict out,
+                 float* __restrict active) {
   const Tail tail = given;
+  if (!active) {
+#pragma omp simd
+    for (std::int64_t i = 0; i < count; ++i) out[i] = quantized(activated<SNAKE>(values[i], tail), tail);
+    return;
+  }
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) active[i] = activated<SNAKE>(values[i], tail);
+  if (!out) return;
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) out[i] = quantized(active[i], tail);
+}
+
+void activate(const float* values, std::int64_t count, const Tail& tail, bool snake, std::uint8_t* out, float* active) {
   if (snake) {
-#pragma omp simd
-    for (std::int64_t i = 0; i < count; ++i) {
-      const float x = (values[i] - tail.mean) * tail.gain + tail.shift;
-      out[i] = quantized(x + tail.amplitude * squared_sine(tail.frequency * x), tail);
-    }
+    activate_as<true>(values, count, tail, out, active);
   } else {
-#pragma omp simd
-    for (std::int64_t i = 0; i < count; ++i) {
-      const float x = (values[i] - tail.mean) * tail.gain + tail.shift;
-      out[i] = quantized(x < 0 ? x * tail.slope : x, tail);
-    }
+    activate_as<false>(values, count, tail, out, active);
   }
 }
 
@@ -91,7 +105,7 @@ Tail tail_of(const AdainRow& row, double mean, double variance) {
   tail.frequency = row.frequency;
   tail.amplitude = row.amplitude;
   tail.slope = row.slope;
-  tail.inverse_step = 1.0f / row.step;
+  tail.inverse_step = row.out ? 1.0f / row.step : 0;
   tail.low = static_cast<float>(-row.zero);
   tail.high = static_cast<float>(BYTES - 1 - row.zero);
   tail.zero = row.zero;
@@ -125,11 +139,14 @@ void adain_of_bytes(const AdainRow& row) {
   const double step = row.byte_step, mean = static_cast<double>(sum) / row.real;
   const double spread = static_cast<double>(squares) * row.real - static_cast<double>(sum) * static_cast<double>(sum);
   const Tail tail = tail_of(row, (mean - row.byte_zero) * step, spread / (row.real * row.real) * step * step);
-  float values[BYTES];
+  float values[BYTES], active[BYTES];
   std::uint8_t table[BYTES];
   for (int byte = 0; byte < BYTES; ++byte) values[byte] = static_cast<float>(byte - row.byte_zero) * row.byte_step;
-  activate(values, BYTES, tail, row.snake, table);
-  KOKORO_NPU_LOOKUP(table, row.bytes, row.columns, row.out);
+  activate(values, BYTES, tail, row.snake, table, row.active ? active : nullptr);
+  if (row.out) KOKORO_NPU_LOOKUP(table, row.bytes, row.columns, row.out);
+  if (row.active) {
+    for (std::int64_t i = 0; i < row.columns; ++i) row.active[i] = active[row.bytes[i]];
+  }
   if (row.sum) {
     for (std::int64_t i = 0; i < row.columns; ++i) row.sum[i] = values[row.bytes[i]];
   }
@@ -204,7 +221,7 @@ void adain_of_floats(const AdainRow& row) {
   const double mean = sum_values(row) / row.real;
   const float* values = row.bytes ? row.sum : row.added;
   const double variance = squared_distances(row, values, static_cast<float>(mean)) / row.real;
-  activate(values, row.columns, tail_of(row, mean, variance), row.snake, row.out);
+  activate(values, row.columns, tail_of(row, mean, variance), row.snake, row.out, row.active);
   if (!row.bytes && row.sum) std::memcpy(row.sum, row.added, sizeof(float) * static_cast<std::size_t>(row.columns));
 }
 
@@ -214,7 +231,13 @@ void adain(const AdainRow& row) {
   } else {
     adain_of_bytes(row);
   }
-  if (row.byte_mask) mask_bytes(row.byte_mask, row.columns, row.zero, row.out);
+  if (row.byte_mask && row.out) mask_bytes(row.byte_mask, row.columns, row.zero, row.out);
+  if (row.mask && row.active) {
+    const float* __restrict mask = row.mask;
+    float* __restrict out = row.active;
+#pragma omp simd
+    for (std::int64_t i = 0; i < row.columns; ++i) out[i] *= mask[i];
+  }
 }
 
 }  // namespace

@@ -27,6 +27,7 @@ class AdainCase:
     has_added: bool = False
     has_mask: bool = False
     snake: bool = True
+    floats: bool = False  # whether it gives the activated values, too
 
     @property
     def has_sum(self) -> bool:
@@ -100,7 +101,7 @@ class AdainCase:
             names |= {"frequency": "frequency", "amplitude": "amplitude"}
         inputs = [(names | changed).get(name, "") for name in ADAIN_INPUTS]
         slope: dict[str, Any] = {} if self.snake else {"slope": SLOPE}
-        outputs = ["out", "sum"] if self.has_sum else ["out"]
+        outputs = ["out", "sum" if self.has_sum else "", "active" if self.floats else ""]
         return self._model([helper.make_node(ADAIN, inputs, outputs, domain=OPS_DOMAIN, **slope)])
 
     def _model(self, nodes: list[onnx.NodeProto]) -> onnx.ModelProto:
@@ -109,6 +110,8 @@ class AdainCase:
         ports["mask"] = (TensorProto.FLOAT, [1, 1, 1, self.columns])
         inputs = [helper.make_tensor_value_info(name, *ports[name]) for name in self.feed()]
         outputs = [helper.make_tensor_value_info("out", TensorProto.UINT8, dims)]
+        if self.floats:
+            outputs.append(helper.make_tensor_value_info("active", TensorProto.FLOAT, dims))
         if self.has_sum:
             outputs.append(helper.make_tensor_value_info("sum", TensorProto.FLOAT, dims))
         read = {name for node in nodes for name in node.input}

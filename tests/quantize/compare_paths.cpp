@@ -1,7 +1,7 @@
 // Compares every path that this processor supports with the plain one, and the plain one's sine with the C library's.
 //
 // `compare_paths` prints a line per path: its name, the calls, the worst distance of the output in dB, the most steps
-// that a byte is off, and the worst distance of the sum in dB. `compare_paths defect` gives the other paths another
+// that a byte is off, and the worst distances of the sum and of the activated floats in dB. `compare_paths defect` gives the other paths another
 // epsilon, shift and mask than the plain one, which its reader must refuse.
 #include <cstdio>
 #include <cstdlib>
@@ -31,40 +31,55 @@ float random_number(float low, float high) {
 
 struct Distance {
   int calls = 0, steps = 0;
-  double out = 200, sum = 200;
+  double out = 200, sum = 200, active = 200;
 };
 
 struct Result {
   std::vector<std::uint8_t> out;
-  std::vector<float> sum;
+  std::vector<float> sum, active;
 };
 
-Result run(const Path& path, AdainRow row, bool wants_sum) {
+double distance(const std::vector<float>& a, const std::vector<float>& b) {
+  double signal = 1e-9, error = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    const double off = static_cast<double>(a[i]) - b[i];
+    signal += static_cast<double>(a[i]) * a[i];
+    error += off * off;
+  }
+  return decibels(signal, error);
+}
+
+// What a call asks for besides the bytes.
+struct Wanted {
+  bool sum, active;
+};
+
+Result run(const Path& path, AdainRow row, Wanted wanted) {
   const auto size = static_cast<std::size_t>(row.columns);
-  Result result{std::vector<std::uint8_t>(size), std::vector<float>(wants_sum ? size : 0)};
+  Result result{std::vector<std::uint8_t>(size), std::vector<float>(wanted.sum ? size : 0),
+                std::vector<float>(wanted.active ? size : 0)};
   row.out = result.out.data();
-  row.sum = wants_sum ? result.sum.data() : nullptr;
+  row.sum = wanted.sum ? result.sum.data() : nullptr;
+  row.active = wanted.active ? result.active.data() : nullptr;
   path.adain(row);
   return result;
 }
 
-void compare(const Path& plain, const Path& path, const AdainRow& row, bool wants_sum, bool defect, Distance* found) {
+void compare(const Path& plain, const Path& path, const AdainRow& row, Wanted wanted, bool defect, Distance* found) {
   AdainRow changed = row;
   if (defect) changed.shift += 0.05f;
-  const Result a = run(plain, row, wants_sum), b = run(path, changed, wants_sum);
-  double signal = 1e-9, error = 0, sum_signal = 1e-9, sum_error = 0;
+  const Result a = run(plain, row, wanted), b = run(path, changed, wanted);
+  double signal = 1e-9, error = 0;
   for (std::size_t i = 0; i < a.out.size(); ++i) {
     const int x = a.out[i] - row.zero, y = b.out[i] - row.zero, step = std::abs(x - y);
     signal += x * x;
     error += step * step;
     if (step > found->steps) found->steps = step;
-    if (!wants_sum) continue;
-    sum_signal += static_cast<double>(a.sum[i]) * a.sum[i];
-    sum_error += (static_cast<double>(a.sum[i]) - b.sum[i]) * (static_cast<double>(a.sum[i]) - b.sum[i]);
   }
   // Single bytes at a tie between two steps may fall on either side; over a few hundred bytes one of them counts much.
   if (a.out.size() >= 4095) found->out = std::fmin(found->out, decibels(signal, error));
-  found->sum = std::fmin(found->sum, decibels(sum_signal, sum_error));
+  if (wanted.sum) found->sum = std::fmin(found->sum, distance(a.sum, b.sum));
+  if (wanted.active) found->active = std::fmin(found->active, distance(a.active, b.active));
   ++found->calls;
 }
 
@@ -75,8 +90,9 @@ Distance compare_all(const Path& path, bool defect) {
     const auto size = static_cast<std::size_t>(columns);
     std::vector<std::uint8_t> bytes(size), byte_mask(size);
     std::vector<float> added(size), mask(size);
-    for (int choice = 0; choice < 24; ++choice) {
-      const int sources = choice % 3 + 1, masked = choice / 3 % 2, snake = choice / 6 % 2, wants_sum = choice / 12 % 2;
+    for (int choice = 0; choice < 48; ++choice) {
+      const int sources = choice % 3 + 1, masked = choice / 3 % 2, snake = choice / 6 % 2;
+      const Wanted wanted{choice / 12 % 2 == 1 || sources == 3, choice / 24 == 1};
       AdainRow row{};
       row.columns = columns;
       row.real = masked ? columns - columns / 4 : columns;
@@ -101,7 +117,7 @@ Distance compare_all(const Path& path, bool defect) {
       row.slope = 0.2f;
       row.step = 0.03f;
       row.zero = 117;
-      compare(plain, path, row, wants_sum || sources == 3, defect, &found);
+      compare(plain, path, row, wanted, defect, &found);
     }
   }
   return found;
@@ -130,6 +146,6 @@ int main(int count, char**) {
       continue;
     }
     const Distance found = compare_all(path, count > 1);
-    std::printf("path %s %d %.1f %d %.1f\n", path.name, found.calls, found.out, found.steps, found.sum);
+    std::printf("path %s %d %.1f %d %.1f %.1f\n", path.name, found.calls, found.out, found.steps, found.sum, found.active);
   }
 }
