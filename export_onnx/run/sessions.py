@@ -36,6 +36,7 @@ class SessionSettings:
         arena: whether the session keeps the memory of a run for the next one, or frees it.
         entries: ONNX Runtime's session configuration, by key.
         optimized: the file into which the session writes its optimized graph; None writes none.
+        libraries: of custom operators, such as the one that `quantize/ops` builds.
     """
 
     threads: int = 0
@@ -43,6 +44,7 @@ class SessionSettings:
     arena: bool = True
     entries: Mapping[str, str] = field(default_factory=dict)
     optimized: Path | None = None
+    libraries: tuple[Path, ...] = ()
 
 
 DEFAULT: Final = SessionSettings()
@@ -55,7 +57,7 @@ def cpu_session(model: Path | onnx.ModelProto, settings: SessionSettings = DEFAU
         model: a file, or a model that holds its weights.
 
     Raises:
-        ContractError: the file is missing, or ONNX Runtime does not load the model.
+        ContractError: the file is missing, or ONNX Runtime does not load the model or a library of the settings.
     """
     options = ort.SessionOptions()
     options.log_severity_level = ERRORS_ONLY
@@ -67,6 +69,8 @@ def cpu_session(model: Path | onnx.ModelProto, settings: SessionSettings = DEFAU
     if settings.optimized:
         options.optimized_model_filepath = str(settings.optimized)
     try:
+        for library in settings.libraries:
+            options.register_custom_ops_library(str(library))
         source = str(model) if isinstance(model, Path) else model.SerializeToString()
         linked = _linked_weights(model) if isinstance(model, Path) else None
         if linked is not None:  # held here until the session has copied them

@@ -1,0 +1,55 @@
+"""Builds the library of fused operators with CMake, for this computer or with a cross compiler.
+
+A session loads it by `SessionSettings(libraries=(path,))`. Which of its paths a session takes is decided when the
+library is registered: the fastest that the processor has, or the one that the environment variable `PATH_CHOICE` names.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from export_onnx import console
+from export_onnx.errors import DeviceError
+
+OPS_SOURCES: Final = Path(__file__).parent
+OPS_LIBRARY: Final = "libkokoro_npu_ops.so"
+PATH_CHOICE: Final = "KOKORO_NPU_OPS_PATH"
+
+
+def ops_library(headers: Path, work: Path, cross: str = "", program: Path | None = None) -> Path:
+    """Builds what changed, and returns the library's path, `libkokoro_npu_ops.so` in `work`.
+
+    Args:
+        headers: the folder of `onnxruntime_c_api.h`, 1.18 or newer.
+        work: CMake's folder.
+        cross: the prefix of a cross compiler, such as `aarch64-linux-gnu`; empty for this computer's own.
+
+        program: the source of a program that calls the paths directly; it becomes `compare_paths` in `work`.
+
+    Raises:
+        DeviceError: CMake or the compiler is missing or fails; says what to do.
+    """
+    compilers = [f"{cross}-gcc", f"{cross}-g++"] if cross else ["cc", "c++"]
+    for tool in ("cmake", *compilers):
+        if shutil.which(tool) is None:
+            raise DeviceError("fused operators", expected=tool, got="none", todo="apt install cmake, and the compiler.")
+    options = [f"-DORT_INCLUDE={headers}", "-DCMAKE_BUILD_TYPE=Release"]
+    options += [f"-DCMAKE_C_COMPILER={compilers[0]}", f"-DCMAKE_CXX_COMPILER={compilers[1]}"]
+    if cross:
+        options += ["-DCMAKE_SYSTEM_NAME=Linux", f"-DCMAKE_SYSTEM_PROCESSOR={cross.partition('-')[0]}"]
+    if program:
+        options.append(f"-DPROGRAM={program}")
+    _cmake("-S", str(OPS_SOURCES), "-B", str(work), *options)
+    _cmake("--build", str(work), "--parallel", "2")
+    console.say(f"{work / OPS_LIBRARY}: {(work / OPS_LIBRARY).stat().st_size // 1024} KiB")
+    return work / OPS_LIBRARY
+
+
+def _cmake(*arguments: str) -> None:
+    done = subprocess.run(["cmake", *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = (done.stderr.strip() or done.stdout.strip())[-600:]
+        raise DeviceError("fused operators", expected="that CMake works", got=said, todo="Read what it says.")

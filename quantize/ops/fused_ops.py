@@ -1,0 +1,28 @@
+"""The fused operators as a graph has them: domain, version, names and the order of AdaIN's inputs.
+
+README.md in this folder has their formulas; `adain_op.cpp` checks the shapes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+OPS_DOMAIN: Final = "kokoro_npu"
+OPS_VERSION: Final = 1
+ADAIN: Final = "AdaIN"
+ADAIN_INPUTS: Final = (
+    "bytes",  # u8 [1, C, 1, T], or absent
+    "byte_step",  # the step and the zero point of `bytes`
+    "byte_zero",
+    "factor",  # [1, C, 1, 1] or absent: bytes become (bytes - byte_zero) * byte_step * factor
+    "added",  # float [1, C, 1, T], or absent
+    "mask",  # 0 and 1, [1, 1, 1, T], or absent
+    "gain",  # [1, C, 1, 1], as all below
+    "shift",
+    "epsilon",  # one number, or one per channel
+    "frequency",  # of Snake; absent where the activation is LeakyReLU
+    "amplitude",
+    "step",  # of the output `out`, if there is one
+    "zero",
+)
+ADAIN_OUTPUTS: Final = ("out", "sum", "active")  # u8; the value in floats; the activated value in floats: each optional

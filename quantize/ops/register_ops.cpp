@@ -1,0 +1,36 @@
+// The library's one exported function, by which ONNX Runtime learns its operators.
+#include <cstdio>
+#include <cstdlib>
+
+#include "runtime.hpp"
+
+namespace kokoro_npu {
+namespace {
+
+constexpr const char* CHOICE = "KOKORO_NPU_OPS_PATH";  // forces a path, for tests
+
+}  // namespace
+}  // namespace kokoro_npu
+
+extern "C" __attribute__((visibility("default"))) OrtStatus* ORT_API_CALL
+RegisterCustomOps(OrtSessionOptions* options, const OrtApiBase* base) {
+  using namespace kokoro_npu;
+  const OrtApi* api = base->GetApi(API);
+  if (!api) return base->GetApi(1)->CreateStatus(ORT_FAIL, "kokoro_npu: ONNX Runtime is older than 1.18");
+  const char* asked = std::getenv(CHOICE);
+  const Path* path = choose_path(asked && *asked ? asked : nullptr);
+  if (!path) {
+    char message[160];
+    std::snprintf(message, sizeof message, "kokoro_npu: %s=%s is no path of this processor", CHOICE, asked);
+    return api->CreateStatus(ORT_INVALID_ARGUMENT, message);
+  }
+  OrtCustomOpDomain* domain = nullptr;
+  KOKORO_NPU_TRY(api->CreateCustomOpDomain(DOMAIN, &domain));
+  // Sessions keep pointers to the operators and to the domain, and nobody says when the last one ends: both stay.
+  auto* adain = static_cast<Operator*>(std::malloc(sizeof(Operator)));
+  if (adain) *adain = adain_operator(path);
+  OrtStatus* status = adain ? api->CustomOpDomain_Add(domain, adain) : refuse(*api, "kokoro_npu: no memory");
+  if (!status) status = api->AddCustomOpDomain(options, domain);
+  if (status) api->ReleaseCustomOpDomain(domain);
+  return status;
+}

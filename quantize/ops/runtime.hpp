@@ -1,0 +1,48 @@
+// The little of ONNX Runtime's C API that the operators need. Every function fails with a status that a session reports.
+#pragma once
+
+#include <onnxruntime_c_api.h>
+
+#include <cstdint>
+
+#include "adain_row.hpp"
+
+namespace kokoro_npu {
+
+constexpr const char* DOMAIN = "kokoro_npu";
+constexpr int DOMAIN_VERSION = 1;
+constexpr std::uint32_t API = 18;  // ONNX Runtime 1.18, the oldest that these operators run in
+
+// An operator of a library that was opened with one path: ONNX Runtime hands it to every callback.
+struct Operator : OrtCustomOp {
+  const Path* path;
+};
+
+// Fills in the callbacks of the operator AdaIN (adain_op.cpp).
+Operator adain_operator(const Path* path);
+
+// A tensor of a kernel's inputs; `data` is null where an optional input was left out.
+struct Input {
+  const void* data = nullptr;
+  std::int64_t channels = 1;  // the second dimension, if there is one
+  std::int64_t size = 0;      // elements
+  const OrtValue* value = nullptr;
+
+  const float* floats() const { return static_cast<const float*>(data); }
+  const std::uint8_t* bytes() const { return static_cast<const std::uint8_t*>(data); }
+};
+
+OrtStatus* read_input(const OrtApi& api, const OrtKernelContext* context, std::size_t index, Input* input);
+
+// Output `index` in the shape of `like`; `data` is null where the graph has no such output.
+OrtStatus* make_output(const OrtApi& api, OrtKernelContext* context, std::size_t index, const Input& like, void** data);
+
+OrtStatus* refuse(const OrtApi& api, const char* message);
+
+}  // namespace kokoro_npu
+
+// Returns from a function of status OrtStatus* if the expression fails.
+#define KOKORO_NPU_TRY(expression)                        \
+  do {                                                    \
+    if (OrtStatus* failed = (expression)) return failed;  \
+  } while (false)
