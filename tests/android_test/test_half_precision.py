@@ -14,11 +14,16 @@ from android_test.coverage.coverage_levels import CoverageSettings, Variant, che
 from android_test.coverage.coverage_report import inputs_of
 from android_test.coverage.graph_view import GraphView
 from android_test.coverage.htp.half_precision import LARGEST_ROOT, UNCHECKED, extreme_of, read_extremes
+from android_test.coverage.htp.htp_host import unavailable
 from android_test.coverage.htp.htp_rules import check_qnn
+from android_test.coverage.htp.simulate import simulate
 from android_test.coverage.rule_verdict import Verdict
 from export_onnx.buckets import Bucket
 from export_onnx.contracts import VOCODER
 from export_onnx.errors import CoverageError
+from export_onnx.graph.shared_weights import load
+from quantize.text.half_norms import halve_norms, layer_norms
+from tests.conftest import Small
 
 F = np.float32
 C, LENGTH = 4, 64
@@ -145,3 +150,27 @@ def test_the_check_of_a_build_uses_them(tmp_path: Path) -> None:
     assert check(variant, seen[calm]).rules == Verdict(len(norm().graph.node), (len(norm().graph.node),), ())
     assert "rules" not in check(variant, seen[loud]).proven
     assert inputs_of([variant], seen[calm]) != inputs_of([variant], seen[loud]), "other ranges, another report"
+
+
+def test_bert_is_taken_with_norms_for_half_precision_only(small: Small) -> None:
+    bert = load(small.folder / f"bert_{small.bucket.name}.onnx")
+    loud = {norm.value: 289.0 for norm in layer_norms(bert)}
+    refused = check_qnn(GraphView.of(bert), loud)
+    rules = {(refusal.op, refusal.rule.partition(" of ")[0]) for refusal in refused.refusals}
+    assert rules == {("Add", "an epsilon"), ("Mul", "squares")}
+    assert check_qnn(GraphView.of(halve_norms(bert, loud)), loud).covered
+    unscaled = halve_norms(bert, dict.fromkeys(loud, 64.1))  # a factor of 1: the epsilon fits, the squares do not
+    assert {refusal.op for refusal in check_qnn(GraphView.of(unscaled), loud).refusals} == {"Mul"}
+
+
+@pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "-")
+def test_bert_runs_in_half_precision_on_the_simulation(small: Small) -> None:
+    bert = load(small.folder / f"bert_{small.bucket.name}.onnx")
+    halved = halve_norms(bert, {norm.value: 4.0 for norm in layer_norms(bert)})
+    tokens = small.bucket.tokens
+    feed = {"ids": np.arange(tokens, dtype=np.int32)[None] % 40, "token_mask": np.ones((1, tokens), F)}
+    agreement = simulate(halved, feed)
+    assert agreement.agrees, agreement
+    assert agreement.floor == 40.0
+    same = {node.name for node in bert.graph.node} & {node.name for node in halved.graph.node}
+    assert agreement.compilation.nodes_on_npu >= len(same), "every node of bert is on the NPU"
