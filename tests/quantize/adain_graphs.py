@@ -50,7 +50,7 @@ class AdainCase:
         nodes: list[onnx.NodeProto] = []
 
         def add(kind: str, inputs: str, output: str, **attributes: Any) -> None:
-            nodes.append(helper.make_node(kind, inputs.split(), [output], **attributes))
+            nodes.append(helper.make_node(kind, inputs.split(), [output], name=output, **attributes))
 
         value = "added"
         if self.has_bytes:
@@ -59,24 +59,27 @@ class AdainCase:
             add("Mul", "unscaled factor", "scaled")
             if self.has_added:
                 add("Add", "scaled added", "sum")
-        masked = self.has_mask
-        real = "/mean_of_mask" if masked else ""
-        if masked:
-            add("ReduceMean", "mask", real, axes=[3])
+        if self.has_mask:
+            add("ReduceMean", "mask", "real", axes=[3])
             add("Mul", f"{value} mask", "masked")
-        add("ReduceMean", "masked" if masked else value, "part", axes=[3])
-        add(*(("Div", f"part {real}", "mean") if masked else ("Identity", "part", "mean")))
-        add("Sub", f"{value} mean", "unmasked")
-        add(*(("Mul", "unmasked mask", "centered") if masked else ("Identity", "unmasked", "centered")))
+            add("ReduceMean", "masked", "part", axes=[3])
+            add("Div", "part real", "mean")
+            add("Sub", f"{value} mean", "unmasked")
+            add("Mul", "unmasked mask", "centered")
+        else:
+            add("ReduceMean", value, "mean", axes=[3])
+            add("Sub", f"{value} mean", "centered")
         add("Mul", "centered centered", "squared")
-        add("ReduceMean", "squared", "spread", axes=[3])
-        add(*(("Div", f"spread {real}", "variance") if masked else ("Identity", "spread", "variance")))
+        add("ReduceMean", "squared", "spread" if self.has_mask else "variance", axes=[3])
+        if self.has_mask:
+            add("Div", "spread real", "variance")
         add("Add", "variance epsilon", "safe")
         add("Sqrt", "safe", "deviation")
         add("Div", "gain deviation", "scale")
         add("Mul", "centered scale", "normal")
-        add("Add", "normal shift", "styled")
-        add(*(("Mul", "styled mask", "x") if masked else ("Identity", "styled", "x")))
+        add("Add", "normal shift", "styled" if self.has_mask else "x")
+        if self.has_mask:
+            add("Mul", "styled mask", "x")
         if self.snake:
             add("Mul", "frequency x", "angle")
             add("Sin", "angle", "sine")

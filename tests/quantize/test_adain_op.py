@@ -29,9 +29,9 @@ PATH_FLOATS_FLOOR = 103  # measured: 113
 X86_PATHS = ("plain", "avx2", "avx512")
 CASES = [
     AdainCase(channels, columns, has_bytes, has_added, has_mask, snake, floats)
-    for (channels, columns), (has_bytes, has_added), has_mask, snake, floats in itertools.product(
-        ((5, 4099), (64, 641)), ((True, False), (False, True), (True, True)), *[(False, True)] * 3
-    )
+    for channels, columns in ((5, 4099), (64, 641))
+    for has_bytes, has_added in ((True, False), (False, True), (True, True))
+    for has_mask, snake, floats in itertools.product((False, True), repeat=3)
 ]
 
 

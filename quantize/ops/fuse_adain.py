@@ -1,0 +1,168 @@
+"""Puts the fused operator AdaIN into a finished graph.
+
+Before   DQ -> (Mul by the channel's factor -> Add) -> mean, Sub, square, mean, Sqrt, Mul, Add -> Snake or LeakyReLU
+         -> Q: about 20 operators, most of which read and write the whole tensor; with a mask, four Mul more
+After    AdaIN (see README.md): bytes in, bytes out, and the sum where another node reads it
+Why      at full size, 5 s, two thirds of the INT8 generator's time is outside of the convolutions, and ONNX Runtime
+         computes Sin on one thread
+Price    a byte may fall on the other side of a tie between two steps. tests/quantize/test_fuse_adain.py measures a
+         vocoder with random weights, and `python -m quantize.ops.compare_fused` a build's own files
+
+Sites are found by structure, from the Sqrt of a norm's deviation; names play no part. Shapes may be symbolic.
+
+    1. If a Sqrt's value divides a gain, and its argument is the variance (plus epsilon) of a value minus its mean over
+       time, masked twice or not at all, this is a norm of that value.
+    2. If gain and shift are followed by Snake or LeakyReLU, it is a site; a value without activation stays as it is.
+    3. If the activated value is rounded to u8 with one step, the site gives the bytes; other readers get floats.
+    4. If the norm's value is a DQ, a DQ times one factor per channel, or the sum of that and another value, the site
+       reads the bytes, and gives the sum to the value's other readers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from onnxruntime.quantization.onnx_model import ONNXModel
+
+from export_onnx.graph.graph_ir import array_of, input_of, name_of, producer_of, read_graph, write_graph
+from quantize.ops.adain_sites import (
+    AdainActivation,
+    AdainNorm,
+    made_by,
+    next_site,
+    other_input,
+    per_channel,
+    readers_of,
+)
+from quantize.ops.fused_ops import ADAIN, ADAIN_INPUTS, OPS_DOMAIN, OPS_VERSION
+
+READERS_IN_NORM: Final = 2  # its mean, and the difference from it
+
+
+@dataclass(frozen=True)
+class FusedGraph:
+    """A graph with fused operators.
+
+    Attributes:
+        model: the graph; a session needs the library to load it.
+        sites: the name of the norm's last node at each site, in the graph's order.
+    """
+
+    model: onnx.ModelProto
+    sites: tuple[str, ...]
+
+
+def fuse_adain(model: onnx.ModelProto) -> FusedGraph:
+    """A copy of `model` with one AdaIN at every site; the sites may be none."""
+    whole = read_graph(model)
+    graph = whole.graph
+    sites = []
+    for root in [node for node in graph if node.op_type == "Sqrt"]:
+        done: list[ir.Value] = []
+        while found := next_site(root, done):
+            norm, activation = found
+            done.append(norm.result)
+            sites.append(_fuse(graph, norm, activation))
+    _remove_unread(graph)
+    if sites:
+        whole.opset_imports[OPS_DOMAIN] = OPS_VERSION
+    ordered = ONNXModel(write_graph(whole))
+    ordered.topological_sort()
+    return FusedGraph(ordered.model, tuple(sites))
+
+
+def _fuse(graph: ir.Graph, norm: AdainNorm, activation: AdainActivation) -> str:
+    """Adds the node; its name is that of the norm's last node."""
+    inputs: dict[str, ir.Value] = {"gain": norm.gain, "shift": norm.shift, "epsilon": norm.epsilon}
+    inputs |= activation.inputs
+    if norm.mask is not None:
+        inputs["mask"] = norm.mask
+    source = _source(norm.value)
+    inputs |= source
+    rounded = [node for node in readers_of(activation.result, "QuantizeLinear") if _bytes_of(node)]
+    out, total, active = ir.Value(), ir.Value(), ir.Value()
+    ends = rounded[:1]
+    if ends:
+        inputs |= {"step": input_of(ends[0], 1), "zero": input_of(ends[0], 2)}
+        _take_over(out, ends[0].outputs[0])
+    floats_read = activation.result.is_graph_output() or len(list(activation.result.consumers())) > len(ends)
+    if floats_read:
+        _take_over(active, activation.result)
+    # What reads the value outside of this norm reads the sum from now on; where the value is a plain DQ, it stays.
+    scaled_read = "factor" in source and len(set(norm.value.consumers())) > READERS_IN_NORM
+    sum_read = "bytes" in source and ("added" in source or scaled_read or norm.value.is_graph_output())
+    if sum_read:
+        _take_over(total, norm.value)
+    attributes = [] if activation.slope is None else [ir.AttrFloat32("slope", activation.slope)]
+    outputs = ((out, bool(ends)), (total, sum_read), (active, floats_read))
+    name = str(producer_of(norm.result).name)
+    node = ir.Node(
+        OPS_DOMAIN,
+        ADAIN,
+        [inputs.get(name) for name in ADAIN_INPUTS],
+        attributes,
+        outputs=[value if read else ir.Value(name="") for value, read in outputs],
+        name=name,
+    )
+    graph.append(node)
+    return name
+
+
+def _take_over(new: ir.Value, old: ir.Value) -> None:
+    """`new` gets the name, the type, the shape and the readers of `old`."""
+    new.type, new.shape = old.type, old.shape
+    name = name_of(old)
+    ir.convenience.replace_all_uses_with(old, new, replace_graph_outputs=True)
+    old.name = f"{name}/unfused"
+    new.name = name
+
+
+def _source(value: ir.Value) -> dict[str, ir.Value]:
+    """The inputs from which AdaIN makes the value."""
+    bytes_ = _dequantized(value)
+    if bytes_:
+        return bytes_
+    total = made_by(value, "Add")
+    if total is not None:
+        for term in total.inputs:
+            added = other_input(total, term)
+            bytes_ = _dequantized(term) if term is not None and len(list(term.consumers())) == 1 else {}
+            if bytes_ and added is not None and added.shape == value.shape:
+                return bytes_ | {"added": added}
+    return {"added": value}
+
+
+def _dequantized(value: ir.Value) -> dict[str, ir.Value]:
+    """The inputs for DQ, or DQ times a factor per channel; none where the value is neither."""
+    factor: dict[str, ir.Value] = {}
+    product = made_by(value, "Mul")
+    if product is not None:
+        for term in product.inputs:
+            other = other_input(product, term)
+            if term is not None and other is not None and made_by(term, "DequantizeLinear") and per_channel(other):
+                value, factor = term, {"factor": other}
+    node = made_by(value, "DequantizeLinear")
+    if node is None or not _bytes_of(node):
+        return {}
+    return {"bytes": input_of(node), "byte_step": input_of(node, 1), "byte_zero": input_of(node, 2)} | factor
+
+
+def _bytes_of(node: ir.Node) -> bool:
+    """Whether a Q or DQ has u8 and one step."""
+    if len(node.inputs) < 3 or node.inputs[2] is None or node.inputs[2].const_value is None:
+        return False
+    zero = array_of(input_of(node, 2))
+    return zero.dtype == np.uint8 and zero.size == 1
+
+
+def _remove_unread(graph: ir.Graph) -> None:
+    for node in reversed(list(graph)):
+        if not any(value.is_graph_output() or list(value.consumers()) for value in node.outputs):
+            graph.remove(node, safe=True)
+    read = {value.name for node in graph for value in node.inputs if value is not None}
+    for name in [name for name in graph.initializers if name not in read]:
+        del graph.initializers[name]
