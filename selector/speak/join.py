@@ -99,8 +99,11 @@ def pause(bound: Bound, speed: float) -> float:
 
 
 def _fade(length: int) -> Samples:
-    """Equal power, from 0 up: its square and its mirror's square add up to 1."""
-    return np.sin(np.linspace(0, np.pi / 2, length, dtype=np.float32))
+    """Equal power, from 0 up: its square and its mirror's square add up to 1.
+
+    Computed in float64 and rounded once, so that the engine in C++ gives the same numbers on every processor.
+    """
+    return np.sin(np.linspace(0, np.pi / 2, length)).astype(np.float32)
 
 
 def gap(tail: Samples, head: Samples, length: int) -> Samples:

@@ -9,6 +9,7 @@ import pytest
 
 from selector.choose import measured_texts
 from selector.package import make_packages
+from tests.selector.engine_library import Library, build_engine
 from tests.selector.selector_fakes import make_build
 
 NAME = "kokoro-npu-fake-0.1.0-cpu"
@@ -33,3 +34,14 @@ def dist(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
     make_packages.make_packages(build, folder, ["cpu"], "0.1.0", COMMAND)
     return folder
+
+
+@pytest.fixture(scope="session")
+def engine_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """libkokoro_npu.so and the programs beside it, built once for this computer."""
+    return build_engine(tmp_path_factory.mktemp("engine"))
+
+
+@pytest.fixture(scope="session")
+def library(engine_folder: Path) -> Library:
+    return Library.load(engine_folder)

@@ -42,6 +42,8 @@ public:
         if (root["schema_version"].whole() != 1) detail::refuse("expected schema version 1");
         for (const auto& item : root["buckets"].items()) {
             Bucket bucket{item["name"].str(), item["tokens"].whole(), item["frames"].whole(), {}};
+            if (bucket.tokens < 1 || bucket.tokens > largest || bucket.frames < 1 || bucket.frames > largest)
+                detail::refuse("the size of bucket " + bucket.name);
             for (const auto& model : item["models"].entries()) bucket.models[model.first] = model.second.str();
             buckets_.push_back(std::move(bucket));
         }
@@ -52,6 +54,10 @@ public:
             bool whole = table.frames.size() == table.speeds.size() && table.speeds.size() > 1 && table.tokens.size() > 1;
             for (const auto& row : table.frames) whole = whole && row.size() == table.tokens.size();
             if (!whole) detail::refuse("the table of voice " + voice.first + " has holes");
+            if (!rises(table.tokens) || !rises(table.speeds)) detail::refuse("the table of voice " + voice.first + " is out of order");
+            for (const auto& row : table.frames)
+                for (const std::int64_t frames : row)
+                    if (frames < 1 || frames > largest) detail::refuse("frames of voice " + voice.first);
             tables_.emplace(voice.first, std::move(table));
         }
         for (const auto& symbol : root["vocabulary"].entries())
@@ -59,7 +65,11 @@ public:
         const auto marks = encode(root["selector"]["pause_marks"].str());
         pause_marks_.assign(marks.begin() + 1, marks.end() - 1);
         pause_tokens_ = root["selector"]["pause_tokens"].whole();
+        if (pause_tokens_ < 0 || pause_tokens_ > largest) detail::refuse("expected the tokens of a pause");
     }
+
+    // Whether there is a table for a voice.
+    bool knows(const std::string& voice) const { return tables_.count(voice) > 0; }
 
     // Smallest first.
     const std::vector<Bucket>& buckets() const { return buckets_; }
@@ -121,11 +131,17 @@ public:
 
     // The greatest length() that choose() finds a bucket for: the limit of a chunk. 0 if none.
     std::int64_t most_tokens(const std::string& voice, double speed) const {
+        return most_tokens(voice, speed, buckets_.size());
+    }
+
+    // The same with only the `count` smallest buckets.
+    std::int64_t most_tokens(const std::string& voice, double speed, std::size_t count) const {
         std::int64_t low = 0, high = 0;
-        for (const auto& bucket : buckets_) high = std::max(high, bucket.tokens);
+        for (std::size_t i = 0; i < count; ++i) high = std::max(high, buckets_[i].tokens);
         while (low < high) {
             const std::int64_t middle = (low + high + 1) / 2;
-            if (choose(middle, voice, speed) == nullptr)
+            const Bucket* bucket = choose(middle, voice, speed);
+            if (bucket == nullptr || bucket >= buckets_.data() + count)
                 high = middle - 1;
             else
                 low = middle;
@@ -134,6 +150,14 @@ public:
     }
 
 private:
+    static constexpr std::int64_t largest = 1000000;  // of any size: products of three stay whole numbers
+
+    static bool rises(const std::vector<std::int64_t>& knots) {
+        for (std::size_t i = 1; i < knots.size(); ++i)
+            if (knots[i] <= knots[i - 1]) return false;
+        return knots.front() > 0 && knots.back() <= largest;
+    }
+
     struct Table {
         std::vector<std::int64_t> tokens, speeds;
         std::vector<std::vector<std::int64_t>> frames;

@@ -1,0 +1,18 @@
+// Where the NPU stages of a package run on this device, and why: what receipts say, else a probe, else the CPU.
+#pragma once
+
+#include <string>
+#include <utility>
+
+#include "engine.hpp"
+#include "package.hpp"
+#include "stage_chain.hpp"
+
+namespace kokoro_npu {
+
+Choice choose_provider(const Package& package, const EngineOptions& options);
+
+// One line of JSON.
+std::string placement_report(const Package& package, const Placement& placement, std::size_t open_sessions);
+
+}  // namespace kokoro_npu

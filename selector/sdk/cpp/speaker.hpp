@@ -1,0 +1,91 @@
+// Speaks text chunk by chunk: text -> chunks -> stages -> joined sound, as selector/speak/synthesize.py does.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "join.hpp"
+#include "stage_chain.hpp"
+#include "words.hpp"
+
+namespace kokoro_npu {
+
+// Text of one language -> phonemes of the package's vocabulary, in UTF-8; empty where there is nothing to say.
+// An engine calls it for one text at a time, from the thread that speaks.
+using Phonemizer = std::function<std::string(const std::string& text, const std::string& language)>;
+
+// When one symbol sounds, in samples since the beginning of the speech. Pads have an empty symbol.
+struct SymbolTime {
+    std::string symbol;
+    std::int64_t start = 0, end = 0;
+};
+
+// One chunk of sound, ready to play: the gap before it included.
+struct Spoken {
+    std::vector<float> samples;
+    std::string text;  // of the chunk; empty for the silence at the end
+    std::string text_bucket, sound_bucket;
+    std::int64_t tokens = 0;  // pads included
+    std::int64_t frames = 0;  // of sound, before the joining
+    std::int64_t start = 0;   // of the first sample, in samples since the beginning of the speech
+    std::vector<SymbolTime> symbols;
+};
+using OnSpoken = std::function<void(const Spoken&)>;
+
+struct SpeechSettings {
+    Voice voice;
+    std::string language;
+    double speed = 1;
+    std::uint64_t seed = 0;
+};
+
+// One speech: any number of texts that are joined. For one thread.
+class Speaker {
+public:
+    Speaker(const Package& package, StageChain chain, SpeechSettings settings, Phonemizer phonemize, OnSpoken on_spoken,
+            CheckCancelled check);
+
+    // Speaks a text; `ends` is what ends behind it. Throws Error(text): a word is longer than the largest bucket, or a
+    // chunk has no symbol of the vocabulary.
+    void say(const std::string& text, Bound ends = Bound::paragraph);
+    // Gives the silence at the end. Throws Error(text) where nothing was spoken.
+    void finish();
+
+private:
+    struct Rendered {
+        Spoken spoken;
+        std::vector<std::int32_t> durations;
+        std::vector<std::string> symbols;
+    };
+    struct Piece {
+        std::string text;
+        std::int64_t phonemes = 0, words = 0;
+        Bound bound = Bound::paragraph;
+    };
+
+    const Package& package_;
+    StageChain chain_;
+    SpeechSettings settings_;
+    Phonemizer phonemize_;
+    OnSpoken on_spoken_;
+    CheckCancelled check_;
+    Joiner joiner_;
+    std::uint64_t spoken_ = 0;
+    std::int64_t at_ = 0;  // samples given
+    std::string heard_;    // the beginning of what was asked for, for errors
+
+    std::int64_t limit(std::size_t buckets) const;
+    std::int64_t length(std::string_view phonemes) const;
+    std::int64_t count(std::string_view text) const;
+    std::vector<Piece> split(const std::string& text, const std::function<std::int64_t(std::string_view)>& count,
+                             std::int64_t limit) const;
+    void fitted(const Piece& piece, std::int64_t limit, std::uint64_t index);
+    void one_word(const Piece& piece, const std::string& phonemes, std::int64_t limit, std::uint64_t index, bool whole);
+    bool render(const Piece& piece, const std::string& phonemes, std::uint64_t index);
+    void give(Rendered rendered, Bound bound, const std::vector<float>& sound);
+};
+
+}  // namespace kokoro_npu
