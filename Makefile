@@ -19,6 +19,19 @@ ABI     ?= arm64-v8a
 RUNS    ?= 20
 RECEIPTS ?=
 TEXT    ?= Hello. This is a neural network that fits a phone.
+# The voice's own language, except for the English text above and that of speak-long; and a file of pronunciations.
+LANGUAGE ?= $(if $(filter file,$(origin TEXT)),en-us)
+LEXICON ?=
+
+# Programs get TEXT as it was typed: make would expand its dollar signs, and cut a recipe at its line ends.
+unexport TEXT
+export KOKORO_NPU_TEXT := $(value TEXT)
+
+# Commands hold BUILD and DIST without quotes, and steps write and delete in them.
+UNSAFE  := ' " ` ; & | < > ( ) * ? ! ~ \ $$ \#
+refuse   = $(error $1=$(value $1) must be one path without spaces, quotes and signs that a shell reads)
+guard    = $(if $(filter 1,$(words $(value $1))),,$(call refuse,$1))$(foreach c,$(UNSAFE),$(if $(findstring $c,$(value $1)),$(call refuse,$1)))$(if $(filter / -%,$(value $1)),$(call refuse,$1))
+$(call guard,BUILD)$(call guard,DIST)
 
 PYTHON  := .venv/bin/python
 READY   := .venv/ready
@@ -33,7 +46,7 @@ help:
 	@echo 'make export-int8 WEIGHTS=demo   the same from a small voice in this repository, in a few minutes'
 	@echo 'make report        up to $(BUILD)/report.html: the models, the proofs, and the sound'
 	@echo 'make readme        the same, and the tables of README.md and docs/'
-	@echo 'make speak         TEXT="…" [VOICE=a|a,b|a:0.7+b:0.3 SPEED= TARGET=cpu OUT=out.wav]: speaks with the package'
+	@echo 'make speak         TEXT=… [VOICE=a|a,b|a:0.7+b:0.3 LANGUAGE= LEXICON= SPEED= TARGET=cpu OUT=out.wav]: speaks with the package'
 	@echo 'make runner-android NDK=… ORT_ANDROID=…   the program for the phone; see android_test/runner/README.md'
 	@echo 'make ops           the library of fused operators for this computer; see quantize/ops/README.md'
 	@echo 'make verify-device TARGET=nnapi|qnn|cpu [SERIAL=]: runs the package on a phone over adb and writes a receipt'
@@ -76,14 +89,14 @@ package: report
 	$(PYTHON) -m selector package --targets $(TARGETS) --build $(BUILD) --dist $(DIST) $(if $(RECEIPTS),--receipts $(RECEIPTS))
 
 speak: $(READY)
-	$(PYTHON) -m selector speak --text '$(subst ','\'',$(TEXT))' --voice '$(VOICE)' --speed $(SPEED) --target $(TARGET) --build $(BUILD) --dist $(DIST) --out $(OUT)
+	$(PYTHON) -m selector speak --text="$$KOKORO_NPU_TEXT" --voice '$(VOICE)' --language '$(LANGUAGE)' $(if $(LEXICON),--lexicon '$(LEXICON)') --speed $(SPEED) --target $(TARGET) --build $(BUILD) --dist $(DIST) --out $(OUT)
 
 # 310 of the demo voice's sentences: 20 minutes.
 LINES   ?= 310
 speak-long: $(READY)
 	@mkdir -p $(BUILD)
 	grep -v '^#' export_onnx/demo_voice/sentences_train.txt | head -n $(LINES) > $(BUILD)/long.txt
-	$(PYTHON) -m selector speak --text-file $(BUILD)/long.txt --voice '$(VOICE)' --speed $(SPEED) --target $(TARGET) --build $(BUILD) --dist $(DIST) --out $(OUT) --report $(BUILD)/long.json
+	$(PYTHON) -m selector speak --text-file $(BUILD)/long.txt --voice '$(VOICE)' --language '$(or $(LANGUAGE),en-us)' --speed $(SPEED) --target $(TARGET) --build $(BUILD) --dist $(DIST) --out $(OUT) --report $(BUILD)/long.json
 
 # ORT_ANDROID is the unpacked onnxruntime-android archive: headers/ and jni/<abi>/libonnxruntime.so.
 runner-android:

@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from export_onnx.errors import ContractError
-from export_onnx.run.text import ENGLISH, english_front_end
+from export_onnx.text.front_ends import english_front_end
+from export_onnx.text.spoken_form import ENGLISH
 
 REPORT: Final = "report.json"
 ROOT: Final = Path(__file__).parent.parent
 SENTENCES: Final = Path("export_onnx", "demo_voice")  # folder of `sentences_*.txt`
+LEXICON: Final = Path("export_onnx", "text", "builtin_lexicon.txt")
 # What makes phonemes of text: misaki, the espeak library and the dictionary's tagger that it finds, and numbers.
 FRONT_END: Final = ("misaki", "espeakng-loader", "phonemizer-fork", "spacy", "en-core-web-sm", "num2words")
 MADE_BY: Final = ("torch", "kokoro", "transformers", "onnx", "onnxsim", "onnxruntime", "numpy")
@@ -96,12 +98,13 @@ def depends_on(*folders: str) -> dict[str, Any]:
         folders: the step's own, relative to the project; what they import from others is followed.
 
     Returns:
-        `code` as in `code_digest`, `sentences` of this repository by content, `front_end`: who speaks English here
-        and the versions of all that it is made of, and `versions`.
+        `code` as in `code_digest`, `sentences` and `lexicon` of this repository by content, `front_end`: who speaks
+        English here and the versions of all that it is made of, and `versions`.
     """
     return {
         "code": code_digest(*folders),
         "sentences": _digest_of(sorted((ROOT / SENTENCES).glob("sentences_*.txt"))),
+        "lexicon": sha256(ROOT / LEXICON),
         "front_end": {language: english_front_end(language) for language in ENGLISH}
         | {name: package_version(name) for name in FRONT_END},
         "versions": versions(),

@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         words = options.text if options.text_file is None else read_text(options.text_file)
         how = (options.voice, options.speed, options.out, options.weights, options.report, options.build)
-        speak_to_wav(options.dist, options.target, words, *how)
+        speak_to_wav(options.dist, options.target, words, *how, options.language, options.lexicon)
     return 0
 
 
@@ -99,6 +99,8 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     words.add_argument("--text", help="what to say")
     words.add_argument("--text-file", type=Path, help="a file to say, UTF-8")
     talk.add_argument("--voice", default="", help="a name, or a mix: a,b or a:0.7+b:0.3 (default: the package's first)")
+    talk.add_argument("--language", default="", help="en-us, en-gb, fr-fr, … (default: by the voice's first letter)")
+    talk.add_argument("--lexicon", type=Path, help="a file of words and how to say them")
     talk.add_argument("--speed", type=float, default=1.0, help="0.5 to 2")
     talk.add_argument("--out", type=Path, default=Path("out.wav"), help="default: out.wav")
     talk.add_argument("--report", type=Path, help="the figures as JSON: seconds, memory, first sound, click, dead air")

@@ -222,7 +222,7 @@ def test_a_package_speaks_with_the_extra_speak_alone(tmp_path: Path) -> None:
 
 def test_extras_hold_what_their_steps_import() -> None:
     extras = PROJECT["optional-dependencies"]
-    assert {"speak", "export", "qnn", "test", "demo-voice", "kokoro-82m-int8"} == set(extras)
+    assert {"speak", "ja", "zh", "export", "qnn", "test", "demo-voice", "kokoro-82m-int8"} == set(extras)
     assert f"{PROJECT['name']}[speak]" in extras["export"]
     pinned = [Requirement(line).name for group in ("speak", "export") for line in extras[group]]
     assert len(set(pinned)) == len(pinned), "a package is pinned once"

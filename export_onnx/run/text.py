@@ -1,25 +1,24 @@
 """Text -> phonemes -> ids, with the vocabulary of the checkpoint's config.
 
-English goes through misaki, whose dictionary needs a spaCy model. If that is not installed, misaki's own espeak front
-end gives the same alphabet (the one that Kokoro was trained on) and works offline. Other languages go through misaki's
-general espeak front end.
+`export_onnx/text/` turns what people type into spoken words; misaki's front ends turn the words into phonemes.
 """
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
-from types import SimpleNamespace
 from typing import Final
 
 from export_onnx.errors import TextError
 from export_onnx.geometry import MAX_PHONEMES
+from export_onnx.text.front_ends import word_phonemes
+from export_onnx.text.lexicon import Lexicon
+from export_onnx.text.markup import read_markup
+from export_onnx.text.pronunciations import GIVEN, phonemes_of
+from export_onnx.text.scripts import UNSAID
+from export_onnx.text.spoken_form import spoken_form
 
 PAD: Final = 0
-ENGLISH: Final = ("en-us", "en-gb")
-SPACY_MODEL: Final = "en_core_web_sm"  # the model by which misaki's English dictionary tags words
 
 
 @dataclass(frozen=True)
@@ -38,49 +37,36 @@ class Encoded:
     skipped: tuple[str, ...]
 
 
-def english_front_end(language: str) -> str:
-    """The front end for the language on this computer: `misaki` or `misaki-espeak`."""
-    return "misaki" if language in ENGLISH and find_spec(SPACY_MODEL) else "misaki-espeak"
+def phonemize(text: str, language: str = "en-us", lexicon: Lexicon | None = None) -> str:
+    """Converts text as people type it to a string of phoneme symbols, with its punctuation.
 
-
-@functools.cache
-def _front_end(language: str) -> Callable[[str], str]:
-    """Loads a front end once per language; espeak keeps process-wide state."""
-    from misaki import espeak  # slow to import, and needs espeak's data
-
-    if language in ENGLISH:
-        fallback = espeak.EspeakFallback(british=language == "en-gb")
-        if english_front_end(language) == "misaki":
-            from misaki import en
-
-            dictionary = en.G2P(trf=False, british=language == "en-gb", fallback=fallback, unk="")
-            return lambda text: str(dictionary(text)[0])
-        return lambda text: str(fallback(SimpleNamespace(text=text))[0] or "")
-    try:
-        general = espeak.EspeakG2P(language=language)
-    except RuntimeError as error:
-        raise TextError(
-            "language",
-            expected="en-us, en-gb or a language that espeak knows (fr-fr, es, it, hi, pt-br, …)",
-            got=repr(language),
-            todo="Choose one of `espeak-ng --voices`.",
-        ) from error
-    return lambda text: str(general(text)[0])
-
-
-def phonemize(text: str, language: str = "en-us") -> str:
-    """Converts text to a string of phoneme symbols, with its punctuation.
+    Markup is silent; numbers, abbreviations and signs become words; `[word](/phonemes/)` gives a pronunciation.
 
     Args:
         text: one sentence or a few; control characters count as spaces.
-        language: `en-us`, `en-gb`, or espeak's name of another language.
+        language: `en-us`, `en-gb`, `ja`, `zh`, or espeak's name of another language.
+        lexicon: a user's, over the repository's own.
 
     Raises:
-        TextError: the text has nothing to say, or the language is unknown.
+        TextError: the text has nothing to say, the language is unknown or not installed, or words would be lost.
     """
-    clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    phonemes = _front_end(language)(clean).strip() if clean else ""
-    if not any(c.isalpha() for c in phonemes):
+    return phonemize_plain(read_markup(text).text, language, lexicon)
+
+
+def phonemize_plain(text: str, language: str = "en-us", lexicon: Lexicon | None = None) -> str:
+    """As `phonemize`, for text whose markup was read: `read_markup` of a whole text, then this per piece.
+
+    Raises:
+        TextError: as `phonemize`.
+    """
+    said, at = [], 0
+    spoken = spoken_form(text, language, lexicon)
+    for given in GIVEN.finditer(spoken):
+        said += [_between(spoken[at : given.start()], language), phonemes_of(given)]
+        at = given.end()
+    said.append(_between(spoken[at:], language))
+    phonemes = "".join(said).strip()
+    if not any(c.isalpha() and not UNSAID.match(c) for c in phonemes):
         raise TextError(
             "text",
             expected="at least one word to say",
@@ -88,6 +74,12 @@ def phonemize(text: str, language: str = "en-us") -> str:
             todo="Pass text with words in it.",
         )
     return phonemes
+
+
+def _between(words: str, language: str) -> str:
+    """Phonemes of the words beside a given pronunciation, with the spaces that keep them apart."""
+    before, after = (" " if edge.isspace() else "" for edge in (words[:1], words[-1:]))
+    return before + word_phonemes(words.strip(), language) + after if words.strip() else before
 
 
 def encode(phonemes: str, vocab: Mapping[str, int]) -> Encoded:

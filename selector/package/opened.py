@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,11 +18,14 @@ from numpy.typing import NDArray
 from export_onnx.errors import PackageError
 from export_onnx.geometry import MAX_PHONEMES
 from export_onnx.run.chain import Chain
+from export_onnx.run.text import phonemize_plain
+from export_onnx.text.lexicon import Lexicon
+from export_onnx.text.voice_languages import language_of
 from selector.choose.voice_mix import mix_parts, mixed_rows
 from selector.package import manifest as schema
 from selector.package.check_files import AGAIN, check_files
 from selector.package.manifest import MANIFEST, Manifest
-from selector.speak.synthesize import Spoken, Synthesizer, language_of, package_chain
+from selector.speak.synthesize import Spoken, Synthesizer, package_chain
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,14 @@ class Package:
         return voice
 
     def synthesize(
-        self, text: str, voice: str | None = None, speed: float = 1.0, *, seed: int = 0, language: str | None = None
+        self,
+        text: str,
+        voice: str | None = None,
+        speed: float = 1.0,
+        *,
+        seed: int = 0,
+        language: str | None = None,
+        lexicon: Lexicon | None = None,
     ) -> Iterator[Spoken]:
         """Speaks a text and gives each chunk when it is made: 24 kHz float32 in `samples`, gaps included.
 
@@ -92,13 +103,17 @@ class Package:
             speed: 0.5 to 2; 1 is the voice's own.
             seed: of the noise in breath and fricatives: same seed, same sound.
             language: for phonemes; by default that of the voice's name, of a mix's first voice.
+            lexicon: how to say words of the user's choice, from `read_lexicon`.
 
         Raises:
             PackageError: the voice is unknown (raised at once).
             ContractError: the speed is not a number, or outside the selector's table (raised with the first chunk).
-            TextError: there is nothing to say, or a word is too long for the largest bucket.
+            TextError: the voice's name tells no language and none is given (raised at once); there is nothing to say,
+                the language has no front end here, or a word is too long for the largest bucket.
         """
         name = voice if voice is not None else min(self.manifest.voices.files)
         rows = self.voice(name)
-        speaker = Synthesizer(self.chains, self.manifest, name, rows, speed, seed, language or language_of(name))
+        spoken_language = language or language_of(name)
+        phonemize = partial(phonemize_plain, lexicon=lexicon)
+        speaker = Synthesizer(self.chains, self.manifest, name, rows, speed, seed, spoken_language, phonemize)
         return speaker.speak(text)

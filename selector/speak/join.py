@@ -134,6 +134,11 @@ class Joiner:
         self._tail: Samples | None = None
         self._before = np.zeros(0, np.float32)
         self._bound = Bound.PARAGRAPH
+        self._rest: float | None = None
+
+    def rest(self, seconds: float) -> None:
+        """Sets the pause before the next chunk, at any speed, in place of its bound's; several add up."""
+        self._rest = seconds + (self._rest or 0.0)
 
     def push(self, sound: Samples, bound: Bound) -> tuple[Samples, Seam | None]:
         """Gives the gap to the chunk before and this chunk's speech; its silence is held until the next chunk.
@@ -147,17 +152,23 @@ class Joiner:
         seam = None
         if self._tail is None:
             head = gap(np.zeros(0, np.float32), sound[:start], min(start, round(LEAD * SAMPLE_RATE)))
+            head = np.concatenate([_silence(self._rest), head])
         else:
             # Both guards are silence to the ear: the pause includes them.
-            wanted = pause(self._bound, self._speed)
+            wanted = pause(self._bound, self._speed) if self._rest is None else max(SHORTEST_PAUSE, self._rest)
             head = gap(self._tail, sound[:start], round(wanted * SAMPLE_RATE) - 2 * GUARD)
             around = np.concatenate([self._before, head, body[:CONTEXT]])
             seam = Seam(around, len(self._before), len(self._before) + len(head), wanted)
-        self._tail, self._bound, self._before = sound[end:], bound, body[-CONTEXT:]
+        self._tail, self._bound, self._before, self._rest = sound[end:], bound, body[-CONTEXT:], None
         return np.concatenate([head, body]), seam
 
     def finish(self) -> Samples:
         """Gives the silence behind the last chunk, faded out."""
         tail = np.zeros(0, np.float32) if self._tail is None else self._tail
         self._tail = None
-        return gap(tail, np.zeros(0, np.float32), min(len(tail), round(LEAD * SAMPLE_RATE)))
+        end = gap(tail, np.zeros(0, np.float32), min(len(tail), round(LEAD * SAMPLE_RATE)))
+        return np.concatenate([end, _silence(self._rest)])
+
+
+def _silence(seconds: float | None) -> Samples:
+    return np.zeros(round((seconds or 0.0) * SAMPLE_RATE), np.float32)

@@ -17,6 +17,7 @@ from export_onnx.run import text
 from export_onnx.run.chain import DURATIONS, FROM_SOURCE, Chain
 from export_onnx.run.padding import noise, resize, text_inputs, waveform
 from export_onnx.run.sessions import SessionSettings
+from export_onnx.text.markup import read_markup
 from selector.choose.choose_bucket import check_speed, choose_bucket, choose_sound, most_tokens
 from selector.choose.length import PADS, length, mark_ids, pauses
 from selector.choose.voice_mix import mixed_table
@@ -30,9 +31,6 @@ Phonemize = Callable[[str, str], str]  # text, language -> phonemes
 
 CPU_SESSION: Final = SessionSettings(entries=CPU.session)
 
-# The first letter of a voice's name is its language, as in `bf_emma`.
-LANGUAGES: Final = {"a": "en-us", "b": "en-gb", "e": "es", "f": "fr-fr", "h": "hi", "i": "it", "p": "pt-br"}
-
 
 @dataclass(frozen=True)
 class Spoken:
@@ -44,6 +42,7 @@ class Spoken:
         frames: of sound, as the duration stage predicted, before the joining.
         text_bucket, sound_bucket: chosen from the token count, and from the exact frames.
         skipped: symbols without an id.
+        left_out: in the first chunk, the names of tags in the text that are not understood.
         seam: the join to the chunk before, to be measured.
     """
 
@@ -54,13 +53,8 @@ class Spoken:
     text_bucket: str = ""
     sound_bucket: str = ""
     skipped: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
     seam: Seam | None = None
-
-
-def language_of(voice: str) -> str:
-    """The language of a voice's name; American English if the name has none."""
-    match = re.match(r"([a-z])[fm]_", voice)
-    return LANGUAGES.get(match.group(1), "en-us") if match else "en-us"
 
 
 def loosened(word: str) -> str:
@@ -99,10 +93,12 @@ class Synthesizer:
     speed: float
     seed: int = 0
     language: str = "en-us"
-    phonemize: Phonemize = text.phonemize
+    phonemize: Phonemize = text.phonemize_plain
 
     def speak(self, words: str) -> Iterator[Spoken]:
         """Gives the text's sound chunk by chunk; the first does not wait for the last.
+
+        Markup is read first: pauses that the text names separate passages, and each passage is split into chunks.
 
         Raises:
             TextError: there is nothing to say, or a word is longer than the largest bucket.
@@ -114,18 +110,26 @@ class Synthesizer:
         limit = most_tokens(manifest.buckets, table, self.speed) - PADS
         first = most_tokens(manifest.buckets[:1], table, self.speed) - PADS
         joiner, spoken = Joiner(self.speed), 0
-        for piece in chunk(words, self._count, limit, max(first, 1)):
-            if not any(c.isalnum() for c in piece.text):
-                continue  # a line of stars is not spoken
-            for sound, bound in self._fitted(piece, limit, spoken):
-                spoken += 1
-                samples, seam = joiner.push(sound.samples, bound)
-                yield replace(sound, samples=samples, seam=seam)
+        marked = read_markup(words)
+        for passage in marked.passages:
+            for piece in self._chunks(passage.text, limit, limit if spoken else max(first, 1)):
+                for sound, bound in self._fitted(piece, limit, spoken):
+                    spoken += 1
+                    samples, seam = joiner.push(sound.samples, bound)
+                    left_out = marked.left_out if spoken == 1 else ()
+                    yield replace(sound, samples=samples, seam=seam, left_out=left_out)
+            if passage.pause is not None:
+                joiner.rest(passage.pause)
         if not spoken:
             raise TextError(
                 "text", expected="at least one word to say", got=repr(words[:40]), todo="Pass text with words in it."
             )
         yield Spoken(joiner.finish(), "")
+
+    def _chunks(self, words: str, limit: int, first: int) -> Iterator[Chunk]:
+        """The chunks of a passage that have words; a line of stars is not spoken."""
+        if any(c.isalnum() for c in words):
+            yield from (piece for piece in chunk(words, self._count, limit, first) if any(map(str.isalnum, piece.text)))
 
     def _count(self, piece: str) -> int:
         try:

@@ -16,6 +16,7 @@ from export_onnx import console
 from export_onnx.errors import PackageError, TextError
 from export_onnx.geometry import FRAMES_PER_SECOND, SAMPLE_RATE
 from export_onnx.provenance import read_report
+from export_onnx.text.lexicon import read_lexicon
 from selector.package.manifest import MANIFEST
 from selector.package.opened import Package
 from selector.package.whole_files import whole_file
@@ -107,15 +108,19 @@ def speak_to_wav(
     weights: str = "",
     report: Path | None = None,
     build: Path | None = None,
+    language: str = "",
+    lexicon: Path | None = None,
 ) -> dict[str, Any]:
     """Speaks `text` into `out`, 24 kHz mono; prints and returns the buckets, seconds and real-time factor.
 
-    `weights` and `build` are as in `find_package`. `report` takes the same figures as JSON; `peak_memory_mb` is the
+    `weights` and `build` are as in `find_package`. `language` is the voice's own where it is empty, and `lexicon` a
+    file as `read_lexicon` reads it. `report` takes the same figures as JSON; `peak_memory_mb` is the
     whole process's.
 
     Raises:
         PackageError, ContractError, TextError: as `Package.open` and `Package.synthesize`; `out` is then as before.
     """
+    words = read_lexicon(lexicon) if lexicon else None
     package = Package.open(find_package(dist, target, weights, build))
     console.say(f"{package.folder.name}, voice {voice or min(package.manifest.voices.files)}, speed {speed:g}")
     for remark in package.remarks[:MOST_REMARKS]:
@@ -128,12 +133,14 @@ def speak_to_wav(
         refusing_sound_errors(out),
         soundfile.SoundFile(work, "w", SAMPLE_RATE, 1, subtype="PCM_16", format="WAV") as wav,
     ):
-        for spoken in package.synthesize(text, voice or None, speed):
+        for spoken in package.synthesize(text, voice or None, speed, language=language or None, lexicon=words):
             wav.write(spoken.samples.clip(-1, 1))
             samples += len(spoken.samples)
             if not spoken.sound_bucket:
                 continue
             chunks += 1
+            if spoken.left_out:
+                console.say(f"  tags left out: {', '.join(f'<{name}>' for name in spoken.left_out)}")
             first = first or time.monotonic() - begun
             if spoken.seam:
                 worst_click = max(worst_click, spoken.seam.click_db)

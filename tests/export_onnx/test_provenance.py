@@ -20,7 +20,8 @@ from export_onnx.contracts import GRAPHS, QUANTIZED, STAGES, VOCODER
 from export_onnx.errors import ContractError
 from export_onnx.graph.shared_weights import ModelFolder, content_digest, load
 from export_onnx.provenance import ROOT, code_files, depends_on, package_version, refuse_other_birth, signature
-from export_onnx.run.text import english_front_end
+from export_onnx.text.front_ends import english_front_end
+from export_onnx.text.lexicon import BUILTIN
 from quantize import __main__ as quantize_command
 from selector.package.build_inputs import read_build_inputs, read_target_inputs
 from selector.package.make_packages import packages_signature
@@ -66,6 +67,8 @@ def edit(file: Path, *, back: bool = False) -> None:
     ("step", "file", "counts"),
     [
         ("calibrate", "export_onnx/run/text.py", True),
+        ("calibrate", "export_onnx/text/abbreviations.py", True),
+        ("calibrate", "export_onnx/text/builtin_lexicon.txt", True),
         ("calibrate", "export_onnx/demo_voice/sentences_train.txt", True),
         ("calibrate", "export_onnx/graph/merge.py", False),
         ("calibrate", "quantize/gates.py", False),
@@ -75,6 +78,7 @@ def edit(file: Path, *, back: bool = False) -> None:
         ("quantize", "selector/text/chunk.py", False),
         ("selector", "quantize/recipes.py", True),
         ("selector", "export_onnx/run/text.py", True),
+        ("selector", "export_onnx/text/wordings.py", True),
         ("selector", "android_test/bench/measure.py", False),
     ],
 )
@@ -84,6 +88,10 @@ def test_an_edit_counts_where_its_file_decides(copy: Path, step: str, file: str,
     assert (depends_on(step) != before) == counts
     edit(copy / file, back=True)
     assert depends_on(step) == before
+
+
+def test_the_lexicon_that_signs_is_the_one_that_speaks() -> None:
+    assert (provenance.ROOT / provenance.LEXICON).samefile(BUILTIN)
 
 
 def other_front_end(patch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from export_onnx.checkpoint.architecture import load_architecture
 from export_onnx.errors import TextError
 from export_onnx.run import text
+from export_onnx.text import front_ends
 
 VOCAB = load_architecture("kokoro-82m")["vocab"]
 
@@ -25,11 +26,11 @@ def test_english_uses_the_alphabet_of_the_vocabulary() -> None:
 
 
 def test_the_front_end_without_a_spacy_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text, "find_spec", lambda name: None)
-    assert text.english_front_end("en-us") == "misaki-espeak"
-    monkeypatch.setattr(text, "find_spec", lambda name: object())
-    assert text.english_front_end("en-us") == "misaki"
-    assert text.english_front_end("fr-fr") == "misaki-espeak"
+    monkeypatch.setattr(front_ends, "find_spec", lambda name: None)
+    assert front_ends.english_front_end("en-us") == "misaki-espeak"
+    monkeypatch.setattr(front_ends, "find_spec", lambda name: object())
+    assert front_ends.english_front_end("en-us") == "misaki"
+    assert front_ends.english_front_end("fr-fr") == "misaki-espeak"
 
 
 def test_other_languages_and_british() -> None:

@@ -119,3 +119,32 @@ def test_pauses_grow_with_what_ends():
 def test_silent_and_tiny_chunks_pass(chunk):
     joined, _ = join(chunk, voice(0.2), chunk)
     assert np.isfinite(joined).all()
+
+
+@pytest.mark.parametrize("speed", [0.5, 2.0])
+def test_a_rest_that_the_text_names_is_the_pause_at_any_speed(speed):
+    joiner = Joiner(speed)
+    joiner.push(voice(0.3, 0.5, 0.5), Bound.SENTENCE)
+    joiner.rest(0.5)
+    joiner.rest(0.25)
+    _, seam = joiner.push(voice(0.3, 0.5, 0.5, seed=1), Bound.SENTENCE)
+    assert seam is not None
+    assert seam.end - seam.start == round(0.75 * SAMPLE_RATE) - 2 * GUARD
+    assert seam.dead_air <= DEAD_AIR_LIMIT
+    _, after = joiner.push(voice(0.3, 0.5, 0.5), Bound.SENTENCE)
+    assert after is not None
+    assert after.wanted == pause(Bound.SENTENCE, speed)  # a rest counts once
+
+
+def test_rests_at_both_ends_are_silence():
+    sound = voice(0.3, 0.5, 0.5)
+    plain, _ = join(sound)
+    joiner = Joiner(1.0)
+    joiner.rest(0.5)
+    begun, _ = joiner.push(sound, Bound.SENTENCE)
+    joiner.rest(0.25)
+    rested = np.concatenate([begun, joiner.finish()])
+    half, quarter = SAMPLE_RATE // 2, SAMPLE_RATE // 4
+    assert not rested[:half].any()
+    assert not rested[-quarter:].any()
+    assert rested[half:-quarter].tobytes() == plain.tobytes()

@@ -1,0 +1,1 @@
+"""Written text -> the words that a reader says: markup, pronunciations, numbers, abbreviations, symbols."""

@@ -1,0 +1,136 @@
+"""Numbers, money, times, units, abbreviations and signs of Spanish, French, Italian, Portuguese and Hindi.
+
+Each language writes numbers with marks of its own: 1.234,50 (es, it, pt), 1 234,50 (fr), 1,00,000.5 (hi).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Final
+
+from num2words import num2words
+
+from export_onnx.text.wordings import WORDINGS, Wording
+
+MOST_DIGITS: Final = 9  # a longer number is a code, and is said digit by digit; espeak itself stops there
+SPACE: Final = "[ \N{NO-BREAK SPACE}]"
+URL: Final = re.compile(
+    r"(?:https?://)?(?:www\.)?[\w.-]+@[\w-]+(?:\.[\w-]+)+|https?://[\w./-]*[\w/]|www\.[\w./-]*[\w/]"
+)
+
+
+def other_languages(text: str, language: str) -> str:
+    """Replaces what espeak does not read as a reader would; a language without a `Wording` keeps its text."""
+    wording = WORDINGS.get(language)
+    if wording is None:
+        return text
+    for rule in _rules(language):
+        text = rule(text)
+    return text
+
+
+def whole_number(digits: str, wording: Wording) -> str:
+    """The words of a whole number; digits one by one where the number is long or begins with zero."""
+    if len(digits) > MOST_DIGITS or re.match(r"0\d", digits):
+        return " ".join(whole_number(d, wording) for d in digits)
+    if not wording.numbers:
+        return digits
+    number = int(digits)
+    if wording.numbers == "it":  # Italian writes a number as one word, which espeak stresses once
+        parts = [number // 1000 * 1000, number % 1000 // 100 * 100, number % 100]
+        return " ".join(num2words(p, lang="it") for p in parts if p) or num2words(0, lang="it")
+    return num2words(number, lang=wording.numbers).replace(",", "").replace("-", " ")
+
+
+@cache
+def _rules(language: str) -> tuple[Callable[[str], str], ...]:
+    """The language's rules in order: addresses first, plain numbers and single signs last."""
+    w = WORDINGS[language]
+    number = rf"(?:\d{{1,3}}(?:{w.group}\d{{2,3}})*{w.group}\d{{3}}(?!\d)|\d+)(?:{re.escape(w.decimal)}\d+)?"
+    minus = r"(?P<minus>(?<![\w)])[-\N{EN DASH}])?"
+    sign = "|".join(sorted(map(re.escape, w.currencies), key=len, reverse=True))
+    unit = "|".join(sorted(map(re.escape, w.units), key=len, reverse=True))
+    short = "|".join(sorted(map(re.escape, w.abbreviations), key=len, reverse=True))
+    ordinal = "|".join(sorted(map(re.escape, w.ordinals), key=len, reverse=True)) or "(?!)"
+
+    def said(written: str) -> str:
+        whole, mark, decimals = re.sub(w.group, "", written).partition(w.decimal)
+        words = whole_number(whole, w)
+        return f"{words} {w.point} {_decimals(decimals, w)}" if mark else words
+
+    def one(written: str) -> bool:
+        return written == "1"
+
+    def money(m: re.Match[str]) -> str:
+        amount, name = m["amount"], w.currencies[m["sign"]]
+        whole, mark, cents = re.sub(w.group, "", amount).partition(w.decimal)
+        lead = f"{w.minus} " if m["minus"] else ""
+        many = name[0] if one(whole) else name[1]
+        if mark and len(cents) == 2 and int(cents):
+            return f"{lead}{whole_number(whole, w)} {many} {w.conjunction} {whole_number(str(int(cents)), w)}"
+        return f"{lead}{whole_number(whole, w) if mark and not int(cents) else said(amount)} {many}"
+
+    def units(m: re.Match[str]) -> str:
+        name = w.units[m["unit"].replace(" ", "")]
+        return f"{w.minus + ' ' if m['minus'] else ''}{said(m['amount'])} {name[0] if one(m['amount']) else name[1]}"
+
+    def clock(m: re.Match[str]) -> str:
+        minutes = "" if m[2] in ("00", "") else f" {whole_number(str(int(m[2])), w)}"
+        hours = w.hours if w.numbers == "fr" else ""
+        hours = "heure" if hours and int(m[1]) == 1 else hours
+        joined = f" {w.conjunction}" if minutes and w.numbers != "fr" else ""
+        return f"{whole_number(str(int(m[1])), w)}{' ' + hours if hours else ''}{joined}{minutes}"
+
+    def place(m: re.Match[str]) -> str:
+        gender = w.ordinals[m[2]]
+        words = w.first[gender] if m[1] == "1" else num2words(int(m[1]), lang=w.numbers, to="ordinal").replace("-", " ")
+        return re.sub(r"o\b", "a", words) if gender == "f" and m[1] != "1" and w.numbers != "fr" else words
+
+    def address(m: re.Match[str]) -> str:
+        plain = re.sub(r"^https?://", "", m[0])
+        for c, word in (("@", w.at), (".", w.dot), ("/", w.slash)):
+            plain = plain.replace(c, f" {word} ")
+        return plain.strip()
+
+    def abbreviation(m: re.Match[str]) -> str:
+        ends = m[1].endswith(".") and re.match(r"\s*$", m.string[m.end() :])
+        return w.abbreviations[m[1]] + ("." if ends else "")
+
+    def subs(pattern: str, words: Callable[[re.Match[str]], str]) -> Callable[[str], str]:
+        compiled = re.compile(pattern)
+        return lambda text: compiled.sub(words, text)
+
+    amount = rf"(?P<amount>{number})"
+    rules = [
+        lambda text: URL.sub(address, text),
+        subs(rf"(?<![\w.])({short})(?!\w)", abbreviation),
+        subs(rf"(?<![\w.,])(\d+)({ordinal})(?!\w)", place) if w.ordinals else lambda text: text,
+        subs(r"(?<![\d:.,])([01]?\d|2[0-4])(?::| ?h ?)([0-5]\d)(?![\d:])(?: ?h\b)?", clock),
+        subs(rf"(?<![\w.,])({number}) ?[-\N{{EN DASH}}] ?(?={number}(?![\w-]))", lambda m: f"{said(m[1])} {w.to} "),
+        subs(rf"{minus}(?<![\w.,])(?P<sign>{sign}){SPACE}?{amount}", money),
+        subs(rf"{minus}(?<![\w.,]){amount}{SPACE}?(?P<sign>{sign})(?!\w)", money),
+        subs(
+            rf"{minus}(?<![\w.,]){amount}{SPACE}?%",
+            lambda m: f"{w.minus + ' ' if m['minus'] else ''}{said(m['amount'])} {w.percent}",
+        ),
+        subs(rf"{minus}(?<![\w.,]){amount}{SPACE}?(?P<unit>{unit})(?!\w)", units),
+        subs(rf"(?<![\w.])[-\N{{EN DASH}}](?={number})", lambda m: f"{w.minus} "),
+        subs(r"(?<=[^\W\d])-?(?=\d)|(?<=\d)-?(?=[^\W\d])", lambda m: " "),
+        subs(number, lambda m: said(m[0])),
+        subs(r" ?\+ ?", lambda m: f" {w.plus} "),
+        subs(r" = ", lambda m: f" {w.equals} "),
+        subs(r" ?& ?", lambda m: f" {w.conjunction} "),
+        subs(r" ?@ ?", lambda m: f" {w.at} "),
+        subs(r" ?% ?", lambda m: f" {w.percent} "),
+        subs(rf"(?:{sign})", lambda m: f" {w.currencies[m[0]][0]} "),
+        subs(r"[*_|`™®•·]+", lambda m: " "),
+    ]
+    return tuple(rules)
+
+
+def _decimals(digits: str, wording: Wording) -> str:
+    """Two decimals without a zero are said as a number, others digit by digit: "tres coma catorce"."""
+    pair = len(digits) == 2 and digits[0] != "0" and wording.numbers
+    return whole_number(digits, wording) if pair else " ".join(whole_number(d, wording) for d in digits)
