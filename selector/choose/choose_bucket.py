@@ -16,8 +16,8 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
+from export_onnx.buckets import BucketSize
 from export_onnx.errors import ContractError
-from export_onnx.run.padding import BucketSize
 
 MILLI = 1000
 

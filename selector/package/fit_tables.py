@@ -24,7 +24,7 @@ def fit_tables(inputs: BuildInputs) -> dict[str, Fit]:
         return fits
     with console.progress("selector table", sum(number)) as advance:
         one_thread, folder = replace(CPU_SESSION, threads=1), inputs.build / "export_onnx"
-        chains = [package_chain(folder, bucket, one_thread) for bucket in bucket_contracts(inputs, "")]
+        chains = [package_chain(folder, bucket, one_thread) for bucket in bucket_contracts(inputs, "", inputs.buckets)]
         fits = fit(chains, inputs.voices, inputs.config["vocab"], advance)
     with whole_file(stored) as work:
         work.write_text(dumps({"made_from": made_from, "fits": {n: asdict(f) for n, f in fits.items()}}), "utf-8")
