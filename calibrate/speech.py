@@ -2,7 +2,7 @@
 
 There is one `.npz` per sentence in `speech/`, with the inputs and outputs of all stages before the vocoder; sentences
 of the search and held-out parts have the float vocoder's `waveform`, too. Every tensor is zero on padding, so a sample
-of one bucket becomes a sample of any larger bucket by padding.
+of one bucket becomes a sample of any larger bucket by padding, and of a dynamic one without its padding.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def in_bucket(sample: Sample, config: Mapping[str, Any], bucket: Bucket) -> Samp
             got=f"{sample.tokens} tokens and {sample.frames} frames",
             todo="Take a larger bucket.",
         )
-    numbers = sizes(config, bucket)
+    numbers = sizes(config, bucket.holding(sample.tokens, sample.frames))
     resized = {
         name: value if name == "waveform" else resize(value, _PORTS[name].resolve(numbers)[-1])
         for name, value in sample.values.items()

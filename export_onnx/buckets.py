@@ -1,6 +1,7 @@
 """The fixed sizes in which every stage is exported, and how to add one.
 
-A bucket is so many seconds of sound and so many tokens of text. Text and sound are padded to it.
+A bucket is so many seconds of sound and so many tokens of text. Text and sound are padded to it, because an NPU takes
+graphs of fixed shapes only. A CPU does not ask for that: it gets one graph per stage of free length, `DYNAMIC`.
 
 To add a bucket:
 
@@ -13,29 +14,64 @@ To add a bucket:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, replace
+from typing import Final, Protocol
 
 from export_onnx import geometry
 
 
-@dataclass(frozen=True)
-class Bucket:
-    """One fixed size. Text and sound are padded to it; the real lengths are tensors of their own."""
-
-    seconds: float
-    tokens: int
+class BucketSize(Protocol):
+    """A bucket of this file, or one of a package's manifest."""
 
     @property
     def name(self) -> str:
-        """The name in file names: `5s`, or `0p4s` for a crop."""
-        return f"{self.seconds:g}s".replace(".", "p")
+        """The name in file names."""
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens fit, both pads included."""
+
+    @property
+    def frames(self) -> int:
+        """How many frames of sound fit."""
+
+    @property
+    def dynamic(self) -> bool:
+        """Whether the bucket's graphs have free lengths."""
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """One fixed size. Text and sound are padded to it; the real lengths are tensors of their own.
+
+    Attributes:
+        dynamic: whether the graphs have free lengths. Then nothing is padded, there are no masks, and seconds and
+            tokens are the most that the graphs are meant for.
+    """
+
+    seconds: float
+    tokens: int
+    dynamic: bool = False
+
+    @property
+    def name(self) -> str:
+        """The name in file names: `5s`, or `0p4s` for a crop; `any` for free lengths."""
+        return "any" if self.dynamic else f"{self.seconds:g}s".replace(".", "p")
 
     @property
     def frames(self) -> int:
         """Duration frames, 40 per second."""
         return round(self.seconds * geometry.FRAMES_PER_SECOND)
 
+    def holding(self, tokens: int, frames: int) -> Bucket:
+        """The sizes at which a text of so many tokens and frames runs: its own if the bucket is dynamic, else these."""
+        if not self.dynamic:
+            return self
+        return replace(self, seconds=frames / geometry.FRAMES_PER_SECOND, tokens=tokens)
+
 
 # The buckets that ship. Their tokens are phoneme symbols and two pads.
 BUCKETS: Final = (Bucket(5, 128), Bucket(10, 256), Bucket(15, 384))
+
+# Free lengths, for the CPU: all tokens that a voice has rows for, and 30 s, where memory reaches about a gigabyte.
+DYNAMIC: Final = Bucket(30, geometry.MAX_TOKENS, dynamic=True)

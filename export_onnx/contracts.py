@@ -7,17 +7,18 @@ config give the names their sizes (`sizes`). Every tensor is zero on padding.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Literal
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, TypeVar
 
 from export_onnx import geometry
-from export_onnx.buckets import Bucket
+from export_onnx.buckets import Bucket, BucketSize
 from export_onnx.errors import ContractError
 
 # Widths of the original's decoder, which are numbers in its code; a narrower checkpoint's config names its own.
 ORIGINAL_DECODER: Final = {"hidden": 1024, "residual": 64, "blocks": 4}
 NORMS_PER_BLOCK: Final = 6  # AdaINResBlock1: three pairs
 
+S = TypeVar("S")
 Dtype = Literal["float32", "int32"]
 Processor = Literal["npu", "cpu"]
 
@@ -31,8 +32,8 @@ class Port:
     meaning: str
     dtype: Dtype = "float32"
 
-    def resolve(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
-        """The shape in numbers."""
+    def resolve(self, sizes: Mapping[str, S]) -> tuple[S | int, ...]:
+        """The shape in numbers, or in whatever else `sizes` gives for the names."""
         return tuple(sizes[size] if isinstance(size, str) else size for size in self.shape)
 
 
@@ -110,6 +111,24 @@ MERGED = Stage(
 )
 
 
+# Sizes that are free in a dynamic bucket, and the ports that tell real steps from padding, of which it has none.
+FREE: Final = ("tokens", "frames", "f0", "columns", "samples")
+OF_PADDING: Final = (TOKEN_MASK, N_TOKENS, FRAME_MASK)
+
+
+def stage_in(stage: Stage, bucket: Bucket) -> Stage:
+    """The stage as its graph in the bucket has it.
+
+    A dynamic bucket is for the CPU, and has no padding that a port would have to tell of. `n_frames` stays as the
+    output that says how long the sound is.
+    """
+    if not bucket.dynamic:
+        return stage
+    inputs = tuple(port for port in stage.inputs if port not in (*OF_PADDING, N_FRAMES))
+    outputs = tuple(port for port in stage.outputs if port not in OF_PADDING)
+    return replace(stage, runs_on="cpu", inputs=inputs, outputs=outputs)
+
+
 def stage(name: str) -> Stage:
     """The stage of that name.
 
@@ -128,19 +147,28 @@ def stage(name: str) -> Stage:
     )
 
 
+def free_sizes(bucket: BucketSize) -> dict[str, int]:
+    """The sizes of `FREE`. A fixed bucket has some more spectral columns than its sound, a number that NPUs take."""
+    frames = bucket.frames
+    extra = 1 if bucket.dynamic else geometry.COLUMNS_EXTRA
+    return {
+        "tokens": bucket.tokens,
+        "frames": frames,
+        "f0": frames * geometry.F0_PER_FRAME,
+        "columns": frames * geometry.STAGE1_PER_FRAME + extra,
+        "samples": geometry.frames_to_samples(frames),
+    }
+
+
 def sizes(config: Mapping[str, Any], bucket: Bucket) -> dict[str, int]:
-    """The sizes of the names in shapes, for one checkpoint's config and one bucket."""
-    hidden, style, frames = config["hidden_dim"], config["style_dim"], bucket.frames
+    """The sizes of the names in shapes, for one checkpoint's config and one bucket; the most, if it is dynamic."""
+    hidden, style = config["hidden_dim"], config["style_dim"]
     return {
         "hidden": hidden,
         "style": style,
         "hidden+style": hidden + style,
-        "tokens": bucket.tokens,
-        "frames": frames,
-        "f0": frames * geometry.F0_PER_FRAME,
+        **free_sizes(bucket),
         "rows": geometry.SPECTRAL_ROWS,
-        "columns": frames * geometry.STAGE1_PER_FRAME + geometry.COLUMNS_EXTRA,
-        "samples": geometry.frames_to_samples(frames),
         "norms": norm_channels(config),
         "features": config["istftnet"]["upsample_initial_channel"],
     }

@@ -49,17 +49,19 @@ def _quantize(options: argparse.Namespace) -> int:
     source, calibrated = options.build / "export_onnx", options.build / "calibrate"
     buckets = [bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets]
     everything = [*(stage.name for stage in STAGES), *GRAPHS]
-    exported = completed(source, "export_onnx", everything, [bucket.name for bucket in buckets])
+    asked = dict.fromkeys(bucket for target in options.targets for bucket in recipe(target).buckets(buckets))
+    exported = completed(source, "export_onnx", everything, [bucket.name for bucket in (*buckets, *asked)])
     ranged = completed(calibrated, "calibrate", [VOCODER.name, *options.stages])
     refuse_other_calibration(source, calibrated, exported, ranged)
     depends = depends_on("quantize")
     build: FloatBuild | None = None
     for target in options.targets:
         chosen, folder = recipe(target), options.build / "quantize" / target
+        made = [bucket.name for bucket in chosen.buckets(buckets)]
         wanted = signature(
             exported=exported["signature"],
             calibrated=ranged["signature"],
-            buckets=[bucket.name for bucket in buckets],
+            buckets=[buckets[0].name, *made],  # plans are made in the first one
             target=target,
             stages=options.stages,
             search=options.search,
@@ -75,7 +77,7 @@ def _quantize(options: argparse.Namespace) -> int:
         start(folder)
         report = Report(folder, wanted, {"target": target, "weights": exported["weights"], "because": chosen.because})
         report.facts["made_from"] = {"export_onnx": exported["signature"], "calibrate": ranged["signature"]}
-        report.facts |= {"stages": options.stages, "buckets": [bucket.name for bucket in buckets]}
+        report.facts |= {"stages": options.stages, "buckets": made}
         facts = make_target(build, chosen, folder, options.stages, options.search, compare)
         whole = report.write(facts)
         say_result(chosen, whole)
@@ -121,6 +123,7 @@ def make_target(
     ranges = range_table(build.vocoder, build.statistics[VOCODER.name], plan.vocoder)
     write_ranges(folder, ranges)
     megabytes = sum(file.stat().st_size for file in folder.iterdir()) / 1e6
+    made = chosen.buckets(build.buckets)
     facts: dict[str, Any] = {
         "quality": judge_target(build, chosen, folder),
         "blocklist": excluded_convolutions(plan.blocklist) if VOCODER.name in stages else convolutions(build.vocoder),
@@ -129,8 +132,8 @@ def make_target(
         "ranges": summarize_ranges(ranges) if ranges else {},
         "text_stages": plan.text.facts(),
         "megabytes": round(megabytes, 1),
-        "size_goal": size_goal(chosen.name, megabytes, build.source, len(build.buckets)),
-        "megabytes_by_stage": megabytes_by_stage(folder, [s.name for s in STAGES], [b.name for b in build.buckets]),
+        "size_goal": size_goal(chosen.name, megabytes, build.source, chosen.dynamic or len(made) >= len(BUCKETS)),
+        "megabytes_by_stage": megabytes_by_stage(folder, [s.name for s in STAGES], [b.name for b in made]),
     }
     if compare:
         facts["comparison"] = compare_with_baselines(build, plan.vocoder.qdq.nodes, chosen.activation_bits)
@@ -139,9 +142,10 @@ def make_target(
 
 def write_models(build: FloatBuild, plan: TargetPlan, folder: Path) -> None:
     """Writes every stage of every bucket into `folder`."""
-    parts = len(build.buckets) * len(GRAPHS)
+    buckets = plan.recipe.buckets(build.buckets)
+    parts = len(buckets) * len(GRAPHS)
     with ModelFolder(folder) as models, console.progress(f"quantize {plan.recipe.name}", parts) as advance:
-        for bucket in build.buckets:
+        for bucket in buckets:
             for name in GRAPHS:
                 advance(f"{name} {bucket.name}")
                 graph = load(build.source / f"{name}_{bucket.name}.onnx")
@@ -155,11 +159,12 @@ def judge_target(build: FloatBuild, chosen: Recipe, folder: Path) -> dict[str, A
     Raises:
         ParityError: a gate rejects the folder.
     """
-    judge, first = build.judge, build.buckets[0]
+    judge = build.judge_of(chosen)
+    first = judge.bucket
     held_to = standard(chosen.activation_bits, build.weights["source"])
     scores = judge.score(folder)
     whole = check_sound(f"{chosen.name}, {VOCODER.name} {first.name}", scores, held_to.floor)
-    for other in build.elsewhere:
+    for other in (judge.first(1),) if first.dynamic else build.elsewhere:
         check_bucket(f"{chosen.name}, {other.bucket.name}", folder, other, held_to.floor)
     groups = judge.by_group(scores)
     missed = held_to.goal.missed(whole, [groups[voice] for voice in {s.utterance.voice for s in judge.samples}])

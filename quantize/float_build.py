@@ -18,7 +18,7 @@ from export_onnx.buckets import Bucket
 from export_onnx.contracts import VOCODER
 from export_onnx.graph.shared_weights import load
 from quantize.listen.judge import Judge
-from quantize.recipes import ON_CPU
+from quantize.recipes import ON_CPU, Recipe
 from quantize.sound.split_channels import FloatChannels
 from quantize.sound.vocoder_plan import VocoderPlan, make_plan
 from quantize.text.text_side import TextInputs, choose_storage, make_readers
@@ -58,6 +58,19 @@ class FloatBuild:
     buckets: Sequence[Bucket]
     _plans: dict[Hashable, VocoderPlan] = field(default_factory=dict)
 
+    def judge_of(self, chosen: Recipe) -> Judge:
+        """The held-out sentences in the target's first bucket."""
+        (first, *_) = chosen.buckets(self.buckets)
+        if first == self.judge.bucket:
+            return self.judge
+        samples = [in_bucket(sample, self.config, first) for sample in self.judge.samples]
+        return replace(self.judge, bucket=first, samples=samples)
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """The checkpoint's."""
+        return read_config(self.source)
+
     @cached_property
     def vocoder(self) -> onnx.ModelProto:
         """The vocoder's float graph in the first bucket."""
@@ -86,12 +99,18 @@ class FloatBuild:
         return self._plans[key]
 
 
+def read_config(source: Path) -> dict[str, Any]:
+    """The checkpoint's config, as the export wrote it."""
+    config: dict[str, Any] = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    return config
+
+
 def gather(
     source: Path, calibrated: Path, weights: Mapping[str, Any], split: dict[str, Any], buckets: Sequence[Bucket]
 ) -> FloatBuild:
     """Reads calibration's statistics and speech, and chooses how the text stages' weights are stored."""
     first, unheard = buckets[0], split["held_out_voices"]
-    config = json.loads((source / "config.json").read_text(encoding="utf-8"))
+    config = read_config(source)
     judge = Judge(source, first, read_samples(calibrated, "held_out"), unheard)
     searcher = replace(judge, samples=read_samples(calibrated, "search"))
     elsewhere = tuple(Judge(source, b, [in_bucket(judge.samples[0], config, b)], unheard) for b in buckets[1:])

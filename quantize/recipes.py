@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from export_onnx.buckets import DYNAMIC, Bucket
 from export_onnx.errors import ContractError
 
 
@@ -19,6 +21,8 @@ class Recipe:
         because: the reasons for the recipe.
         compensates: whether the vocoder's weights are quantized with GPTQ (`gptq.py`).
         folds_time: whether long time axes are folded into rows and columns (`fold_time.py`).
+        dynamic: whether there is one graph per stage of free length instead of one per fixed bucket; only a CPU takes
+            it.
     """
 
     name: str
@@ -27,6 +31,11 @@ class Recipe:
     because: str
     compensates: bool = False
     folds_time: bool = False
+    dynamic: bool = False
+
+    def buckets(self, fixed: Sequence[Bucket]) -> tuple[Bucket, ...]:
+        """The buckets that the target has, where `fixed` are those that were exported."""
+        return (DYNAMIC,) if self.dynamic else tuple(fixed)
 
 
 WEIGHT_BITS: Final = 8  # signed, around zero, one scale per output channel; published ports with 4 bits are at 16 dB
@@ -53,7 +62,9 @@ RECIPES: Final = (
         "cpu",
         8,
         (*ON_CPU, "vocoder"),
-        "u8 x s8 is what VNNI multiplies; a Q behind each convolution, else no fused kernel",
+        "u8 x s8 is what VNNI multiplies; a Q behind each convolution, else no fused kernel; free lengths, because "
+        "padding a short text to a bucket would cost as much as a long text",
+        dynamic=True,
     ),
 )
 

@@ -23,6 +23,7 @@ from quantize.sound.choose_blocklist import (
     searched_blocklist,
 )
 from quantize.sound.fold_time import fold_time
+from quantize.sound.transfer_plan import transfer_plan
 from quantize.sound.vocoder_plan import VocoderPlan, apply
 from quantize.text.text_side import TextSide, choose_text_side
 
@@ -36,12 +37,14 @@ class TargetPlan:
         blocklist: the convolutions that stay in float, with reasons, as `blocklist.json` holds them.
         vocoder: the plan that quantizes the other convolutions.
         text: how the weights of the stages before the vocoder are stored.
+        planned: the float graph that `vocoder` was made on.
     """
 
     recipe: Recipe
     blocklist: dict[str, Any]
     vocoder: VocoderPlan
     text: TextSide
+    planned: onnx.ModelProto
 
     def models(self, name: str, graph: onnx.ModelProto, bucket: Bucket) -> dict[str, onnx.ModelProto]:
         """The stages that ship from one float graph, by stage name.
@@ -51,7 +54,8 @@ class TargetPlan:
             graph: the float graph in `bucket`; it is not changed.
         """
         if name == VOCODER.name and self.vocoder.qdq.nodes:
-            graph = apply(self.vocoder, graph)
+            plan = transfer_plan(self.vocoder, self.planned, graph) if bucket.dynamic else self.vocoder
+            graph = apply(plan, graph)
             graph = fold_time(graph, bucket.frames) if self.recipe.folds_time else graph
         return shipped(name, self.text.apply(name, graph))
 
@@ -80,4 +84,4 @@ def plan_target(build: FloatBuild, chosen: Recipe, stages: Sequence[str], search
     nodes = tuple(name for name in names if name not in excluded)
     vocoder = build.plan(nodes, chosen.activation_bits, float_channels(blocklist), chosen.compensates)
     text = choose_text_side(build.text, chosen) if "bert" in stages else TextSide(None, (), ())
-    return TargetPlan(chosen, blocklist, vocoder, text)
+    return TargetPlan(chosen, blocklist, vocoder, text, model)

@@ -30,7 +30,11 @@ DTYPES: Final = {"float32": np.dtype("<f4"), "int32": np.dtype("<i4")}
 
 @dataclass(frozen=True)
 class Goldens:
-    """One bucket's tensors by contract name, each also a file of raw numbers."""
+    """One bucket's tensors by contract name, each also a file of raw numbers.
+
+    Attributes:
+        bucket: if it is dynamic, at the sentence's own lengths.
+    """
 
     bucket: BucketContract
     folder: Path
@@ -65,24 +69,27 @@ def make_goldens(package: Package, bucket: BucketContract, cache: Path) -> Golde
         half.mkdir(parents=True)
         chain = package_chain(package.folder, bucket, AS_WRITTEN)
         tensors = chain.run_stages(DURATIONS, first_inputs(package, bucket))
-        fits(package, bucket, int(tensors["frames_per_token"].sum()))
+        frames = int(tensors["frames_per_token"].sum())
+        fits(package, bucket, frames)
+        tensors["noise"] = noise(bucket, package.manifest.golden.seed, frames)
         tensors = chain.run_stages(("prosody", *FROM_SOURCE), tensors)
         for name, port in ports.items():
             (half / f"{name}.bin").write_bytes(tensors[name].astype(DTYPES[port.dtype]).tobytes())
         half.rename(folder)
-    read = {n: np.fromfile(folder / f"{n}.bin", DTYPES[p.dtype]).reshape(shape_of(p, bucket)) for n, p in ports.items()}
-    return Goldens(bucket, folder, read)
+    flat = {n: np.fromfile(folder / f"{n}.bin", DTYPES[p.dtype]) for n, p in ports.items()}
+    at = bucket.holding(len(flat["ids"]), int(flat["n_frames"][0]))
+    return Goldens(at, folder, {name: flat[name].reshape(shape_of(port, at)) for name, port in ports.items()})
 
 
 def first_inputs(package: Package, bucket: BucketContract) -> Tensors:
-    """What no stage gives: ids, masks, styles, speed, noise."""
+    """What no stage gives: ids, masks, styles, speed. Noise waits for the number of frames."""
     golden = package.manifest.golden
     ids = text.encode(golden.phonemes, package.manifest.vocabulary).ids
     n = len(ids)
     if n > bucket.tokens:
         raise _misfit(package, bucket, f"{n} tokens")
     style = package.voice(golden.voice)[n - PADS - 1 : n - PADS]  # a row per phoneme count, without pads
-    return {**text_inputs(ids, style, golden.speed, bucket), "noise": noise(bucket, golden.seed)}
+    return text_inputs(ids, style, golden.speed, bucket)
 
 
 def fits(package: Package, bucket: BucketContract, frames: int) -> None:

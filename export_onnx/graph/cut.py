@@ -67,10 +67,11 @@ def cut(vocoder: onnx.ModelProto) -> dict[str, onnx.ModelProto]:
         raise ContractError(
             graph.name, expected=f"a value {FEATURES.name!r}", got="none", todo="Export the vocoder again."
         )
+    has = {FEATURES.name, *(value.name for value in graph.input)}  # a graph of free lengths has no mask
     halves = {}
     for name in HALVES:
         stage = contracts.stage(name)
-        ports = [port.name for port in stage.inputs]
+        ports = [port.name for port in stage.inputs if port.name in has]
         half = Extractor(vocoder).extract_model(ports, [port.name for port in stage.outputs])
         half.graph.name = graph.name.replace(VOCODER.name, name)
         half.producer_name = vocoder.producer_name

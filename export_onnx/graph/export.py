@@ -1,4 +1,4 @@
-"""Exports a stage of the original model as its ONNX graph for one bucket.
+"""Exports a stage of the original model as its ONNX graph for one bucket, fixed or dynamic.
 
 The exporter is torch's TorchScript one (`dynamo=False`): on a block of norms and convolutions it took 0.8 s where the
 newer took 12 s, and its node names are the modules' paths, which block-lists and reports rely on. torch is pinned.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Final
 
 import onnx
 import torch
@@ -17,10 +17,12 @@ from kokoro.model import KModel
 
 from export_onnx import contracts
 from export_onnx.buckets import Bucket
-from export_onnx.contracts import Port
+from export_onnx.contracts import Port, Stage
 from export_onnx.graph.cut import name_features, shipped
 from export_onnx.graph.simplify import OPSET, simplify
 from export_onnx.graph.stages import build_stage
+
+TRACED: Final = (24, 40)  # tokens and frames with which graphs of free lengths are traced; parity runs others
 
 
 def export_stage(name: str, model: KModel, config: dict[str, Any], bucket: Bucket) -> onnx.ModelProto:
@@ -30,15 +32,16 @@ def export_stage(name: str, model: KModel, config: dict[str, Any], bucket: Bucke
         name: the name of a stage in `contracts.STAGES`, or the vocoder's.
         model: the original; it is not changed.
         config: the checkpoint's, for the widths.
-        bucket: any whose frames and tokens are multiples of 8, shipped or not.
+        bucket: any whose frames and tokens are multiples of 8, shipped or not; or a dynamic one.
 
     Raises:
         ContractError: the graph does not keep the contract.
     """
-    stage, sizes = contracts.stage(name), contracts.sizes(config, bucket)
-    if stage.made_from:
-        return shipped(stage.made_from, export_stage(stage.made_from, model, config, bucket))[name]
-    module = build_stage(name, model, bucket)
+    whole, sizes = contracts.stage(name), contracts.sizes(config, bucket)
+    if whole.made_from:
+        return shipped(whole.made_from, export_stage(whole.made_from, model, config, bucket))[name]
+    module, stage = build_stage(name, model, bucket), contracts.stage_in(whole, bucket)
+    traced_sizes = contracts.sizes(config, bucket.holding(*TRACED))
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # Shapes are numbers here: a size used as a number, of which the tracer warns, is intended.
@@ -47,17 +50,18 @@ def export_stage(name: str, model: KModel, config: dict[str, Any], bucket: Bucke
         warnings.filterwarnings("ignore", message=".*Constant folding.*")
         torch.onnx.export(
             module,
-            tuple(_example(port, sizes) for port in stage.inputs),
+            tuple(_example(port, traced_sizes) if port in stage.inputs else None for port in whole.inputs),
             buffer,  # type: ignore[arg-type]  # the TorchScript exporter writes to any file object
             dynamo=False,
             opset_version=OPSET,
             input_names=[port.name for port in stage.inputs],
             output_names=[port.name for port in stage.outputs],
+            dynamic_axes=_free_axes(stage) if bucket.dynamic else {},
         )
     traced = onnx.load_from_string(buffer.getvalue())
     traced.graph.name = f"{name}_{bucket.name}"
     simple = simplify(traced, stage, sizes, bucket)
-    if stage is contracts.VOCODER:
+    if whole is contracts.VOCODER:
         name_features(simple)
     return simple
 
@@ -82,6 +86,15 @@ def export_stages(
         whole = export_stage(name, model, config, bucket)
         graphs |= {name: whole, **shipped(name, whole)}
     return {name: graphs[name] for name in wanted}
+
+
+def _free_axes(stage: Stage) -> dict[str, dict[int, str]]:
+    """Port -> axis -> the name of its free size."""
+    axes = {port.name: port.shape for port in (*stage.inputs, *stage.outputs)}
+    return {
+        name: {axis: str(size) for axis, size in enumerate(shape) if size in contracts.FREE}
+        for name, shape in axes.items()
+    }
 
 
 def _example(port: Port, sizes: dict[str, int]) -> torch.Tensor:

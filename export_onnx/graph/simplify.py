@@ -7,7 +7,7 @@ describe the result.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Final
 
 import onnx
@@ -15,7 +15,7 @@ import onnxsim
 from onnx import helper, shape_inference
 
 from export_onnx.buckets import Bucket
-from export_onnx.contracts import Stage
+from export_onnx.contracts import FREE, Stage
 from export_onnx.errors import ContractError
 from export_onnx.geometry import TIME_MULTIPLE
 
@@ -122,12 +122,17 @@ def simplify(model: onnx.ModelProto, stage: Stage, sizes: dict[str, int], bucket
     simple, _ = onnxsim.simplify(model)  # its own check is off by default; `parity.py` compares the result
     for run in PASSES:
         run(simple)
-    check_graph(simple, stage, sizes, where)
+    check_graph(simple, stage, sizes, where, FREE if bucket.dynamic else ())
     return simple
 
 
-def check_graph(model: onnx.ModelProto, stage: Stage, sizes: dict[str, int], where: str) -> None:
+def check_graph(
+    model: onnx.ModelProto, stage: Stage, sizes: dict[str, int], where: str, free: Collection[str] = ()
+) -> None:
     """Checks the contract's ports and that every dimension is known; on NPU stages also the ops and time lengths.
+
+    Args:
+        free: sizes that have no number. If there are any, only the ranks of values inside must be known.
 
     Raises:
         ContractError: a promise does not hold; the error names the node or value.
@@ -135,7 +140,7 @@ def check_graph(model: onnx.ModelProto, stage: Stage, sizes: dict[str, int], whe
     onnx.checker.check_model(model, full_check=True)
     graph = model.graph
     for ports, values in ((stage.inputs, graph.input), (stage.outputs, graph.output)):
-        expected = [(p.name, p.dtype, p.resolve(sizes)) for p in ports]
+        expected = [(p.name, p.dtype, p.resolve({**sizes, **{name: name for name in free}})) for p in ports]
         got = [(v.name, _dtype(v), _shape(v)) for v in values]
         if expected != got:
             raise ContractError(
@@ -144,7 +149,7 @@ def check_graph(model: onnx.ModelProto, stage: Stage, sizes: dict[str, int], whe
     known = {v.name: v for v in (*graph.value_info, *graph.input, *graph.output)}
     for node in graph.node:
         for output in filter(None, node.output):
-            if output not in known or any(size is None for size in _shape(known[output])):
+            if output not in known or not (free or all(isinstance(size, int) for size in _shape(known[output]))):
                 raise ContractError(
                     f"{where}, {node.op_type} {node.name}",
                     expected="a static shape",
@@ -163,7 +168,7 @@ def check_graph(model: onnx.ModelProto, stage: Stage, sizes: dict[str, int], whe
             )
         if node.op_type == "Conv":
             length = _shape(known[node.output[0]])[3]
-            if length is None or length % TIME_MULTIPLE:
+            if not isinstance(length, int) or length % TIME_MULTIPLE:
                 raise ContractError(
                     f"{where}, {node.name}",
                     expected=f"a time axis that is a multiple of {TIME_MULTIPLE}",
@@ -176,5 +181,6 @@ def _dtype(value: onnx.ValueInfoProto) -> str:
     return str(helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type))
 
 
-def _shape(value: onnx.ValueInfoProto) -> tuple[int | None, ...]:
-    return tuple(d.dim_value if d.HasField("dim_value") else None for d in value.type.tensor_type.shape.dim)
+def _shape(value: onnx.ValueInfoProto) -> tuple[int | str | None, ...]:
+    dims = value.type.tensor_type.shape.dim
+    return tuple(d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in dims)

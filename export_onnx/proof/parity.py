@@ -36,7 +36,7 @@ from torch import Tensor
 from export_onnx import console, geometry
 from export_onnx.buckets import Bucket
 from export_onnx.checkpoint.architecture import STYLE_HALF
-from export_onnx.contracts import HALVES
+from export_onnx.contracts import HALVES, free_sizes
 from export_onnx.errors import ParityError
 from export_onnx.graph.open_values import with_outputs
 from export_onnx.graph.shared_weights import load
@@ -97,15 +97,12 @@ def make_sound(model: KModel, frames: int, style: Tensor, seed: int = 0) -> Orig
 
 def padded_sound(sound: OriginalSound, bucket: Bucket) -> dict[str, Tensor]:
     """The same inputs at a bucket's length, with mask and frame count."""
-    lengths = {
-        "asr": bucket.frames,
-        "f0": bucket.frames * geometry.F0_PER_FRAME,
-        "energy": bucket.frames * geometry.F0_PER_FRAME,
-        "har": bucket.frames * geometry.STAGE1_PER_FRAME + geometry.COLUMNS_EXTRA,
-    }
+    at = bucket.holding(bucket.tokens, sound.frames)
+    sizes = free_sizes(at)
+    lengths = {"asr": at.frames, "f0": sizes["f0"], "energy": sizes["f0"], "har": sizes["columns"]}
     values = {name: pad_to(sound.inputs[name], length) for name, length in lengths.items()}
     values["timbre_style"] = sound.inputs["timbre_style"]
-    values["frame_mask"] = (torch.arange(bucket.frames) < sound.frames).float().unsqueeze(0)
+    values["frame_mask"] = (torch.arange(at.frames) < sound.frames).float().unsqueeze(0)
     values["n_frames"] = torch.tensor([sound.frames], dtype=torch.int32)
     return values
 
@@ -145,7 +142,7 @@ def sound_parity(
         values |= chain.run("generator", values)
         result["generator"] = snr(sound.spectrum, values["spectrum"][:, :, :columns])
     if "tail" in only:
-        exact = pad_to(sound.spectrum, bucket.frames * geometry.STAGE1_PER_FRAME + geometry.COLUMNS_EXTRA).numpy()
+        exact = pad_to(sound.spectrum, free_sizes(bucket.holding(bucket.tokens, frames))["columns"]).numpy()
         wave = chain.run("tail", {**values, "spectrum": exact})["waveform"]
         result["tail"] = snr(pad_to(sound.waveform, wave.shape[1]), wave)
     for name, decibels in result.items():
@@ -192,8 +189,8 @@ def text_parity(
     """
     spoken = reference.speak_original(model, torch.tensor([ids]), style, speed)
     n, frames = len(ids), spoken.asr.shape[2]
-    chain = Chain(folder, bucket)
-    tokens, steps = bucket.tokens, bucket.frames * geometry.F0_PER_FRAME
+    chain, at = Chain(folder, bucket), bucket.holding(n, frames)
+    tokens, steps = at.tokens, at.frames * geometry.F0_PER_FRAME
     values: Tensors = {
         **text_inputs(ids, style.numpy(), speed, bucket),
         "d_en": pad_to(spoken.d_en, tokens).numpy(),
@@ -204,7 +201,7 @@ def text_parity(
         "n_frames": np.array([frames], np.int32),
     }
     draws = reference.gaussians(model, frames, 0)
-    values["noise"] = pad_to(reference.merged_noise(model, draws), geometry.frames_to_samples(bucket.frames)).numpy()
+    values["noise"] = pad_to(reference.merged_noise(model, draws), geometry.frames_to_samples(at.frames)).numpy()
     got = {name: chain.run(name, values) for name in TEXT_STAGES if name in only}
     if "duration" in got:
         frames_got = got["duration"]["frames_per_token"][0, :n]

@@ -29,6 +29,7 @@ PROOF_TEXT: Final = (
 )
 LEAST_FILL: Final = 0.8  # of the bucket's frames
 WANTED_FILL: Final = 0.9  # where speed has to help
+SHORT: Final = (1, 12)  # words
 ATTEMPTS: Final = 6  # frames are rounded and at least one per token, so they follow speed but roughly
 
 
@@ -58,7 +59,7 @@ def fill_bucket(model: KModel, voice: Tensor, bucket: Bucket) -> ProofText:
     Raises:
         ParityError: no speed fills the bucket without overfilling it.
     """
-    words = _phonemes().split(" ")
+    words = _words()
 
     def fits(said: ProofText) -> bool:
         return said.frames <= bucket.frames and len(said.ids) <= bucket.tokens
@@ -83,9 +84,25 @@ def fill_bucket(model: KModel, voice: Tensor, bucket: Bucket) -> ProofText:
     )
 
 
+def proof_texts(model: KModel, voice: Tensor, bucket: Bucket) -> list[ProofText]:
+    """The texts of a bucket's proof: one that fills it, and for free lengths one word and a few words before that.
+
+    Args:
+        voice: as for `fill_bucket`.
+
+    Raises:
+        ParityError: as `fill_bucket`.
+    """
+    short = [_speak(model, voice, _words()[:number], 1.0) for number in SHORT] if bucket.dynamic else []
+    return [*short, fill_bucket(model, voice, bucket)]
+
+
 @cache
-def _phonemes() -> str:
-    return text.phonemize(PROOF_TEXT)
+def _words() -> list[str]:
+    """The words of the proof in phonemes, again and again until no more fit a voice."""
+    phonemes = f"{text.phonemize(PROOF_TEXT)} "
+    whole = (phonemes * (1 + MAX_PHONEMES // len(phonemes)))[: MAX_PHONEMES + 1]
+    return whole[: whole.rindex(" ")].split(" ")
 
 
 def _speak(model: KModel, voice: Tensor, words: list[str], speed: float) -> ProofText:

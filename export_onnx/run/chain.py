@@ -11,9 +11,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from export_onnx.buckets import BucketSize
 from export_onnx.contracts import HALVES
 from export_onnx.errors import ContractError
-from export_onnx.run.padding import BucketSize, Tensors, noise, text_inputs
+from export_onnx.run.padding import Tensors, noise, text_inputs
 from export_onnx.run.sessions import DEFAULT, SessionSettings, cpu_session, run_session
 
 # The stages in the order of the data. The first two give the durations; the third gives the number of frames, which
@@ -104,5 +105,5 @@ class Chain:
                 got=str(frames),
                 todo="Take a larger bucket, or split the text.",
             )
-        values["noise"] = noise(self.bucket, seed) if noise_values is None else noise_values
+        values["noise"] = noise(self.bucket, seed, frames) if noise_values is None else noise_values
         return self.run_stages(FROM_SOURCE, values)

@@ -1,33 +1,31 @@
-"""Pads one text's or sound's tensors to a bucket's length, and back. Everything behind the real length is zero."""
+"""Pads one text's or sound's tensors to a bucket's length, and back. Everything behind the real length is zero.
+
+A dynamic bucket takes every text at its own length: nothing is padded.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from export_onnx.buckets import BucketSize
 from export_onnx.errors import ContractError
 from export_onnx.geometry import frames_to_samples
 
 Tensors = dict[str, NDArray[Any]]  # by contract name
 
 
-class BucketSize(Protocol):
-    """A bucket of `buckets.py`, or one of a package's manifest."""
+def token_axis(bucket: BucketSize, tokens: int) -> int:
+    """The length of the token axis for a text of `tokens` tokens."""
+    return tokens if bucket.dynamic else bucket.tokens
 
-    @property
-    def name(self) -> str:
-        """The name in file names."""
 
-    @property
-    def tokens(self) -> int:
-        """How many tokens fit, both pads included."""
-
-    @property
-    def frames(self) -> int:
-        """How many frames of sound fit."""
+def frame_axis(bucket: BucketSize, frames: int) -> int:
+    """The length of the frame axis for a sound of `frames` frames."""
+    return frames if bucket.dynamic else bucket.frames
 
 
 def id_inputs(ids: Sequence[int], bucket: BucketSize) -> Tensors:
@@ -47,9 +45,10 @@ def id_inputs(ids: Sequence[int], bucket: BucketSize) -> Tensors:
             got=str(n),
             todo="Take a larger bucket, or split the text.",
         )
+    length = token_axis(bucket, n)
     return {
-        "ids": resize(np.array([ids], np.int32), bucket.tokens),
-        "token_mask": resize(np.ones((1, n), np.float32), bucket.tokens),
+        "ids": resize(np.array([ids], np.int32), length),
+        "token_mask": resize(np.ones((1, n), np.float32), length),
         "n_tokens": np.array([n], np.int32),
     }
 
@@ -74,9 +73,13 @@ def text_inputs(ids: Sequence[int], style: NDArray[np.float32], speed: float, bu
     }
 
 
-def noise(bucket: BucketSize, seed: int | tuple[int, ...]) -> NDArray[np.float32]:
-    """The source's standard-normal draws, [1, samples]. The first draws do not depend on the bucket."""
-    samples = frames_to_samples(bucket.frames)
+def noise(bucket: BucketSize, seed: int | tuple[int, ...], frames: int | None = None) -> NDArray[np.float32]:
+    """The source's standard-normal draws, [1, samples]. The first draws do not depend on the bucket.
+
+    Args:
+        frames: of the sound, which a dynamic bucket needs; by default the bucket's.
+    """
+    samples = frames_to_samples(bucket.frames if frames is None else frame_axis(bucket, frames))
     return np.random.default_rng(seed).standard_normal((1, samples), dtype=np.float32)
 
 

@@ -45,12 +45,13 @@ class Attention(nn.Module):
         norm = original.LayerNorm
         self.norm = ChannelNorm(norm.weight, norm.bias, norm.eps)
 
-    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        """x [1, C, 1, T]; bias [1, 1, 1, T], 0 on real keys -> [1, C, 1, T]."""
+    def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
+        """x [1, C, 1, T]; bias [1, 1, 1, T], 0 on real keys -> [1, C, 1, T]. Without a bias, all keys are real."""
         channels, length = x.shape[1], x.shape[3]
         split = (1, self.heads, channels // self.heads, length)
         query = self.query(x).reshape(split).permute(0, 1, 3, 2)  # [1, heads, T, C / heads]
-        scores = torch.softmax(torch.matmul(query, self.key(x).reshape(split)) + bias, 3)
+        scores = torch.matmul(query, self.key(x).reshape(split))
+        scores = torch.softmax(scores if bias is None else scores + bias, 3)
         value = self.value(x).reshape(split).permute(0, 1, 3, 2)
         context = torch.matmul(scores, value).permute(0, 1, 3, 2).reshape(1, channels, 1, length)
         return self.norm(self.dense(context) + x)
@@ -67,14 +68,14 @@ class Layer(nn.Module):
         norm = original.full_layer_layer_norm
         self.norm = ChannelNorm(norm.weight, norm.bias, norm.eps)
 
-    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+    def forward(self, x: Tensor, bias: Tensor | None) -> Tensor:
         """x [1, C, 1, T]; bias [1, 1, 1, T] -> [1, C, 1, T]."""
         x = self.attention(x, bias)
         return self.norm(self.ffn_output(gelu_new(self.ffn(x))) + x)
 
 
 class Albert(nn.Module):
-    """CustomAlbert for a fixed number of tokens. Its layers share one set of weights, as in the original."""
+    """CustomAlbert for at most `tokens` tokens. Its layers share one set of weights, as in the original."""
 
     def __init__(self, original: CustomAlbert, tokens: int) -> None:
         super().__init__()
@@ -90,11 +91,12 @@ class Albert(nn.Module):
         self.layer = Layer(original.encoder.albert_layer_groups[0].albert_layers[0])
         self.depth = int(config.num_hidden_layers)
 
-    def forward(self, ids: Tensor, token_mask: Tensor) -> Tensor:
+    def forward(self, ids: Tensor, token_mask: Tensor | None) -> Tensor:
         """ids [1, T] int32, token_mask [1, T] -> [1, C, 1, T]; values on padding mean nothing."""
         x = nn.functional.embedding(ids, self.words).permute(0, 2, 1).unsqueeze(2)
-        x = self.widen(self.norm(x + self.positions))
-        bias = ((token_mask - 1.0) * -MASKED_SCORE).reshape(1, 1, 1, -1)
+        positions = self.positions if token_mask is not None else self.positions[:, :, :, : x.shape[3]]
+        x = self.widen(self.norm(x + positions))
+        bias = None if token_mask is None else ((token_mask - 1.0) * -MASKED_SCORE).reshape(1, 1, 1, -1)
         for _ in range(self.depth):
             x = self.layer(x, bias)
         return x

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 
-def token_of_frame(frames_per_token: Tensor, frames: int) -> Tensor:
+def token_of_frame(frames_per_token: Tensor, frames: int | Tensor) -> Tensor:
     """[1, T] int32 -> [frames] int64, the token that each frame belongs to; the last token behind the end."""
     ends = torch.cumsum(frames_per_token, 1, dtype=torch.int32)
-    before = (ends.reshape(-1, 1) <= torch.arange(frames, dtype=torch.int32)).to(torch.int32)  # [T, frames]
+    steps = torch.arange(frames, dtype=torch.int32)  # type: ignore[arg-type]  # of free length, a tensor says how many
+    before = (ends.reshape(-1, 1) <= steps).to(torch.int32)  # [T, frames]
     return before.sum(0).clamp(max=frames_per_token.shape[1] - 1)

@@ -8,6 +8,9 @@ Price    exact: multiplying by 0 and 1
 
 Statistics divide by `share`, the mean of the mask: a ratio of means stays in range, while a sum of 24,000 squares
 would overflow in half precision.
+
+A graph of free length has no padding. There, every function takes `None` in place of a mask and leaves out the
+mask's products.
 """
 
 from __future__ import annotations

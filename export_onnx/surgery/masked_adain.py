@@ -43,9 +43,12 @@ class MaskedAdaIN(nn.Module):
         self.eps = original.norm.eps
         self.style = style(original)
 
-    def forward(self, x: Tensor, style: Style, mask: Mask) -> Tensor:
+    def forward(self, x: Tensor, style: Style, mask: Mask | None) -> Tensor:
         """x [1, C, 1, L], what `self.style` takes -> [1, C, 1, L]."""
         gain, shift = self.style(style)
+        if mask is None:
+            centred = x - self._mean(x)
+            return centred * (gain / torch.sqrt(self._mean(centred * centred) + self.eps)) + shift
         centred = (x - self._mean(x * mask.real, mask)) * mask.real
         variance = self._mean(centred * centred, mask)
         gain = gain / torch.sqrt(variance + self.eps)
@@ -53,8 +56,10 @@ class MaskedAdaIN(nn.Module):
         # quantized convolution behind wrong (-5 dB), see tests/android_test/test_silent_miscompiles.py.
         return (centred * gain + shift) * mask.real
 
-    def _mean(self, x: Tensor, mask: Mask) -> Tensor:
+    def _mean(self, x: Tensor, mask: Mask | None = None) -> Tensor:
         """The mean over real steps of an x that is zero on padding: [1, C, 1, L] -> [1, C, 1, 1]."""
+        if mask is None:
+            return x.to(self.statistics).mean(3, keepdim=True).float()
         if self.statistics == torch.float32:
             return x.mean(3, keepdim=True) / mask.share
         share = mask.real.to(self.statistics).mean(3, keepdim=True)

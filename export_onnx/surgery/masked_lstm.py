@@ -29,12 +29,13 @@ class _Lstm(torch.autograd.Function):
 
     @staticmethod
     def symbolic(g: Any, x: Any, n: Any, w: Any, r: Any, b: Any, hidden: int) -> Any:
-        outputs = g.op("LSTM", x, w, r, b, n, hidden_size_i=hidden, direction_s="bidirectional", outputs=3)
+        lengths = () if n is None or n.node().mustBeNone() else (n,)
+        outputs = g.op("LSTM", x, w, r, b, *lengths, hidden_size_i=hidden, direction_s="bidirectional", outputs=3)
         return outputs[0]
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, n: Tensor, w: Tensor, r: Tensor, b: Tensor, hidden: int) -> Tensor:
-        real = x[: int(n[0])]
+    def forward(ctx: Any, x: Tensor, n: Tensor | None, w: Tensor, r: Tensor, b: Tensor, hidden: int) -> Tensor:
+        real = x if n is None else x[: int(n[0])]
         flat: list[Tensor] = []
         for direction in (0, 1):
             bias = b[direction].chunk(2)
@@ -64,7 +65,7 @@ class MaskedLstm(nn.Module):
         self.r = nn.Parameter(torch.stack(both("weight_hh")), requires_grad=False)  # [2, 4 H, H]
         self.b = nn.Parameter(torch.stack(biases), requires_grad=False)  # [2, 8 H]
 
-    def forward(self, x: Tensor, n: Tensor) -> Tensor:
-        """x [1, C, T], n [1] int32 -> [1, 2 H, T], zero from step n on."""
+    def forward(self, x: Tensor, n: Tensor | None) -> Tensor:
+        """x [1, C, T], n [1] int32 -> [1, 2 H, T], zero from step n on. Without n, all steps are real."""
         y: Tensor = _Lstm.apply(x.permute(2, 0, 1), n, self.w, self.r, self.b, self.hidden)  # type: ignore[no-untyped-call]
         return y.permute(2, 1, 3, 0).reshape(1, 2 * self.hidden, x.shape[2])

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from export_onnx.surgery.conv2d import make_conv2d
-from export_onnx.surgery.named_factor import NamedFactor
+from export_onnx.surgery.named_factor import NamedFactor, NamedTerm
 from export_onnx.surgery.weight_norm import folded_bias, folded_weight
 
 
@@ -57,9 +57,13 @@ class DepthwiseUpsample(nn.Module):
     """The depthwise ConvTranspose1d of AdainResBlk1d, doubling [1, C, 1, L].
 
     The bias is added under the mask: on padding the convolution itself gives zero, so nothing else leaks there.
+
+    Args:
+        original: of a residual block.
+        padded: whether the time axis may have padding; without it there is no mask.
     """
 
-    def __init__(self, original: nn.ConvTranspose1d) -> None:
+    def __init__(self, original: nn.ConvTranspose1d, padded: bool = True) -> None:
         super().__init__()
         weight, bias = folded_weight(original), folded_bias(original)  # [C, 1, 3]
         assert bias is not None
@@ -72,8 +76,11 @@ class DepthwiseUpsample(nn.Module):
         phased[:, 1, 0, 1] = weight[:, 0, 2]
         phased[:, 1, 0, 2] = weight[:, 0, 0]
         self.conv = make_conv2d(phased.reshape(2 * channels, 1, 3), None, padding=1, groups=channels)
-        self.bias = NamedFactor(bias.reshape(1, channels, 1, 1))  # times the mask
+        term = bias.reshape(1, channels, 1, 1)
+        self.bias = NamedFactor(term) if padded else NamedTerm(term)  # the factor is multiplied with the mask
 
-    def forward(self, x: Tensor, real: Tensor) -> Tensor:
+    def forward(self, x: Tensor, real: Tensor | None) -> Tensor:
         """x [1, C, 1, L] zero on padding, real [1, 1, 1, 2L] -> [1, C, 1, 2L], zero on padding."""
-        return interleave(self.conv(x), 2) + self.bias(real)
+        doubled = interleave(self.conv(x), 2)
+        sum_: Tensor = self.bias(doubled) if real is None else doubled + self.bias(real)
+        return sum_

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 
-def reflect_left(x: Tensor, length: int) -> Tensor:
-    """[1, C, 1, L] -> [1, C, 1, length], length > L; zeros behind."""
+def reflect_left(x: Tensor, length: int | None) -> Tensor:
+    """[1, C, 1, L] -> [1, C, 1, length], length > L; zeros behind. Without a length: [1, C, 1, L + 1]."""
+    if length is None:
+        return torch.cat([x[:, :, :, 1:2], x], 3)
     behind = torch.zeros(1, x.shape[1], 1, length - x.shape[3] - 1)
     return torch.cat([x[:, :, :, 1:2], x, behind], 3)

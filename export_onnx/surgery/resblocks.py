@@ -43,7 +43,7 @@ class SnakeResBlock(nn.Module):
         self.convs1 = nn.ModuleList(conv2d_from_conv1d(conv) for conv in original.convs1)
         self.convs2 = nn.ModuleList(conv2d_from_conv1d(conv) for conv in original.convs2)
 
-    def forward(self, x: Tensor, style: Style, mask: Mask) -> Tensor:
+    def forward(self, x: Tensor, style: Style, mask: Mask | None) -> Tensor:
         """[1, C, 1, L] -> [1, C, 1, L]."""
         for norm1, snake1, conv1, norm2, snake2, conv2 in zip(
             self.norms1, self.snakes1, self.convs1, self.norms2, self.snakes2, self.convs2, strict=True
@@ -62,6 +62,7 @@ class LeakyResBlock(nn.Module):
         statistics: torch.dtype = torch.float32,
         style: StyleOf = StyleLayers,
         features: int = 0,
+        padded: bool = True,
     ) -> None:
         super().__init__()
         self.split = [original.norm1.norm.num_features - features, features]
@@ -72,7 +73,7 @@ class LeakyResBlock(nn.Module):
         self.conv1 = conv2d_from_conv1d(original.conv1)
         self.conv2 = conv2d_from_conv1d(original.conv2)
         self.shortcuts = nn.ModuleList(_split_conv(original.conv1x1, self.split) if original.learned_sc else ())
-        self.pool = DepthwiseUpsample(original.pool) if self.doubles else None
+        self.pool = DepthwiseUpsample(original.pool, padded) if self.doubles else None
         # Qualcomm's compiler gets a sum wrong that is multiplied once and then rounded for a convolution (0.6 dB), see
         # tests/android_test/test_silent_miscompiles.py. So if the next block's shortcut reads the sum, 1 / sqrt(2) is
         # folded into the weights.
@@ -83,7 +84,9 @@ class LeakyResBlock(nn.Module):
                 for parameter in conv.parameters():
                     parameter.mul_(1 / math.sqrt(2))
 
-    def forward(self, x: Tensor, style: Style, mask: Mask, after: Mask, features: Tensor | None = None) -> Tensor:
+    def forward(
+        self, x: Tensor, style: Style, mask: Mask | None, after: Mask | None, features: Tensor | None = None
+    ) -> Tensor:
         """x [1, C, 1, L], features [1, E, 1, L] -> [1, D, 1, L or 2L]; `mask` is the input's, `after` the output's."""
         parts = [x] if features is None else [x, features]
         y = nn.functional.leaky_relu(self.norm1(torch.cat(parts, 1), style, mask), self.slope)
@@ -91,7 +94,7 @@ class LeakyResBlock(nn.Module):
             x = self.shortcuts[0](x)
             x = x if features is None else x + self.shortcuts[1](features)
         if self.pool is not None:
-            y = self.pool(y, after.real)
+            y = self.pool(y, after.real if after else None)
             x = repeat_steps(x, 2)
         y = self.conv1(y)
         y = self.conv2(nn.functional.leaky_relu(self.norm2(y, style, after), self.slope))

@@ -31,6 +31,15 @@ def _turns() -> Tensor:
     return 2 * math.pi * torch.outer(torch.arange(BINS), torch.arange(N_FFT)).double() / N_FFT
 
 
+def reflect_whole(waveform: Tensor) -> Tensor:
+    """`reflect` where every sample is real: [1, L] -> [1, L + 20]."""
+    near = torch.arange(N_FFT // 2)
+    left, right = (
+        torch.index_select(waveform, 1, index) for index in (N_FFT // 2 - near, waveform.shape[1] - 2 - near)
+    )
+    return torch.cat([left, waveform, right], 1)
+
+
 def reflect(waveform: Tensor, n_samples: Tensor) -> Tensor:
     """Half a window of mirrored samples on both sides of the real signal: [1, L] -> [1, L + 20].
 
@@ -56,12 +65,12 @@ class Stft(nn.Module):
         basis = torch.cat([torch.cos(turns), imaginary]) * window
         self.basis = nn.Parameter(basis.float().unsqueeze(1), requires_grad=False)  # [22, 1, 20]
 
-    def forward(self, waveform: Tensor, n_samples: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, waveform: Tensor, n_samples: Tensor | None) -> tuple[Tensor, Tensor]:
         """waveform [1, L], n_samples [1] -> magnitudes, phases in radians: [1, 11, L // 5 + 1] each.
 
-        Columns behind n_samples // 5 + 1 mean nothing; the caller masks them.
+        Columns behind n_samples // 5 + 1 mean nothing; the caller masks them. Without n_samples, all are real.
         """
-        padded = reflect(waveform, n_samples)
+        padded = reflect_whole(waveform) if n_samples is None else reflect(waveform, n_samples)
         parts = nn.functional.conv1d(padded.unsqueeze(1), self.basis, stride=HOP)
         # The first frame is its own mirror image: its imaginary part is 0, and rounding must not choose its sign.
         real, imaginary = parts[:, :BINS], torch.cat([torch.zeros(1, BINS, 1), parts[:, BINS:, 1:]], 2)
@@ -82,16 +91,22 @@ class InverseStft(nn.Module):
         self.basis = nn.Parameter(basis.float().unsqueeze(1), requires_grad=False)  # [22, 1, 20]
         self.squared_window = nn.Parameter((window * window).float().reshape(1, 1, -1), requires_grad=False)
 
-    def forward(self, magnitude: Tensor, phase: Tensor, real: Tensor) -> Tensor:
-        """magnitude, phase [1, 11, K]; real [1, 1, K], 1 on real columns -> waveform [1, 5 * (K - 1)].
+    def forward(self, magnitude: Tensor, phase: Tensor, real: Tensor | None) -> Tensor:
+        """magnitude, phase [1, 11, K]; real [1, 1, K], 1 on real columns, or None -> waveform [1, 5 * (K - 1)].
 
         Samples behind the real end are 0.
         """
-        parts = torch.cat([magnitude * torch.cos(phase), magnitude * torch.sin(phase)], 1) * real
+        parts = torch.cat([magnitude * torch.cos(phase), magnitude * torch.sin(phase)], 1)
+        parts = parts if real is None else parts * real
         summed = nn.functional.conv_transpose1d(parts, self.basis, stride=HOP)
-        windows = nn.functional.conv_transpose1d(real, self.squared_window, stride=HOP)
+        present = torch.ones_like(magnitude[:, :1]) if real is None else real
+        windows = nn.functional.conv_transpose1d(present, self.squared_window, stride=HOP)
         length = HOP * (magnitude.shape[2] - 1)
         centre = slice(N_FFT // 2, N_FFT // 2 + length)
-        # A sample is real if the column behind it is. The squared windows of real samples sum to 1 or more.
+        # The squared windows of real samples sum to 1 or more.
+        sound = summed[:, :, centre] / windows[:, :, centre].clamp(min=0.5)
+        if real is None:
+            return sound.squeeze(1)
+        # A sample is real if the column behind it is.
         kept = (real[:, :, 1:].unsqueeze(3) * torch.ones(HOP)).reshape(1, 1, length)
-        return (summed[:, :, centre] / windows[:, :, centre].clamp(min=0.5) * kept).squeeze(1)
+        return (sound * kept).squeeze(1)

@@ -10,12 +10,11 @@ from typing import Any, Final
 import onnx
 from onnx import TensorProto
 
-from export_onnx.buckets import BUCKETS
 from quantize.weights.packed_bits import LOW
 
 ARCHITECTURE: Final = "kokoro-82m"
 
-# MB of three buckets' models and the voices, at Kokoro-82M's architecture. A goal that is missed is reported.
+# MB of all buckets' models and the voices, at Kokoro-82M's architecture. A goal that is missed is reported.
 GOALS_MB: Final = {"nnapi": 110.0, "qnn": 110.0, "cpu": 100.0}
 
 FORMS: Final[dict[int, str]] = {
@@ -63,19 +62,19 @@ def _form(tensor: onnx.TensorProto, packed: Mapping[str, str]) -> str:
     return FORMS.get(tensor.data_type, TensorProto.DataType.Name(tensor.data_type).lower())
 
 
-def size_goal(target: str, megabytes: float, source: Path, buckets: int) -> dict[str, Any] | None:
+def size_goal(target: str, megabytes: float, source: Path, complete: bool) -> dict[str, Any] | None:
     """The goal and the measured size; None if there are other weights or fewer buckets than the goal is for.
 
     Args:
         megabytes: of the target's folder of models.
         source: the export step's folder, with the weights' config and the voices that ship.
-        buckets: how many are in the folder.
+        complete: whether the folder has all buckets of the target.
     """
     from export_onnx.checkpoint.architecture import load_architecture  # slow to import
 
     config = json.loads((source / "config.json").read_text(encoding="utf-8"))
     meant = load_architecture(ARCHITECTURE)
-    if buckets < len(BUCKETS) or any(config.get(key) != value for key, value in meant.items() if key != "vocab"):
+    if not complete or any(config.get(key) != value for key, value in meant.items() if key != "vocab"):
         return None
     voices = sum(file.stat().st_size for file in (source / "voices").glob("*.npy")) / 1e6
     total = round(megabytes + voices, 1)

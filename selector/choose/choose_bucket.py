@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
+from export_onnx.buckets import BucketSize
 from export_onnx.errors import ContractError
-from export_onnx.run.padding import BucketSize
 
 MILLI = 1000
 

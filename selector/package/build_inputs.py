@@ -17,6 +17,7 @@ from export_onnx import contracts, geometry
 from export_onnx.buckets import BUCKETS, Bucket
 from export_onnx.errors import ContractError, PackageError, WeightsError
 from export_onnx.provenance import changed_files, completed, refuse_other_birth
+from quantize.recipes import recipe
 from selector.package.coverage_schema import ProvenCoverage, read_coverage
 from selector.package.manifest import BucketContract
 from selector.package.quality_schema import TargetQuality, read_quality
@@ -34,7 +35,7 @@ class BuildInputs:
         config: the checkpoint's.
         voices: name -> [510, 256].
         weights: the identity of the checkpoint, from the export's report.
-        buckets: the last export's, smallest first; its folder may also have graphs of earlier exports.
+        buckets: the last export's fixed ones, smallest first; its folder may also have graphs of earlier exports.
         signature: of the export.
     """
 
@@ -51,6 +52,7 @@ class TargetInputs:
     """The earlier steps' results for one target.
 
     Attributes:
+        buckets: the target's own.
         models: the folder of the quantized models and their `weights.bin`.
         quality: as `quantize` measured it.
         coverage: None if the coverage step did not check these very files.
@@ -58,6 +60,7 @@ class TargetInputs:
     """
 
     target: str
+    buckets: tuple[Bucket, ...]
     models: Path
     quality: TargetQuality
     coverage: ProvenCoverage | None
@@ -90,8 +93,9 @@ def read_target_inputs(inputs: BuildInputs, target: str) -> TargetInputs:
             coverage was restricted; the page is about other models.
     """
     folder = inputs.build / "quantize" / target
-    buckets = [bucket.name for bucket in inputs.buckets]
-    report = completed_step(folder, "quantize", contracts.QUANTIZED, buckets)
+    buckets = recipe(target).buckets(inputs.buckets)
+    names = [bucket.name for bucket in buckets]
+    report = completed_step(folder, "quantize", contracts.QUANTIZED, names)
     if report["weights"] != inputs.weights:
         raise PackageError(
             str(folder),
@@ -105,9 +109,10 @@ def read_target_inputs(inputs: BuildInputs, target: str) -> TargetInputs:
         refuse_other_birth(folder, "quantize", report.get("made_from", {}), now)
     return TargetInputs(
         target,
+        buckets,
         folder,
         read_quality(report, str(folder)),
-        read_coverage(inputs.build, target, folder, buckets),
+        read_coverage(inputs.build, target, folder, names),
         packaged_page(inputs.build, target),
     )
 
@@ -165,7 +170,7 @@ def _voice(file: Path) -> NDArray[np.float32]:
     return np.ascontiguousarray(voice, np.float32)
 
 
-def bucket_contracts(inputs: BuildInputs, folder: str) -> list[BucketContract]:
+def bucket_contracts(inputs: BuildInputs, folder: str, buckets: Sequence[Bucket]) -> list[BucketContract]:
     """The buckets with the paths of their model files below `folder`."""
     return [
         BucketContract(
@@ -173,8 +178,9 @@ def bucket_contracts(inputs: BuildInputs, folder: str) -> list[BucketContract]:
             seconds=float(bucket.seconds),
             tokens=bucket.tokens,
             frames=bucket.frames,
+            dynamic=bucket.dynamic,
             sizes=contracts.sizes(inputs.config, bucket),
             models={s.name: os.path.join(folder, f"{s.name}_{bucket.name}.onnx") for s in contracts.STAGES},
         )
-        for bucket in inputs.buckets
+        for bucket in buckets
     ]

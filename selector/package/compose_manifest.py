@@ -64,7 +64,7 @@ def compose_manifest(
         PackageError: the result breaks the manifest's schema.
     """
     inputs, name = plan.inputs, plan.package_name(target.target)
-    buckets = bucket_contracts(inputs, MODELS)
+    buckets = bucket_contracts(inputs, MODELS, target.buckets)
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "package": name,
@@ -79,7 +79,10 @@ def compose_manifest(
             "max_phonemes": geometry.MAX_PHONEMES,
         },
         "stages": [
-            _stage_contract(stage, processor(stage, target.target, target.coverage)) for stage in contracts.STAGES
+            _stage_contract(
+                contracts.stage_in(stage, target.buckets[0]), processor(stage, target.target, target.coverage)
+            )
+            for stage in contracts.STAGES
         ],
         "buckets": [bucket.model_dump() for bucket in buckets],
         "providers": {"npu": asdict(providers.NPU[target.target]), "cpu": asdict(providers.CPU)},

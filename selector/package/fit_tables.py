@@ -26,7 +26,7 @@ def fit_tables(inputs: BuildInputs) -> dict[str, Fit]:
         return fits
     with console.progress("selector table", sum(number)) as advance:
         one_thread, folder = replace(CPU_SESSION, threads=1), inputs.build / "export_onnx"
-        chains = [package_chain(folder, bucket, one_thread) for bucket in bucket_contracts(inputs, "")]
+        chains = [package_chain(folder, bucket, one_thread) for bucket in bucket_contracts(inputs, "", inputs.buckets)]
         fits = fit(chains, inputs.voices, inputs.config["vocab"], advance)
     with console.progress("mixes of voices", TEXTS) as advance:
         mixes = measure_mixes(chains, inputs.voices, inputs.config["vocab"], fits, advance)

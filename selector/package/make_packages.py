@@ -135,7 +135,7 @@ def packaged_target(inputs: BuildInputs, target: TargetInputs) -> PackagedTarget
     Raises:
         PackageError: as `read_models`.
     """
-    buckets = bucket_contracts(inputs, MODELS)
+    buckets = bucket_contracts(inputs, MODELS, target.buckets)
     models = read_models(buckets, target.models)
     npu = [stage.name for stage in STAGES if processor(stage, target.target, target.coverage) == "npu"]
     floors = stage_floors(models_by_stage(buckets, models))
@@ -158,7 +158,7 @@ def packages_signature(
         java=[sha256(file) for file in sorted((Path(__file__).parent.parent / "sdk").rglob("*.java"))],
         jdk=shutil.which("javac") is not None,
         licence=sha256(LICENSE),
-        buckets=[asdict(bucket) for bucket in inputs.buckets],
+        buckets={target.target: [asdict(bucket) for bucket in target.buckets] for target in targets},
         targets=names,
         version=version,
         **depends_on("selector"),

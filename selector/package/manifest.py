@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from export_onnx.contracts import free_sizes
 from export_onnx.errors import PackageError
 from selector.package.coverage_schema import ProvenCoverage
 from selector.package.providers import NpuTarget, Target
@@ -77,14 +78,27 @@ class StageContract(StrictSchema):
 
 
 class BucketContract(StrictSchema):
-    """One fixed size, and its model files by stage."""
+    """One size, and its model files by stage.
+
+    A fixed bucket's tensors have its sizes, with zeros behind the real text and sound. A dynamic bucket's tensors have
+    the text's and the sound's own lengths, without any padding; there, tokens, frames, seconds and sizes are limits.
+    """
 
     name: str
     seconds: Annotated[float, Field(gt=0)]
     tokens: Positive
     frames: Positive
+    dynamic: bool = False
     sizes: dict[str, Positive]
     models: dict[str, RelativePath]
+
+    def holding(self, tokens: int, frames: int) -> BucketContract:
+        """The bucket at the sizes of a text of so many tokens and frames: its own, unless it is dynamic."""
+        if not self.dynamic:
+            return self
+        seconds = self.seconds * frames / self.frames
+        fitted = self.model_copy(update={"tokens": tokens, "frames": frames, "seconds": seconds})
+        return fitted.model_copy(update={"sizes": self.sizes | free_sizes(fitted)})
 
 
 class ProviderOptions(StrictSchema):
@@ -234,6 +248,10 @@ class Manifest(StrictSchema):
         stages = [stage.name for stage in self.stages]
         if wrong := [b.name for b in self.buckets if sorted(b.models) != sorted(stages)]:
             raise ValueError(f"buckets without a model for every stage: {wrong}")
+        if len({bucket.dynamic for bucket in self.buckets}) > 1:
+            raise ValueError("fixed and dynamic buckets in one package: their stages take different inputs")
+        if any(bucket.dynamic for bucket in self.buckets) and any(stage.runs_on == "npu" for stage in self.stages):
+            raise ValueError("a dynamic bucket with a stage on the NPU, which takes fixed shapes only")
         return self
 
 

@@ -28,7 +28,7 @@ def write_package(plan: PackagePlan, target: TargetInputs, dist: Path) -> Packag
         PackageError: a model is missing or damaged, or the folder cannot be written.
     """
     final = dist / plan.package_name(target.target)
-    buckets = bucket_contracts(plan.inputs, MODELS)
+    buckets = bucket_contracts(plan.inputs, MODELS, target.buckets)
     models = read_models(buckets, target.models)  # before anything is written
     with whole_folder(final) as folder:
         copy_all(copied_files(target), folder)

@@ -30,6 +30,7 @@ class TargetFacts:
     """One target's folder in `build/quantize/`.
 
     Attributes:
+        buckets: the target's own.
         report: what quantization measured.
         blocklist: its source, and `convolutions`: name -> decision, reason, and `mel_db` where it was heard alone.
         ranges: value -> range and share used, before and after equalization.
@@ -42,6 +43,7 @@ class TargetFacts:
     """
 
     name: str
+    buckets: tuple[Bucket, ...]
     report: Mapping[str, Any]
     blocklist: Mapping[str, Any]
     ranges: Mapping[str, Mapping[str, Any]]
@@ -59,7 +61,7 @@ class BuildFacts:
 
     Attributes:
         exported, calibrated: reports of the first two steps.
-        buckets: the exported ones, smallest first.
+        buckets: the exported fixed ones, smallest first.
         targets: those that were made, in the requested order; `missing` are the others.
         bench: the report of `android_test/bench`, if there is one.
     """
@@ -99,15 +101,15 @@ def read_build_facts(build: Path, targets: Sequence[str]) -> BuildFacts:
         exported,
         calibrated,
         buckets,
-        tuple(_target(build, name, [bucket.name for bucket in buckets]) for name in here),
+        tuple(_target(build, name, recipe(name).buckets(buckets)) for name in here),
         tuple(name for name in targets if name not in here),
         read_report(build / BENCH),
     )
 
 
-def _target(build: Path, name: str, buckets: list[str]) -> TargetFacts:
+def _target(build: Path, name: str, buckets: tuple[Bucket, ...]) -> TargetFacts:
     folder = build / "quantize" / name
-    report = completed(folder, "quantize", QUANTIZED, buckets)
+    report = completed(folder, "quantize", QUANTIZED, [bucket.name for bucket in buckets])
     read_quality(report, str(folder))  # refuses figures that the page would misread
     coverage = read_coverage(build, name, folder)
     covered = read_coverage_report(build) if coverage else None
@@ -116,6 +118,7 @@ def _target(build: Path, name: str, buckets: list[str]) -> TargetFacts:
     reasons_for_cpu = {stage: reason for stage, reason in reasons.items() if reason}
     return TargetFacts(
         name,
+        buckets,
         report,
         _json(folder / BLOCKLIST),
         _json(folder / RANGES),

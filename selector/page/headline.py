@@ -93,13 +93,12 @@ def _voices(figures: Mapping[str, Any]) -> Iterable[Sequence[str]]:
 
 def _size(figures: Mapping[str, Any]) -> Iterable[Sequence[str]]:
     """One row per target."""
-    buckets = len(figures["buckets"])
     yield (
         "target",
         "the vocoder's multiply-adds in integers",
         "convolutions in float",
         "tokens whose frames change",
-        f"models of {buckets} bucket{'s' if buckets > 1 else ''}",
+        "models of all its buckets",
         "with voices",
     )
     for name, target in figures["targets"].items():

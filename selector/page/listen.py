@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from calibrate.corpus import Utterance
-from calibrate.speech import Sample, read_samples
+from calibrate.speech import Sample, in_bucket, read_samples
 from export_onnx import console
 from export_onnx.buckets import Bucket
 from export_onnx.contracts import FRAMES_PER_TOKEN
 from export_onnx.run.chain import DURATIONS, FROM_SOURCE, Chain
 from export_onnx.run.padding import waveform
+from quantize.float_build import read_config
 from quantize.listen.quality import Quality, compare_sounds
+from quantize.recipes import recipe
 
 SENTENCES: Final = 4  # of the held-out ones, whose voices take turns
 
@@ -54,7 +56,7 @@ def listen_to_targets(build: Path, bucket: Bucket, targets: Sequence[str]) -> li
     """Runs calibration's held-out sentences through the targets' stages.
 
     Args:
-        bucket: the one that calibration spoke in.
+        bucket: the one that calibration spoke in; a target without fixed buckets speaks in its own.
         targets: those whose folders are complete.
 
     Raises:
@@ -62,12 +64,14 @@ def listen_to_targets(build: Path, bucket: Bucket, targets: Sequence[str]) -> li
     """
     samples = sentences_to_hear(read_samples(build / "calibrate", "held_out"))
     sounds: list[dict[str, Waveform]] = [{} for _ in samples]
+    config = read_config(build / "export_onnx")
     with console.progress("speak for the page", len(targets) * len(samples)) as advance:
         for target in targets:
-            chain = Chain(build / "quantize" / target, bucket)
+            (at, *_) = recipe(target).buckets([bucket])
+            chain = Chain(build / "quantize" / target, at)
             for sample, made in zip(samples, sounds, strict=True):
                 advance(f"{target}, {sample.utterance.voice}")
-                made[target] = _sound(chain, sample)
+                made[target] = _sound(chain, in_bucket(sample, config, at))
     return [
         Heard(
             sample.utterance, sample.reference, made, {t: compare_sounds(sample.reference, s) for t, s in made.items()}

@@ -15,7 +15,7 @@ from typing import Final
 from export_onnx.errors import TextError
 from export_onnx.run import text
 from export_onnx.run.chain import DURATIONS, FROM_SOURCE, Chain
-from export_onnx.run.padding import noise, resize, text_inputs, waveform
+from export_onnx.run.padding import noise, resize, text_inputs, token_axis, waveform
 from export_onnx.run.sessions import SessionSettings
 from export_onnx.text.markup import read_markup
 from selector.choose.choose_bucket import check_speed, choose_bucket, choose_sound, most_tokens
@@ -212,7 +212,7 @@ class Synthesizer:
         if second is None:
             return None
         for name in ("frames_per_token", "d", "t_en"):
-            values[name] = resize(values[name], second.tokens)
-        values["noise"] = noise(second, (self.seed, index))  # the same draws in every bucket
+            values[name] = resize(values[name], token_axis(second, n))
+        values["noise"] = noise(second, (self.seed, index), frames)  # the same draws in every bucket
         values = self.chains[second.name].run_stages(("prosody", *FROM_SOURCE), values)
         return Spoken(waveform(values), words, n, frames, first.name, second.name, encoded.skipped)

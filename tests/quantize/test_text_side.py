@@ -293,8 +293,8 @@ def test_a_size_goal_is_held_against_what_was_measured(tmp_path: Path) -> None:
     np.save(tmp_path / "voices" / "a.npy", np.zeros((510, 1, 256), np.float32))  # 0.52 MB
     config = load_architecture("kokoro-82m")
     (tmp_path / "config.json").write_text(json.dumps({**config, "vocab": {"a": 1}}), encoding="utf-8")
-    assert size_goal("nnapi", 109.4, tmp_path, 3) == {"goal": 110.0, "with_voices": 109.9, "met": True}
-    assert size_goal("nnapi", 109.6, tmp_path, 3) == {"goal": 110.0, "with_voices": 110.1, "met": False}
-    assert size_goal("nnapi", 60.0, tmp_path, 1) is None, "one bucket says nothing of three"
+    assert size_goal("nnapi", 109.4, tmp_path, True) == {"goal": 110.0, "with_voices": 109.9, "met": True}
+    assert size_goal("nnapi", 109.6, tmp_path, True) == {"goal": 110.0, "with_voices": 110.1, "met": False}
+    assert size_goal("nnapi", 60.0, tmp_path, False) is None, "one bucket says nothing of three"
     (tmp_path / "config.json").write_text(json.dumps({**config, "hidden_dim": 64}), encoding="utf-8")
-    assert size_goal("nnapi", 9.0, tmp_path, 3) is None, "another architecture"
+    assert size_goal("nnapi", 9.0, tmp_path, True) is None, "another architecture"

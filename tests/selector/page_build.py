@@ -19,6 +19,7 @@ from calibrate.speech import Sample, write_sample
 from export_onnx.buckets import BUCKETS
 from export_onnx.graph.shared_weights import ModelFolder
 from quantize.listen.quality import Quality, Summary, rounded
+from quantize.recipes import recipe
 from tests.selector.coverage_fakes import fake_coverage
 from tests.selector.selector_fakes import WEIGHTS, graphs, list_files, make_build
 
@@ -121,7 +122,7 @@ def page_build(build: Path, targets: tuple[str, ...] = ("nnapi", "cpu"), gain: f
     for target in targets:
         folder = build / "quantize" / target
         with ModelFolder(folder) as models:
-            for bucket in BUCKETS:
+            for bucket in recipe(target).buckets(BUCKETS):
                 for name, model in graphs(bucket).items():
                     if name == "tail":
                         constant = next(t for t in model.graph.initializer if t.name == "gain")

@@ -20,6 +20,8 @@ from export_onnx.buckets import BUCKETS, Bucket
 from export_onnx.checkpoint.architecture import load_architecture
 from export_onnx.graph.shared_weights import ModelFolder
 from export_onnx.provenance import sha256
+from quantize.recipes import recipe
+from tests.selector.free_fakes import free_stages
 
 CONFIG = {**load_architecture("small"), "hidden_dim": 4}
 WEIGHTS = {"source": "random", "name": "fake", "revision": "none", "sha256": {"fake.pth": "0" * 64}}
@@ -74,6 +76,9 @@ def sound_of(ids: tuple[int, ...], stretch: float, speed: float) -> np.ndarray:
 
 def graphs(bucket: Bucket) -> dict[str, onnx.ModelProto]:
     sizes = contracts.sizes(CONFIG, bucket)
+    if bucket.dynamic:
+        free = free_stages(sizes, tone(1), GAIN)
+        return {name: _model(name, nodes, constants, bucket) for name, (nodes, constants) in free.items()}
     t, f, columns, samples = sizes["tokens"], sizes["frames"], sizes["columns"], sizes["samples"]
     node = helper.make_node
     range_t, range_f = np.arange(t, dtype=np.int32)[None], np.arange(f, dtype=np.int32)[None]
@@ -207,11 +212,13 @@ def graphs(bucket: Bucket) -> dict[str, onnx.ModelProto]:
             },
         ),
     }
-    return {name: _model(name, nodes, constants, sizes) for name, (nodes, constants) in stages.items()}
+    return {name: _model(name, nodes, constants, bucket) for name, (nodes, constants) in stages.items()}
 
 
-def _model(name: str, nodes: Any, constants: Any, sizes: dict[str, int]) -> onnx.ModelProto:
-    stage = contracts.stage(name)
+def _model(name: str, nodes: Any, constants: Any, bucket: Bucket) -> onnx.ModelProto:
+    stage = contracts.stage_in(contracts.stage(name), bucket)
+    free = {size: size for size in contracts.FREE} if bucket.dynamic else {}
+    sizes = {**contracts.sizes(CONFIG, bucket), **free}
 
     def value(port):
         kind = T.INT32 if port.dtype == "int32" else T.FLOAT
@@ -230,10 +237,10 @@ def _model(name: str, nodes: Any, constants: Any, sizes: dict[str, int]) -> onnx
 def make_build(build: Path, targets: tuple[str, ...] = ("cpu",)) -> Path:
     """`build/export_onnx` and `build/quantize/<target>`, as the steps before leave them."""
     nodes: dict[str, int] = {}
-    buckets = [bucket.name for bucket in BUCKETS]
-    for folder in (build / "export_onnx", *(build / "quantize" / target for target in targets)):
+    buckets = {build / "quantize" / target: recipe(target).buckets(BUCKETS) for target in targets}
+    for folder, made in {build / "export_onnx": BUCKETS, **buckets}.items():
         with ModelFolder(folder) as models:
-            for bucket in BUCKETS:
+            for bucket in made:
                 for name, model in graphs(bucket).items():
                     models.save(model, f"{name}_{bucket.name}")
                     nodes[f"{name}_{bucket.name}"] = len(model.graph.node)
@@ -243,7 +250,7 @@ def make_build(build: Path, targets: tuple[str, ...] = ("cpu",)) -> Path:
                     "signature": "s",
                     "weights": WEIGHTS,
                     "quality": QUALITY,
-                    "buckets": buckets,
+                    "buckets": [bucket.name for bucket in made],
                     "nodes": nodes,
                     "made_from": MADE_FROM,
                 }
