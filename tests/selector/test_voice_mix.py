@@ -134,7 +134,7 @@ def test_a_rule_that_takes_the_quicker_voice_covers_less(build, dist, few_texts,
     """The planted defect: the measurement must see it."""
     inputs = read_build_inputs(build)
     fits = fit_tables(inputs)
-    chains = [package_chain(build / "export_onnx", bucket) for bucket in bucket_contracts(inputs, "")]
+    chains = [package_chain(build / "export_onnx", bucket) for bucket in bucket_contracts(inputs, "", inputs.buckets)]
 
     def measured() -> float:
         (share,) = measure_mixes(chains, inputs.voices, inputs.config["vocab"], fits, lambda part: None).values()
