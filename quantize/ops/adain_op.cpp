@@ -19,14 +19,17 @@ struct Kernel {
   const OrtApi* api;
   const Path* path;
   float slope;
+  bool last_in, last_out;  // whether the bytes that come in, or go out, are [1, 1, T, C]
 };
 
-// One call's rows.
+// One call. Where bytes are channels last, the rows are in `scratch`, [channels, columns], on their way in and out.
 struct Call {
   const Path* path;
   AdainRow row;  // with everything that the channels share
   const Input* in;
-  std::int64_t columns;
+  std::int64_t channels, columns;
+  const std::uint8_t* last_in;
+  std::uint8_t *last_out, *scratch;
 };
 
 float of_channel(const Input& input, std::size_t channel, float otherwise) {
@@ -39,9 +42,9 @@ void run_channel(void* data, std::size_t channel) {
   const std::int64_t start = static_cast<std::int64_t>(channel) * call.columns;
   AdainRow row = call.row;
   if (row.bytes) row.bytes += start;
+  if (row.out) row.out += start;
   if (row.added) row.added += start;
   if (row.sum) row.sum += start;
-  if (row.out) row.out += start;
   if (row.active) row.active += start;
   row.byte_step *= of_channel(call.in[FACTOR], channel, 1);
   row.gain = of_channel(call.in[GAIN], channel, 1);
@@ -50,6 +53,29 @@ void run_channel(void* data, std::size_t channel) {
   row.frequency = of_channel(call.in[FREQUENCY], channel, 0);
   row.amplitude = of_channel(call.in[AMPLITUDE], channel, 0);
   call.path->adain(row);
+}
+
+// A tile of columns from channels last to rows, or back.
+void turn_in(void* data, std::size_t tile) {
+  const Call& call = *static_cast<const Call*>(data);
+  const std::int64_t first = static_cast<std::int64_t>(tile) * TILE, left = call.columns - first;
+  call.path->to_rows(call.last_in + first * call.channels, call.channels, left < TILE ? left : TILE,
+                     call.scratch + first, call.columns);
+}
+
+void turn_out(void* data, std::size_t tile) {
+  const Call& call = *static_cast<const Call*>(data);
+  const std::int64_t first = static_cast<std::int64_t>(tile) * TILE, left = call.columns - first;
+  call.path->from_rows(call.scratch + first, call.columns, call.channels, left < TILE ? left : TILE,
+                       call.last_out + first * call.channels);
+}
+
+OrtStatus* run_call(const OrtApi& api, const OrtKernelContext* context, Call* call) {
+  const auto tiles = static_cast<std::size_t>((call->columns + TILE - 1) / TILE);
+  if (call->last_in) KOKORO_NPU_TRY(api.KernelContext_ParallelFor(context, turn_in, tiles, 0, call));
+  const auto channels = static_cast<std::size_t>(call->channels);
+  KOKORO_NPU_TRY(api.KernelContext_ParallelFor(context, run_channel, channels, 0, call));
+  return call->last_out ? api.KernelContext_ParallelFor(context, turn_out, tiles, 0, call) : nullptr;
 }
 
 // The mask as bytes, and how many columns are real.
@@ -64,11 +90,32 @@ OrtStatus* read_mask(const OrtApi& api, const Input& mask, std::uint8_t* bytes, 
   return *real > 0 ? nullptr : refuse(api, "kokoro_npu.AdaIN: no column is real");
 }
 
-OrtStatus* check_shapes(const OrtApi& api, const Input* in, std::int64_t channels, std::int64_t columns) {
+// Channels and columns, which all tensors have in common.
+OrtStatus* read_shape(const OrtApi& api, const Kernel& kernel, const Input* in, std::int64_t* channels,
+                      std::int64_t* columns) {
   const Input &bytes = in[BYTES_IN], &added = in[ADDED];
-  if (bytes.data && added.data && (bytes.size != added.size || bytes.channels != added.channels)) {
+  const Input& like = added.data ? added : bytes;
+  if (!like.data) return refuse(api, "kokoro_npu.AdaIN: neither bytes nor added is given");
+  const bool last = !added.data && kernel.last_in;
+  const Input* const tensors[] = {&bytes, &added};
+  for (const Input* input : tensors) {
+    if (!input->data) continue;
+    const int one = input == &bytes && kernel.last_in ? 1 : 2;
+    if (input->dims.rank != 4 || input->dims.sizes[0] != 1 || input->dims.sizes[one] != 1) {
+      return refuse(api, "kokoro_npu.AdaIN: a tensor is neither [1, C, 1, T] nor, channels last, [1, 1, T, C]");
+    }
+  }
+  *channels = like.dims.sizes[last ? 3 : 1];
+  if (!like.size) return refuse(api, "kokoro_npu.AdaIN: an empty tensor has no statistics");
+  *columns = like.size / *channels;
+  if (bytes.data && (bytes.size != like.size || bytes.dims.sizes[kernel.last_in ? 3 : 1] != *channels)) {
     return refuse(api, "kokoro_npu.AdaIN: bytes and added differ in shape");
   }
+  return nullptr;
+}
+
+OrtStatus* check_parameters(const OrtApi& api, const Input* in, std::int64_t channels, std::int64_t columns) {
+  const Input& bytes = in[BYTES_IN];
   if (bytes.data && (in[BYTE_STEP].size != 1 || in[BYTE_ZERO].size != 1)) {
     return refuse(api, "kokoro_npu.AdaIN: bytes need one step and one zero point");
   }
@@ -88,20 +135,19 @@ OrtStatus* compute(const Kernel& kernel, OrtKernelContext* context) {
   const OrtApi& api = *kernel.api;
   Input in[INPUTS];
   for (std::size_t index = 0; index < INPUTS; ++index) KOKORO_NPU_TRY(read_input(api, context, index, &in[index]));
-  const Input& like = in[BYTES_IN].data ? in[BYTES_IN] : in[ADDED];
-  if (!like.data) return refuse(api, "kokoro_npu.AdaIN: neither bytes nor added is given");
-  if (!like.size) return refuse(api, "kokoro_npu.AdaIN: an empty tensor has no statistics");
-  const std::int64_t columns = like.size / like.channels;
-  KOKORO_NPU_TRY(check_shapes(api, in, like.channels, columns));
+  std::int64_t channels = 0, columns = 0;
+  KOKORO_NPU_TRY(read_shape(api, kernel, in, &channels, &columns));
+  KOKORO_NPU_TRY(check_parameters(api, in, channels, columns));
+  const Dims first{{1, channels, 1, columns}, 4}, last{{1, 1, columns, channels}, 4};
   void *out = nullptr, *sum = nullptr, *active = nullptr;
-  KOKORO_NPU_TRY(make_output(api, context, BYTES_OUT, like, &out));
-  KOKORO_NPU_TRY(make_output(api, context, SUM, like, &sum));
-  KOKORO_NPU_TRY(make_output(api, context, ACTIVE, like, &active));
+  KOKORO_NPU_TRY(make_output(api, context, BYTES_OUT, kernel.last_out ? last : first, &out));
+  KOKORO_NPU_TRY(make_output(api, context, SUM, first, &sum));
+  KOKORO_NPU_TRY(make_output(api, context, ACTIVE, first, &active));
   if (!out && !active) return refuse(api, "kokoro_npu.AdaIN: no output");
   if (out && (in[STEP].size != 1 || in[ZERO].size != 1)) return refuse(api, "kokoro_npu.AdaIN: bytes need one step");
   if (in[BYTES_IN].data && in[ADDED].data && !sum) return refuse(api, "kokoro_npu.AdaIN: a sum needs its output");
 
-  Call call{kernel.path, {}, in, columns};
+  Call call{kernel.path, {}, in, channels, columns, nullptr, nullptr, nullptr};
   AdainRow& row = call.row;
   row.columns = columns;
   row.bytes = in[BYTES_IN].bytes();
@@ -117,24 +163,34 @@ OrtStatus* compute(const Kernel& kernel, OrtKernelContext* context) {
   row.out = static_cast<std::uint8_t*>(out);
   row.active = static_cast<float*>(active);
   row.real = static_cast<double>(columns);
-  std::uint8_t* mask = nullptr;
-  if (row.mask) {
-    mask = static_cast<std::uint8_t*>(std::malloc(static_cast<std::size_t>(columns)));
-    if (!mask) return api.CreateStatus(ORT_FAIL, "kokoro_npu.AdaIN: no memory");
-    row.byte_mask = mask;
-  }
-  OrtStatus* status = row.mask ? read_mask(api, in[MASK], mask, &row.real) : nullptr;
-  if (!status) {
-    status = api.KernelContext_ParallelFor(context, run_channel, static_cast<std::size_t>(like.channels), 0, &call);
-  }
-  std::free(mask);
+  if (kernel.last_in) call.last_in = row.bytes;
+  if (kernel.last_out) call.last_out = row.out;
+  const auto size = static_cast<std::size_t>(columns), whole = static_cast<std::size_t>(channels) * size;
+  // The mask as bytes, and the scratch.
+  auto* memory = static_cast<std::uint8_t*>(std::malloc(size + (call.last_in || call.last_out ? whole : 0)));
+  if (!memory) return api.CreateStatus(ORT_FAIL, "kokoro_npu.AdaIN: no memory");
+  call.scratch = memory + size;
+  if (row.mask) row.byte_mask = memory;
+  if (call.last_in) row.bytes = call.scratch;
+  if (call.last_out) row.out = call.scratch;
+  OrtStatus* status = row.mask ? read_mask(api, in[MASK], memory, &row.real) : nullptr;
+  if (!status) status = run_call(api, context, &call);
+  std::free(memory);
   return status;
+}
+
+// An attribute's number; 0 where it is absent.
+bool flag_of(const OrtApi* api, const OrtKernelInfo* info, const char* name) {
+  std::int64_t value = 0;
+  if (OrtStatus* absent = api->KernelInfoGetAttribute_int64(info, name, &value)) api->ReleaseStatus(absent);
+  return value != 0;
 }
 
 OrtStatus* ORT_API_CALL create(const OrtCustomOp* op, const OrtApi* api, const OrtKernelInfo* info, void** made) {
   auto* kernel = static_cast<Kernel*>(std::malloc(sizeof(Kernel)));
   if (!kernel) return api->CreateStatus(ORT_FAIL, "kokoro_npu.AdaIN: no memory");
-  *kernel = {api, static_cast<const Operator*>(op)->path, 1};
+  *kernel = {api, static_cast<const Operator*>(op)->path, 1, flag_of(api, info, "channels_last_in"),
+             flag_of(api, info, "channels_last_out")};
   if (OrtStatus* absent = api->KernelInfoGetAttribute_float(info, "slope", &kernel->slope)) api->ReleaseStatus(absent);
   *made = kernel;
   return nullptr;

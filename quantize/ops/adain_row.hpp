@@ -27,7 +27,7 @@ struct AdainRow {
   bool snake;                  // x + amplitude * sin(frequency * x)^2, else LeakyReLU with `slope`
   float frequency, amplitude;  // of Snake
   float slope;                 // of LeakyReLU; 1 is no activation
-  // The outputs, of which one may be null: the activated values, 0 on padding; and round(activated / step) + zero in
+  // `out` may be `bytes`. The outputs, of which one may be null: the activated values, 0 on padding; and round(activated / step) + zero in
   // 0..255, `zero` on padding.
   float* active;
   float step;
@@ -35,10 +35,18 @@ struct AdainRow {
   std::uint8_t* out;
 };
 
+// Columns that are brought from the layout [columns, channels] to rows in one task, and back.
+constexpr std::int64_t TILE = 256;
+
 struct Path {
   const char* name;
   bool (*supported)();  // by the processor that asks
   void (*adain)(const AdainRow& row);
+  // From [columns, channels] to rows that are `stride` bytes apart, and back.
+  void (*to_rows)(const std::uint8_t* from, std::int64_t channels, std::int64_t columns, std::uint8_t* rows,
+                  std::int64_t stride);
+  void (*from_rows)(const std::uint8_t* rows, std::int64_t stride, std::int64_t channels, std::int64_t columns,
+                    std::uint8_t* to);
 };
 
 // The paths of this build, the fastest first; `plain` is the last and always supported.

@@ -67,7 +67,7 @@ def fuse_adain(model: onnx.ModelProto) -> FusedGraph:
             norm, activation = found
             done.append(norm.result)
             sites.append(_fuse(graph, norm, activation))
-    _remove_unread(graph)
+    remove_unread(graph)
     if sites:
         whole.opset_imports[OPS_DOMAIN] = OPS_VERSION
     ordered = ONNXModel(write_graph(whole))
@@ -83,7 +83,7 @@ def _fuse(graph: ir.Graph, norm: AdainNorm, activation: AdainActivation) -> str:
         inputs["mask"] = norm.mask
     source = _source(norm.value)
     inputs |= source
-    rounded = [node for node in readers_of(activation.result, "QuantizeLinear") if _bytes_of(node)]
+    rounded = [node for node in readers_of(activation.result, "QuantizeLinear") if holds_bytes(node)]
     out, total, active = ir.Value(), ir.Value(), ir.Value()
     ends = rounded[:1]
     if ends:
@@ -146,12 +146,12 @@ def _dequantized(value: ir.Value) -> dict[str, ir.Value]:
             if term is not None and other is not None and made_by(term, "DequantizeLinear") and per_channel(other):
                 value, factor = term, {"factor": other}
     node = made_by(value, "DequantizeLinear")
-    if node is None or not _bytes_of(node):
+    if node is None or not holds_bytes(node):
         return {}
     return {"bytes": input_of(node), "byte_step": input_of(node, 1), "byte_zero": input_of(node, 2)} | factor
 
 
-def _bytes_of(node: ir.Node) -> bool:
+def holds_bytes(node: ir.Node) -> bool:
     """Whether a Q or DQ has u8 and one step."""
     if len(node.inputs) < 3 or node.inputs[2] is None or node.inputs[2].const_value is None:
         return False
@@ -159,7 +159,8 @@ def _bytes_of(node: ir.Node) -> bool:
     return zero.dtype == np.uint8 and zero.size == 1
 
 
-def _remove_unread(graph: ir.Graph) -> None:
+def remove_unread(graph: ir.Graph) -> None:
+    """Removes nodes and constants that nothing reads."""
     for node in reversed(list(graph)):
         if not any(value.is_graph_output() or list(value.consumers()) for value in node.outputs):
             graph.remove(node, safe=True)

@@ -24,6 +24,7 @@ void look_up(const std::uint8_t* table, const std::uint8_t* bytes, std::int64_t 
 }  // namespace kokoro_npu
 
 #define KOKORO_NPU_LOOKUP look_up
+#include "layout_loops.hpp"
 #include "row_loops.hpp"
 
 namespace kokoro_npu {
@@ -38,6 +39,6 @@ bool has_avx512() {
 }  // namespace
 
 extern const Path AVX512;
-const Path AVX512{"avx512", has_avx512, adain};
+const Path AVX512{"avx512", has_avx512, adain, to_rows, from_rows};
 
 }  // namespace kokoro_npu

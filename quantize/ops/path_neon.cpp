@@ -29,6 +29,7 @@ void look_up(const std::uint8_t* table, const std::uint8_t* bytes, std::int64_t 
 }  // namespace kokoro_npu
 
 #define KOKORO_NPU_LOOKUP look_up
+#include "layout_loops.hpp"
 #include "row_loops.hpp"
 
 namespace kokoro_npu {
@@ -39,6 +40,6 @@ bool always() { return true; }
 }  // namespace
 
 extern const Path NEON;
-const Path NEON{"neon", always, adain};
+const Path NEON{"neon", always, adain, to_rows, from_rows};
 
 }  // namespace kokoro_npu

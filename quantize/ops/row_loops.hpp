@@ -143,13 +143,13 @@ void adain_of_bytes(const AdainRow& row) {
   std::uint8_t table[BYTES];
   for (int byte = 0; byte < BYTES; ++byte) values[byte] = static_cast<float>(byte - row.byte_zero) * row.byte_step;
   activate(values, BYTES, tail, row.snake, table, row.active ? active : nullptr);
-  if (row.out) KOKORO_NPU_LOOKUP(table, row.bytes, row.columns, row.out);
   if (row.active) {
     for (std::int64_t i = 0; i < row.columns; ++i) row.active[i] = active[row.bytes[i]];
   }
   if (row.sum) {
     for (std::int64_t i = 0; i < row.columns; ++i) row.sum[i] = values[row.bytes[i]];
   }
+  if (row.out) KOKORO_NPU_LOOKUP(table, row.bytes, row.columns, row.out);  // last, because it may overwrite the bytes
 }
 
 // Writes the value where it is not there yet, and returns the sum of the real columns.

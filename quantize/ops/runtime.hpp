@@ -21,12 +21,18 @@ struct Operator : OrtCustomOp {
 // Fills in the callbacks of the operator AdaIN (adain_op.cpp).
 Operator adain_operator(const Path* path);
 
+constexpr std::size_t MOST_DIMENSIONS = 8;
+
+struct Dims {
+  std::int64_t sizes[MOST_DIMENSIONS];
+  std::size_t rank = 0;
+};
+
 // A tensor of a kernel's inputs; `data` is null where an optional input was left out.
 struct Input {
   const void* data = nullptr;
-  std::int64_t channels = 1;  // the second dimension, if there is one
-  std::int64_t size = 0;      // elements
-  const OrtValue* value = nullptr;
+  Dims dims;
+  std::int64_t size = 0;  // elements
 
   const float* floats() const { return static_cast<const float*>(data); }
   const std::uint8_t* bytes() const { return static_cast<const std::uint8_t*>(data); }
@@ -34,8 +40,8 @@ struct Input {
 
 OrtStatus* read_input(const OrtApi& api, const OrtKernelContext* context, std::size_t index, Input* input);
 
-// Output `index` in the shape of `like`; `data` is null where the graph has no such output.
-OrtStatus* make_output(const OrtApi& api, OrtKernelContext* context, std::size_t index, const Input& like, void** data);
+// Output `index`; `data` is null where the graph has no such output.
+OrtStatus* make_output(const OrtApi& api, OrtKernelContext* context, std::size_t index, const Dims& dims, void** data);
 
 OrtStatus* refuse(const OrtApi& api, const char* message);
 

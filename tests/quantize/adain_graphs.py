@@ -11,7 +11,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from quantize.ops.fused_ops import ADAIN, ADAIN_INPUTS, OPS_DOMAIN, OPS_VERSION
+from quantize.ops.fused_ops import ADAIN, ADAIN_INPUTS, LAST_IN, LAST_OUT, OPS_DOMAIN, OPS_VERSION
 
 SLOPE = 0.2
 ZERO = 117  # zero point of the output
@@ -106,6 +106,21 @@ class AdainCase:
         slope: dict[str, Any] = {} if self.snake else {"slope": SLOPE}
         outputs = ["out", "sum" if self.has_sum else "", "active" if self.floats else ""]
         return self._model([helper.make_node(ADAIN, inputs, outputs, domain=OPS_DOMAIN, **slope)])
+
+    def fused_last(self, last_in: bool, last_out: bool) -> onnx.ModelProto:
+        """The same with bytes channels last, between two Transposes."""
+        model = self.fused()
+        (node,) = model.graph.node
+        node.attribute.extend(
+            [helper.make_attribute(LAST_IN, int(last_in)), helper.make_attribute(LAST_OUT, int(last_out))]
+        )
+        if last_in and self.has_bytes:
+            node.input[0] = "bytes/last"
+            model.graph.node.insert(0, helper.make_node("Transpose", ["bytes"], ["bytes/last"], perm=[0, 2, 3, 1]))
+        if last_out:
+            node.output[0] = "out/last"
+            model.graph.node.append(helper.make_node("Transpose", ["out/last"], ["out"], perm=[0, 3, 1, 2]))
+        return model
 
     def _model(self, nodes: list[onnx.NodeProto]) -> onnx.ModelProto:
         dims = [1, self.channels, 1, self.columns]

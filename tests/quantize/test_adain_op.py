@@ -71,6 +71,22 @@ def test_every_path_computes_what_stock_operators_do(ops: Path, path: str, monke
                 assert snr(wanted["sum"], found["sum"]) >= SUM_FLOOR, case
 
 
+@pytest.mark.parametrize("path", X86_PATHS)
+@pytest.mark.parametrize(("last_in", "last_out"), [(True, True), (True, False), (False, True)])
+def test_bytes_channels_last(
+    ops: Path, path: str, last_in: bool, last_out: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supported(ops, path, monkeypatch)
+    settings = SessionSettings(threads=2, libraries=(ops,))
+    for channels, columns in ((1, 1), (16, 16), (33, 127), (64, 641)):
+        for has_bytes, has_added in ((True, False), (False, True), (True, True)):
+            case = AdainCase(channels, columns, has_bytes, has_added, has_mask=columns > 1, floats=channels == 33)
+            wanted = fused(ops, case, {})
+            found = run_session(cpu_session(case.fused_last(last_in, last_out), settings), case.feed())
+            assert {name: value.shape for name, value in found.items()} == {n: v.shape for n, v in wanted.items()}
+            assert all((found[name] == value).all() for name, value in wanted.items()), case
+
+
 @pytest.mark.parametrize("columns", [1, 2, 15, 17, 63, 65, 127])
 def test_short_rows(ops: Path, columns: int) -> None:
     case = AdainCase(3, columns, has_added=True, has_mask=True)
