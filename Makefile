@@ -18,6 +18,7 @@ RUNNER  ?= $(BUILD)/android_test/runner/android
 ABI     ?= arm64-v8a
 RUNS    ?= 20
 RECEIPTS ?=
+SOCS    ?= SM8550 SM8650 SM8750
 TEXT    ?= Hello. This is a neural network that fits a phone.
 
 PYTHON  := .venv/bin/python
@@ -25,7 +26,7 @@ READY   := .venv/ready
 NPU     := $(filter-out cpu,$(TARGETS))
 ONLY    := $(if $(BUCKETS),--buckets $(BUCKETS))
 
-.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak speak-long runner-android runner-linux verify-device bench test lint full-size compile-table demo-voice clean
+.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package contexts speak speak-long runner-android runner-linux verify-device bench test lint full-size compile-table demo-voice clean
 .DEFAULT_GOAL := help
 
 help:
@@ -33,6 +34,7 @@ help:
 	@echo 'make export-int8 WEIGHTS=demo   the same from a small voice in this repository, in a few minutes'
 	@echo 'make report        up to $(BUILD)/report.html: the models, the proofs, and the sound'
 	@echo 'make readme        the same, and the tables of README.md and docs/'
+	@echo 'make contexts      SOCS="SM8550 SM8650": context binaries for Qualcomm'"'"'s chips, proven on the simulation'
 	@echo 'make speak         TEXT="…" [VOICE= SPEED= TARGET=cpu OUT=out.wav]: speaks with the package'
 	@echo 'make runner-android NDK=… ORT_ANDROID=…   the program for the phone; see android_test/runner/README.md'
 	@echo 'make verify-device TARGET=nnapi|qnn|cpu [SERIAL=]: runs the package on a phone over adb and writes a receipt'
@@ -72,6 +74,8 @@ readme: report
 	$(PYTHON) -m selector report --targets $(TARGETS) --build $(BUILD) --readme
 package: report
 	$(PYTHON) -m selector package --targets $(TARGETS) --build $(BUILD) --dist $(DIST) $(if $(RECEIPTS),--receipts $(RECEIPTS))
+contexts: package
+	$(PYTHON) -m android_test contexts --socs $(SOCS) $(ONLY) --build $(BUILD)
 
 speak: $(READY)
 	$(PYTHON) -m selector speak --text '$(subst ','\'',$(TEXT))' --voice '$(VOICE)' --speed $(SPEED) --target $(TARGET) --build $(BUILD) --dist $(DIST) --out $(OUT)
