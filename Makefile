@@ -18,6 +18,7 @@ RUNNER  ?= $(BUILD)/android_test/runner/android
 ABI     ?= arm64-v8a
 RUNS    ?= 20
 RECEIPTS ?=
+SOCS    ?= SM8550 SM8650 SM8750
 TEXT    ?= Hello. This is a neural network that fits a phone.
 # The voice's own language, except for the English text above and that of speak-long; and a file of pronunciations.
 LANGUAGE ?= $(if $(filter file,$(origin TEXT)),en-us)
@@ -38,7 +39,7 @@ READY   := .venv/ready
 NPU     := $(filter-out cpu,$(TARGETS))
 ONLY    := $(if $(BUCKETS),--buckets $(BUCKETS))
 
-.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak speak-long runner-android runner-linux verify-device arm64 bench test lint full-size compile-table demo-voice clean ops ops-android
+.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak speak-long runner-android runner-linux verify-device arm64 bench test lint full-size compile-table demo-voice clean ops ops-android contexts
 .DEFAULT_GOAL := help
 
 help:
@@ -46,6 +47,7 @@ help:
 	@echo 'make export-int8 WEIGHTS=demo   the same from a small voice in this repository, in a few minutes'
 	@echo 'make report        up to $(BUILD)/report.html: the models, the proofs, and the sound'
 	@echo 'make readme        the same, and the tables of README.md and docs/'
+	@echo 'make contexts      SOCS="SM8550 SM8650": context binaries for Qualcomm'"'"'s chips, proven on the simulation'
 	@echo 'make speak         TEXT=… [VOICE=a|a,b|a:0.7+b:0.3 LANGUAGE= LEXICON= SPEED= TARGET=cpu OUT=out.wav]: speaks with the package'
 	@echo 'make runner-android NDK=… ORT_ANDROID=…   the program for the phone; see android_test/runner/README.md'
 	@echo 'make ops           the library of fused operators for this computer; see quantize/ops/README.md'
@@ -87,6 +89,8 @@ readme: report
 	$(PYTHON) -m selector report --targets $(TARGETS) --build $(BUILD) --readme
 package: report
 	$(PYTHON) -m selector package --targets $(TARGETS) --build $(BUILD) --dist $(DIST) $(if $(RECEIPTS),--receipts $(RECEIPTS))
+contexts: package
+	$(PYTHON) -m android_test contexts --socs $(SOCS) $(ONLY) --build $(BUILD)
 
 speak: $(READY)
 	$(PYTHON) -m selector speak --text="$$KOKORO_NPU_TEXT" --voice '$(VOICE)' --language '$(LANGUAGE)' $(if $(LEXICON),--lexicon '$(LEXICON)') --speed $(SPEED) --target $(TARGET) --build $(BUILD) --dist $(DIST) --out $(OUT)

@@ -1,6 +1,7 @@
 """`python -m android_test coverage build/quantize/nnapi build/quantize/qnn`: what the NPU takes, and the proof.
 `python -m android_test verify --target nnapi`: the package in dist/ on a phone over adb, and a receipt.
 `python -m android_test arm64`: the packages' CPU stages on emulated ARM64 processors, without a phone.
+`python -m android_test contexts --socs SM8550`: context binaries for a chip, and their proof on the simulation.
 `python -m android_test bench`: builds against other ways to run Kokoro, in one run on this computer.
 `python -m android_test compile-table`: what compiling the full-size vocoder costs, by bucket and chip.
 `python -m android_test runner-linux`: what `verify` runs, for this computer.
@@ -17,6 +18,8 @@ from android_test.arm64.arm64_report import show_arm64, write_arm64
 from android_test.arm64.arm64_tools import build_arm64_machine
 from android_test.arm64.emulate import emulate_packages
 from android_test.bench.command import add_bench_options, run_bench
+from android_test.contexts.make_contexts import ContextSettings, make_contexts
+from android_test.contexts.prove_contexts import SENTENCES, prove_chip
 from android_test.coverage.coverage_levels import CoverageSettings, check, check_level, find_variants
 from android_test.coverage.coverage_report import (
     inputs_of,
@@ -27,7 +30,8 @@ from android_test.coverage.coverage_report import (
     write_report,
 )
 from android_test.coverage.htp import compile_table
-from android_test.coverage.htp.htp_host import DEFAULT_SOCS, GIB, SOCS, CompileLimits
+from android_test.coverage.htp.htp_host import DEFAULT_SOCS, SOCS
+from android_test.coverage.htp.limited_child import GIB, CompileLimits
 from android_test.coverage.htp.simulate import Agreement
 from android_test.coverage.nnapi.nnapi_rules import NnapiOptions
 from android_test.coverage.nnapi.nnapi_tables import DEFAULT_LEVEL, FEATURE_LEVELS
@@ -56,6 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
     with build_lock(options.build):
         if options.step == "coverage":
             return coverage(options)
+        if options.step == "contexts":
+            return contexts(options)
         if options.step == "verify":
             return verify_package(options)
         if options.step == "bench":
@@ -128,6 +134,18 @@ def arm64(options: argparse.Namespace) -> int:
     return 1 if report.misses() else 0
 
 
+def contexts(options: argparse.Namespace) -> int:
+    """Makes the contexts of each chip, and proves them; 1 if a proof does not hold."""
+    buckets = tuple(bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets)
+    limits = CompileLimits(options.time_limit, int(options.memory_limit * GIB))
+    settings = ContextSettings(options.build, tuple(options.socs), buckets, limits)
+    made = make_contexts(settings)
+    if not options.prove:
+        return 0
+    proven = [prove_chip(settings, chip, options.sentences) for chip in made.values()]
+    return 0 if all(proof.holds for proof in proven) else 1
+
+
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """The command line: paths and names."""
     parser = console.Parser(prog="python -m android_test", description=__doc__)
@@ -146,6 +164,14 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     step.add_argument("--contexts", type=Path, help="folder for Qualcomm's context binaries, one per chip")
     step.add_argument("--one-context", action="store_true", help="one for all chips instead")
     step.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
+    step = steps.add_parser("contexts", help="no phone needed: context binaries per chip, and their proof")
+    step.add_argument("--socs", nargs="+", choices=sorted(SOCS), default=list(DEFAULT_SOCS), help="chips")
+    step.add_names("--buckets", [f"{bucket.seconds:g}" for bucket in BUCKETS], "seconds")
+    step.add_argument("--time-limit", type=float, default=3600, help="seconds per chip (default: 3600)")
+    step.add_argument("--memory-limit", type=float, default=12, help="GiB per chip (default: 12)")
+    step.add_argument("--no-proof", dest="prove", action="store_false", help="do not run the simulation")
+    step.add_argument("--sentences", type=int, default=SENTENCES, help=f"of the proof (default: {SENTENCES})")
+    step.add_argument("--build", type=Path, default=Path("build"), help="where steps read and write (default: build)")
     device = steps.add_parser("verify", help="a package on a device over adb: every stage and bucket, and a receipt")
     device.add_argument("--target", choices=TARGETS, default="nnapi", help="which package (default: nnapi)")
     device.add_argument("--dist", type=Path, default=Path("dist"), help="a package, or the folder that holds them")

@@ -20,8 +20,9 @@ import onnx
 
 from android_test.coverage.graph_view import GraphView
 from android_test.coverage.htp.half_precision import read_extremes
-from android_test.coverage.htp.htp_host import DEFAULT_SOCS, Compilation, CompileJob, CompileLimits, compile_for
+from android_test.coverage.htp.htp_host import DEFAULT_SOCS, Compilation, CompileJob, compile_for
 from android_test.coverage.htp.htp_rules import check_qnn
+from android_test.coverage.htp.limited_child import CompileLimits
 from android_test.coverage.htp.simulate import Agreement, simulate, simulate_blocks
 from android_test.coverage.htp.time_crop import crop_model, crop_values
 from android_test.coverage.nnapi.nnapi_rules import NnapiOptions, check_nnapi

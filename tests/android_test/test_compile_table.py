@@ -12,7 +12,8 @@ import pytest
 from android_test import __main__ as command
 from android_test.coverage.htp import compile_table
 from android_test.coverage.htp.compile_table import TABLE, Entry, compilation_row, compile_markdown
-from android_test.coverage.htp.htp_host import GIB, Compilation, CompileJob, CompileLimits
+from android_test.coverage.htp.htp_host import Compilation, CompileJob
+from android_test.coverage.htp.limited_child import GIB, CompileLimits
 
 HALF = Entry("generator", "u16", "15s", "SM8550")
 OTHER = Entry("decoder", "u16", "15s", "SM8550")

@@ -11,8 +11,9 @@ import onnx
 import pytest
 
 from android_test.coverage.graph_view import GraphView
-from android_test.coverage.htp.htp_host import DEFAULT_SOCS, GIB, CompileJob, CompileLimits, compile_for, unavailable
+from android_test.coverage.htp.htp_host import DEFAULT_SOCS, CompileJob, compile_for, unavailable
 from android_test.coverage.htp.htp_rules import check_qnn
+from android_test.coverage.htp.limited_child import GIB, CompileLimits
 from android_test.coverage.nnapi.nnapi_rules import check_nnapi
 from calibrate.ranges import Range
 from export_onnx.buckets import BUCKETS

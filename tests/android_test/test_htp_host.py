@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -12,18 +13,21 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from android_test.coverage.htp import htp_host as qnn_host
-from android_test.coverage.htp.context_record import compiler_version, record_file
+from android_test.coverage.htp import limited_child
+from android_test.coverage.htp.context_record import compiler_version, record_file, require_context
 from android_test.coverage.htp.htp_host import (
     DEFAULT_SOCS,
     SOCS,
     Compilation,
     CompileJob,
-    CompileLimits,
+    compile_and_run,
     compile_for,
     provider_options,
     unavailable,
 )
+from android_test.coverage.htp.limited_child import CompileLimits
 from export_onnx.errors import CoverageError
+from export_onnx.provenance import sha256
 from selector.package.providers import NO_HALF_PRECISION
 
 needs_compiler = pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "-")
@@ -86,15 +90,52 @@ def test_a_context_is_refused_on_another_chip(model: Path, tmp_path: Path) -> No
     context, feed = tmp_path / "context" / "small.onnx", {"x": np.full((1, 8, 1, 64), 4, np.float32)}
     assert compile_for(model, CompileJob(("SM8650",), context))[0].covered
     record = record_file(context)
-    assert json.loads(record.read_text()) == {"socs": ["SM8650"], "compiler": compiler_version()}
+    noted = json.loads(record.read_text())
+    assert (noted["socs"], noted["compiler"], noted["weights"]) == (["SM8650"], compiler_version(), "")
+    assert noted["options"]["soc_model"] == "57"
+    assert noted["graph"] == sha256(model)
+    assert re.fullmatch(r"v\d+\.\d+\.\d+\.\d+", noted["sdk"])
     assert compile_for(context, CompileJob(("SM8650",)), feed)[0].outcome == "compiled"
     refused, outputs = compile_for(context, CompileJob(("SM8550",)), feed)
     assert (refused.outcome, refused.reason, outputs) == ("refused", "a context for SM8650, not for SM8550", {})
     assert not refused.covered
-    record.write_text(record.read_text().replace(compiler_version(), "0.0.1"))
+    whole = record.read_text()
+    record.write_text(whole.replace(f'"{compiler_version()}"', '"0.0.1"'))
     assert "the compiler 0.0.1" in compile_for(context, CompileJob(("SM8650",)))[0].reason
+    record.write_text(whole.replace(noted["sdk"], "v1.0.0.1"))
+    assert "recorded as of v1.0.0.1" in compile_for(context, CompileJob(("SM8650",)))[0].reason
     record.unlink()
     assert "without a record of its chip" in compile_for(context, CompileJob(("SM8650",)))[0].reason
+
+
+@needs_compiler
+def test_a_context_of_other_weights_is_refused_with_four_facts(model: Path, tmp_path: Path) -> None:
+    context, chip = tmp_path / "context" / "small.onnx", ("SM8650",)
+    assert compile_for(model, CompileJob(chip, context))[0].covered
+    assert require_context(context, chip, model).socs == ["SM8650"]
+    with pytest.raises(
+        CoverageError, match=r"small\.onnx: expected a context for SM8550 .*got a context for SM8650, not"
+    ):
+        require_context(context, ("SM8550",), model)
+    with pytest.raises(CoverageError, match=r"got a model that is no context\. Run `make contexts` again"):
+        require_context(model, chip, model)
+    record = record_file(context)
+    record.write_text(re.sub('"weights": ""', f'"weights": "{"0" * 64}"', record.read_text()))
+    with pytest.raises(CoverageError, match="a context of another weights than"):
+        require_context(context, chip, model)
+    changed = onnx.load(model)
+    changed.graph.name = "other"
+    onnx.save(changed, model)
+    with pytest.raises(CoverageError, match="a context of another graph than"):
+        require_context(context, chip, model)
+
+
+@needs_compiler
+def test_one_session_runs_several_inputs(model: Path) -> None:
+    feeds = [{"x": np.full((1, 8, 1, 64), value, np.float32)} for value in (4, 9)]
+    verdict, runs = compile_and_run(model, CompileJob(), feeds)
+    assert verdict.covered
+    assert [round(float(run["y"].mean())) for run in runs] == [4, 9]
 
 
 @needs_compiler
@@ -170,7 +211,7 @@ def test_ctrl_c_ends_the_compiler(model: Path, monkeypatch: pytest.MonkeyPatch, 
 
     monkeypatch.setattr(qnn_host, "unavailable", lambda: "")
     monkeypatch.setattr(sys, "executable", str(sleeping))
-    monkeypatch.setattr(qnn_host, "_memory", memory)
+    monkeypatch.setattr(limited_child, "_memory", memory)
     with pytest.raises(KeyboardInterrupt):
         compile_for(model, CompileJob())
     assert not Path("/proc", noted.read_text().strip()).exists()

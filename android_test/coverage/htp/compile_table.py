@@ -22,14 +22,13 @@ from typing import Any, Final, Literal
 import onnx
 
 from android_test.coverage.htp.htp_host import (
-    GIB,
     SOCS,
     Compilation,
     CompileJob,
-    CompileLimits,
     compile_for,
     unavailable,
 )
+from android_test.coverage.htp.limited_child import GIB, CompileLimits
 from calibrate.ranges import Range
 from export_onnx import console
 from export_onnx.buckets import BUCKETS, Bucket

@@ -10,13 +10,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import signal
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -25,11 +20,10 @@ import numpy as np
 
 from android_test.coverage.graph_view import Array
 from android_test.coverage.htp.context_record import record_file, write_record, wrong_context
+from android_test.coverage.htp.limited_child import CompileLimits, run_child
 from export_onnx.errors import CoverageError
 from selector.package.providers import NO_HALF_PRECISION, NPU
 from selector.package.verdict_schema import CompileOutcome
-
-GIB: Final = 1024**3
 
 
 @dataclass(frozen=True)
@@ -62,14 +56,6 @@ SOCS: Final = {
     )
 }
 DEFAULT_SOCS: Final = ("SM8550", "SM8650", "SM8750")
-
-
-@dataclass(frozen=True)
-class CompileLimits:
-    """What one compilation may cost before it is ended."""
-
-    seconds: float = 900
-    bytes: int = 18 * GIB
 
 
 @dataclass(frozen=True)
@@ -137,27 +123,48 @@ def compile_for(
     Raises:
         CoverageError: a chip that is not in `SOCS`, or a file that does not exist.
     """
+    verdict, runs = compile_and_run(path, job, () if feed is None else (feed,))
+    return verdict, runs[0] if runs else {}
+
+
+def compile_and_run(
+    path: Path, job: CompileJob, feeds: Sequence[Mapping[str, Array]]
+) -> tuple[Compilation, list[dict[str, Array]]]:
+    """Compile one file, and run one session of it on each of `feeds`.
+
+    Returns:
+        The verdict, and the outputs by name of each run (none where it failed).
+
+    Raises:
+        CoverageError: as in `compile_for`.
+    """
     names = "+".join(job.socs)
     if reason := unavailable():
-        return Compilation(path.name, names, "skipped", reason), {}
+        return Compilation(path.name, names, "skipped", reason), []
     request = compile_request(path, job)
     if reason := wrong_context(path, job.socs):
-        return Compilation(path.name, names, "refused", reason), {}
+        return Compilation(path.name, names, "refused", reason), []
     with tempfile.TemporaryDirectory(prefix="qnn_host_") as folder:
         place = Path(folder) / "request.json"
-        if feed is not None:
-            arrays: dict[str, Any] = dict(feed)
+        if feeds:
+            arrays: dict[str, Any] = {
+                f"{i}/{name}": array for i, feed in enumerate(feeds) for name, array in feed.items()
+            }
             np.savez(place.with_suffix(".inputs.npz"), allow_pickle=False, **arrays)
             request = CompileRequest(**{**asdict(request), "inputs": str(place.with_suffix(".inputs.npz"))})
         place.write_text(json.dumps(asdict(request)))
         verdict = _run(path.name, names, place, job)
         if job.context and verdict.context:
-            write_record(job.context, job.socs)
+            write_record(job.context, job.socs, request.provider_options, path)
         stored = place.with_suffix(".outputs.npz")
         if not stored.exists():
-            return verdict, {}
+            return verdict, []
+        runs: list[dict[str, Array]] = [{} for _ in feeds]
         with np.load(stored) as outputs:
-            return verdict, {name: outputs[name] for name in outputs.files}
+            for key in outputs.files:
+                number, _, name = key.partition("/")
+                runs[int(number)][name] = outputs[key]
+        return verdict, runs
 
 
 def compile_request(path: Path, job: CompileJob) -> CompileRequest:
@@ -197,28 +204,16 @@ def _run(model: str, soc: str, request: Path, job: CompileJob) -> Compilation:
         job.context.parent.mkdir(parents=True, exist_ok=True)
         job.context.unlink(missing_ok=True)  # the provider refuses to write over one
         record_file(job.context).unlink(missing_ok=True)
-    log = request.with_suffix(".log")
-    started = time.monotonic()
-    with log.open("wb") as sink:
-        command = [sys.executable, "-m", "android_test.coverage.htp.htp_child", str(request)]
-        child = subprocess.Popen(command, stdout=sink, stderr=sink, cwd=Path(__file__).parents[3])
-        try:
-            outcome, cpu, peak = _watch(child.pid, job.limits, started)
-        except BaseException:  # Ctrl-C above all: nobody would wait for the compiler any more
-            child.kill()
-            child.wait()
-            raise
-    child.returncode = 0  # already waited for, with its resource usage
-    seconds = time.monotonic() - started
+    ended = run_child("android_test.coverage.htp.htp_child", request, job.limits)
+    outcome, cpu, peak = ended.outcome, ended.cpu_seconds, ended.peak
     answer = request.with_suffix(".answer.json")
     if outcome is None and not answer.exists():
         outcome = "crashed"
     if outcome:
-        reason = f"{outcome} after {seconds:.0f} s and {peak / GIB:.1f} GiB: {_last_lines(log)}"
-        return Compilation(model, soc, outcome, reason, seconds, cpu, peak)
+        return Compilation(model, soc, outcome, ended.reason(outcome), ended.seconds, cpu, peak)
     said = json.loads(answer.read_text())
     if "error" in said:
-        return Compilation(model, soc, "refused", f"{said['error']} {_last_lines(log)}"[:2000], seconds, cpu, peak)
+        return Compilation(model, soc, "refused", f"{said['error']} {ended.said}"[:2000], ended.seconds, cpu, peak)
     parts = said["assignment"]
     ours = [part["nodes"] for part in parts if part["provider"] == "QNNExecutionProvider"]
     return Compilation(
@@ -236,42 +231,7 @@ def _run(model: str, soc: str, request: Path, job: CompileJob) -> Compilation:
     )
 
 
-def _watch(pid: int, limits: CompileLimits, started: float) -> tuple[CompileOutcome | None, float, int]:
-    """Wait for the process; end it at a limit. Gives how it ended (None: well), CPU seconds, peak bytes."""
-    outcome: CompileOutcome | None = None
-    peak = 0
-    while True:
-        # Not the usage's maximum: that is inherited from the parent, which holds the exported models.
-        peak = max(peak, _memory(pid, "VmHWM"))
-        ended, status, usage = os.wait4(pid, os.WNOHANG)
-        if ended:
-            if outcome is None and (os.WIFSIGNALED(status) or os.WEXITSTATUS(status)):
-                outcome = "crashed"
-            return outcome, usage.ru_utime + usage.ru_stime, peak
-        if outcome is None and time.monotonic() - started > limits.seconds:
-            outcome = "timeout"
-            os.kill(pid, signal.SIGKILL)
-        elif outcome is None and _memory(pid, "VmRSS") > limits.bytes:
-            outcome = "memory"
-            os.kill(pid, signal.SIGKILL)
-        time.sleep(0.1)
-
-
-def _memory(pid: int, what: str) -> int:
-    """Bytes of a running process: `VmRSS` resident now, `VmHWM` at most; 0 between its end and our wait."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith(f"{what}:")), 0)
-
-
 def _context_bytes(context: Path | None) -> int:
     if context is None:
         return 0
     return sum(path.stat().st_size for path in context.parent.glob(f"{context.stem}*.bin"))
-
-
-def _last_lines(log: Path) -> str:
-    lines = [line for line in log.read_text(errors="replace").splitlines() if "[W:" not in line and line.strip()]
-    return " | ".join(lines[-4:])[-800:]

@@ -1,0 +1,1 @@
+"""Context binaries for Qualcomm's NPU, made ahead of time for each chip, and their proof."""
