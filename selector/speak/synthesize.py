@@ -17,10 +17,12 @@ from export_onnx.run import text
 from export_onnx.run.chain import DURATIONS, FROM_SOURCE, Chain
 from export_onnx.run.padding import noise, resize, text_inputs, token_axis, waveform
 from export_onnx.run.sessions import SessionSettings
-from selector.choose.choose_bucket import check_speed, choose_bucket, choose_sound, most_tokens
+from selector.choose.choose_bucket import check_speed, choose_bucket, choose_sound
+from selector.choose.chunk_limits import chunk_limits
 from selector.choose.length import PADS, length, mark_ids, pauses
 from selector.package.manifest import BucketContract, Manifest
 from selector.package.providers import CPU
+from selector.speak.early import early
 from selector.speak.join import Joiner, Samples, Seam
 from selector.text.bounds import Bound
 from selector.text.chunk import Chunk, chunk
@@ -109,10 +111,12 @@ class Synthesizer:
         manifest = self.manifest
         table = manifest.selector.voices[self.voice]
         check_speed(self.speed, table)
-        limit = most_tokens(manifest.buckets, table, self.speed) - PADS
-        first = most_tokens(manifest.buckets[:1], table, self.speed) - PADS
+        limit, first = chunk_limits(manifest.buckets, table, self.speed)
         joiner, spoken = Joiner(self.speed), 0
-        for piece in chunk(words, self._count, limit, max(first, 1)):
+        pieces = chunk(words, self._count, limit, first)
+        if manifest.buckets[0].dynamic:
+            pieces = early(pieces, self._count, first)
+        for piece in pieces:
             if not any(c.isalnum() for c in piece.text):
                 continue  # a line of stars is not spoken
             for sound, bound in self._fitted(piece, limit, spoken):
