@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from export_onnx.__main__ import write_checkpoint_data
-from export_onnx.buckets import Bucket
+from export_onnx.buckets import DYNAMIC, Bucket
 from export_onnx.checkpoint.weights import Weights, load_weights
 from export_onnx.contracts import STAGES, VOCODER, sizes
 from export_onnx.graph.export import export_stages
@@ -32,12 +32,13 @@ class Small:
 
 
 def export_all(weights: Weights, folder: Path, *buckets: Bucket) -> None:
-    """Every stage and the merged file of each bucket into `folder`."""
+    """Every stage of each bucket, and the merged file of each fixed one, into `folder`."""
     with ModelFolder(folder) as models:
         for bucket in buckets:
             names = [*(stage.name for stage in STAGES), VOCODER.name]
             graphs = export_stages(names, weights.model, weights.config, bucket)
-            graphs["kokoro"] = merge(graphs, sizes(weights.config, bucket), bucket)
+            if not bucket.dynamic:
+                graphs["kokoro"] = merge(graphs, sizes(weights.config, bucket), bucket)
             for name, graph in graphs.items():
                 models.save(graph, f"{name}_{bucket.name}")
 
@@ -55,3 +56,11 @@ def small(weights_cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Smal
     export_all(weights, folder, bucket)
     write_checkpoint_data(weights, folder)
     return Small(weights, folder, bucket)
+
+
+@pytest.fixture(scope="session")
+def free(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Small:
+    """The same checkpoint with free lengths: <stage>_any.onnx."""
+    folder = tmp_path_factory.mktemp("free")
+    export_all(small.weights, folder, DYNAMIC)
+    return Small(small.weights, folder, DYNAMIC)

@@ -60,7 +60,8 @@ class Chain:
         Raises:
             ContractError: the stage cannot be loaded, or refuses the values.
         """
-        return run_session(self.session(stage), values, where=f"stage {stage}, bucket {self.bucket.name}")
+        where = f"stage {stage}, bucket {self.bucket.name}"
+        return run_session(self.session(stage), values, where=where, shrink=self.bucket.dynamic)
 
     def run_stages(self, stages: Iterable[str], values: Mapping[str, NDArray[Any]]) -> Tensors:
         """Runs `stages` one after another and gives a copy of `values` with their outputs added.

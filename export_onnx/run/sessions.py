@@ -23,6 +23,7 @@ LEVELS: Final = {
     "basic": ort.GraphOptimizationLevel.ORT_ENABLE_BASIC,
     "none": ort.GraphOptimizationLevel.ORT_DISABLE_ALL,
 }
+SHRINK: Final = ("memory.enable_memory_arena_shrinkage", "cpu:0")
 ERRORS_ONLY: Final = 3  # ONNX Runtime's log severity
 
 
@@ -97,6 +98,7 @@ def run_session(
     values: Mapping[str, NDArray[Any]],
     names: Sequence[str] = (),
     where: str = "model",
+    shrink: bool = False,
 ) -> dict[str, NDArray[Any]]:
     """The session's outputs by name.
 
@@ -104,6 +106,8 @@ def run_session(
         values: have every input of the session by name; others are ignored.
         names: of the outputs to compute; all by default.
         where: names the model in an error.
+        shrink: whether the session gives its memory back after the run. Otherwise it keeps what its runs needed, which
+            for texts of many lengths is the sum of ill-fitting blocks.
 
     Raises:
         ContractError: an input is missing, or the runtime refuses the tensors.
@@ -111,7 +115,10 @@ def run_session(
     wanted = list(names) or [port.name for port in session.get_outputs()]
     inputs = [port.name for port in session.get_inputs()]
     try:
-        arrays = session.run(wanted, {name: values[name] for name in inputs if name in values})
+        options = ort.RunOptions()
+        if shrink:
+            options.add_run_config_entry(*SHRINK)
+        arrays = session.run(wanted, {name: values[name] for name in inputs if name in values}, options)
     except Exception as error:  # as above; a missing input is a ValueError
         raise ContractError(
             where,

@@ -24,12 +24,12 @@ import onnx_ir as ir
 from export_onnx.graph.graph_ir import (
     add_constant,
     array_of,
-    dims_of,
     input_of,
     name_of,
     new_value,
     nodes_by_name,
     read_graph,
+    size_of,
     write_graph,
 )
 
@@ -59,10 +59,11 @@ def _split(graph: ir.Graph, conv: ir.Node, channels: Sequence[int]) -> None:
             constant.const_value = ir.tensor(array, name=name_of(constant))
         else:
             conv.replace_input_with(position, add_constant(graph, f"{conv.name}/integers.{kind}", array))
-    batch, outputs, *steps = dims_of(value)
-    places = np.zeros((outputs, len(picked), 1, 1), np.float32)
+    places = np.zeros((size_of(value, 1), len(picked), 1, 1), np.float32)
     places[picked, range(len(picked)), 0, 0] = 1
-    few = new_value(f"{name}/floats", value, (batch, len(picked), *steps))
+    few = new_value(f"{name}/floats", value)
+    if value.shape is not None:  # whose other sizes need not be numbers
+        few.shape = ir.Shape([len(picked) if axis == 1 else size for axis, size in enumerate(value.shape)])
     back, total = (new_value(f"{name}/{part}", value) for part in ("scattered", "whole"))
     scatter = [few, add_constant(graph, f"{conv.name}/places", places)]
     graph.insert_after(

@@ -18,11 +18,13 @@ from export_onnx.run.chain import DURATIONS, FROM_SOURCE, Chain
 from export_onnx.run.padding import noise, resize, text_inputs, token_axis, waveform
 from export_onnx.run.sessions import SessionSettings
 from export_onnx.text.markup import read_markup
-from selector.choose.choose_bucket import check_speed, choose_bucket, choose_sound, most_tokens
+from selector.choose.choose_bucket import check_speed, choose_bucket, choose_sound
+from selector.choose.chunk_limits import chunk_limits
 from selector.choose.length import PADS, length, mark_ids, pauses
 from selector.choose.voice_mix import mixed_table
 from selector.package.manifest import BucketContract, Manifest
 from selector.package.providers import CPU
+from selector.speak.early import early
 from selector.speak.join import Joiner, Samples, Seam
 from selector.text.bounds import Bound
 from selector.text.chunk import Chunk, chunk
@@ -107,12 +109,11 @@ class Synthesizer:
         manifest = self.manifest
         table = mixed_table(self.voice, manifest.selector.voices)
         check_speed(self.speed, table)
-        limit = most_tokens(manifest.buckets, table, self.speed) - PADS
-        first = most_tokens(manifest.buckets[:1], table, self.speed) - PADS
+        limit, first = chunk_limits(manifest.buckets, table, self.speed)
         joiner, spoken = Joiner(self.speed), 0
         marked = read_markup(words)
         for passage in marked.passages:
-            for piece in self._chunks(passage.text, limit, limit if spoken else max(first, 1)):
+            for piece in self._chunks(passage.text, limit, limit if spoken else first):
                 for sound, bound in self._fitted(piece, limit, spoken):
                     spoken += 1
                     samples, seam = joiner.push(sound.samples, bound)
@@ -129,7 +130,10 @@ class Synthesizer:
     def _chunks(self, words: str, limit: int, first: int) -> Iterator[Chunk]:
         """The chunks of a passage that have words; a line of stars is not spoken."""
         if any(c.isalnum() for c in words):
-            yield from (piece for piece in chunk(words, self._count, limit, first) if any(map(str.isalnum, piece.text)))
+            pieces = chunk(words, self._count, limit, first)
+            if self.manifest.buckets[0].dynamic:
+                pieces = early(pieces, self._count, first)
+            yield from (piece for piece in pieces if any(map(str.isalnum, piece.text)))
 
     def _count(self, piece: str) -> int:
         try:

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from export_onnx.buckets import BUCKETS
+from export_onnx.buckets import DYNAMIC
+from export_onnx.contracts import OF_PADDING, sizes
 from export_onnx.errors import PackageError
 from export_onnx.provenance import sha256
 from selector.package import make_packages, manifest
@@ -32,7 +33,11 @@ def test_a_moved_package_opens_and_knows_itself(copy):
     package = Package.open(copy)
     assert package.manifest.package == NAME
     assert package.manifest.weights.name == "fake"
-    assert [b.name for b in package.manifest.buckets] == [b.name for b in BUCKETS]
+    (bucket,) = package.manifest.buckets
+    assert (bucket.name, bucket.dynamic) == (DYNAMIC.name, True)
+    assert bucket.sizes == sizes(CONFIG, DYNAMIC)
+    ports = {port.name for stage in package.manifest.stages for port in (*stage.inputs, *stage.outputs)}
+    assert not ports & {port.name for port in OF_PADDING}, "nothing tells of padding where there is none"
     assert package.manifest.quality.model_dump(mode="json") == QUALITY
     assert package.manifest.coverage is None
     assert package.manifest.vocabulary == CONFIG["vocab"]
@@ -91,7 +96,7 @@ def test_nothing_of_this_computer_is_in_the_manifest(dist, build):
 
 
 def damage(copy: Path, kind: str) -> None:
-    generator, weights = copy / "models" / "generator_5s.onnx", copy / "models" / "weights.bin"
+    generator, weights = copy / "models" / "generator_any.onnx", copy / "models" / "weights.bin"
     listed = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
     if kind == "truncated model":
         generator.write_bytes(generator.read_bytes()[:-100])

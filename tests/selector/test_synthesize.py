@@ -17,9 +17,11 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from export_onnx.errors import ContractError, PackageError, PipelineError, TextError
-from export_onnx.geometry import SAMPLE_RATE
+from export_onnx.geometry import SAMPLE_RATE, SAMPLES_PER_FRAME
 from export_onnx.run import text as front
+from export_onnx.run.padding import waveform
 from selector.choose.choose_bucket import most_tokens
+from selector.choose.chunk_limits import LONGEST, chunk_limits
 from selector.package import make_packages
 from selector.package.opened import Package
 from selector.speak.synthesize import Spoken, Synthesizer
@@ -33,13 +35,20 @@ CONSONANTS = "bdfhjklmnpstvwz"
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory) -> Path:
     work = tmp_path_factory.mktemp("speaking")
-    build = make_build(work / "build")
-    make_packages.make_packages(build, work / "dist", ["cpu"], "0.1.0", "python -m selector package")
+    build = make_build(work / "build", ("nnapi", "cpu"))
+    make_packages.make_packages(build, work / "dist", ["nnapi", "cpu"], "0.1.0", "python -m selector package")
     return work / "dist"
 
 
 @pytest.fixture(scope="module")
 def package(dist) -> Package:
+    """Fixed buckets; no stage is proven, so all run on the CPU."""
+    return Package.open(find_package(dist, "nnapi"))
+
+
+@pytest.fixture(scope="module")
+def free(dist) -> Package:
+    """One bucket of free lengths."""
     return Package.open(find_package(dist, "cpu"))
 
 
@@ -175,6 +184,44 @@ def test_a_text_that_fits_is_not_split_for_an_early_start(package):
     assert others[0][1].text_bucket == buckets[-1].name
 
 
+def test_free_lengths_give_the_sound_of_fixed_buckets_without_padding(free, package):
+    text = "good dog jumps, and the lazy fox sleeps"
+    chain = free.chains["any"]
+    ids = front.encode(spelled(text, ""), free.manifest.vocabulary).ids
+    values = chain.speak(ids, free.voice("bf_long")[len(ids) - 3 : len(ids) - 2])
+    frames = int(values["n_frames"][0])
+    assert values["ids"].shape == (1, len(ids))
+    assert values["asr"].shape[2] == frames
+    assert values["waveform"].shape == (1, frames * SAMPLES_PER_FRAME)
+    wanted = sound_of(ids, STRETCH["bf_long"], 1.0)
+    np.testing.assert_allclose(values["waveform"][0], wanted, atol=1e-6)
+    padded = package.chains["15s"].speak(ids, free.voice("bf_long")[len(ids) - 3 : len(ids) - 2])
+    np.testing.assert_allclose(waveform(padded), wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize("speed", [0.5, 1.0, 2.0])
+def test_every_token_of_a_long_text_is_heard_at_free_lengths(free, speed):
+    text = "Bad dog. " + "jumps over the lazy fox, slowly; and then it sleeps till noon. " * 12
+    spoken, rendered = say(free, text, "bf_long", speed)
+    heard = np.concatenate([s.samples for s in spoken])
+    assert faults(free, text, "bf_long", speed, heard, rendered) == []
+    assert max(s.frames for s in spoken) <= LONGEST.frames
+
+
+def test_at_free_lengths_a_listener_waits_for_a_short_piece_only(free):
+    table = free.manifest.selector.voices["af_short"]
+    limit, first = chunk_limits(free.manifest.buckets, table, 1.0)
+    assert first < limit
+    assert limit < most_tokens(free.manifest.buckets, table, 1.0)
+    fits = "mnd fghj klp. " + "bvd mnd fghj, " * (limit // 28)
+    assert first < len(fits) < limit
+    _, (head, *others) = say(free, fits, "af_short", 1.0)
+    assert head[1].tokens - 2 <= first
+    assert len(others) == 1, "the rest of what fits one chunk stays whole"
+    _, whole = say(free, "mnd fghj klp bvd " * (limit // 28), "af_short", 1.0)
+    assert len(whole) == 1, "no cut within a clause"
+
+
 def test_the_same_seed_gives_the_same_sound(package):
     one, other = (np.concatenate([s.samples for s in package.synthesize("Hello there.", seed=3)]) for _ in range(2))
     assert one.tobytes() == other.tobytes()
@@ -237,7 +284,7 @@ def test_a_voice_file_of_another_size_is_refused(package, tmp_path):
 def test_speak_writes_24_khz_and_says_what_it_did(dist, tmp_path, capsys):
     out = tmp_path / "sub" / "out.wav"
     report = tmp_path / "report.json"
-    result = speak_to_wav(dist, "cpu", "Hello there. How are you?", "af_short", 1.0, out, report=report)
+    result = speak_to_wav(dist, "nnapi", "Hello there. How are you?", "af_short", 1.0, out, report=report)
     assert json.loads(report.read_text()) == result
     assert {"seconds", "chunks", "peak_memory_mb", "real_time_factor", "first_sound_after"} <= set(result)
     samples, rate = soundfile.read(out)
