@@ -39,7 +39,7 @@ READY   := .venv/ready
 NPU     := $(filter-out cpu,$(TARGETS))
 ONLY    := $(if $(BUCKETS),--buckets $(BUCKETS))
 
-.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak speak-long runner-android runner-linux verify-device arm64 bench test lint full-size compile-table demo-voice clean ops ops-android contexts
+.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak speak-long runner-android runner-linux verify-device arm64 bench test lint full-size compile-table demo-voice clean ops ops-android contexts cpu-fused
 .DEFAULT_GOAL := help
 
 help:
@@ -51,6 +51,7 @@ help:
 	@echo 'make speak         TEXT=… [VOICE=a|a,b|a:0.7+b:0.3 LANGUAGE= LEXICON= SPEED= TARGET=cpu OUT=out.wav]: speaks with the package'
 	@echo 'make runner-android NDK=… ORT_ANDROID=…   the program for the phone; see android_test/runner/README.md'
 	@echo 'make ops           the library of fused operators for this computer; see quantize/ops/README.md'
+	@echo 'make cpu-fused     the vocoder of the target cpu with those operators: proven and timed against the stock ones'
 	@echo 'make verify-device TARGET=nnapi|qnn|cpu [SERIAL=]: runs the package on a phone over adb and writes a receipt'
 	@echo 'make arm64         runs the CPU stages of the packages on emulated ARM64 processors; see docs/coverage_levels.md'
 	@echo 'make bench         compares Kokoro-82M and the demo voice with PyTorch and the usual exports [BENCH="--readme"]'
@@ -114,6 +115,9 @@ runner-linux: $(READY)
 	$(PYTHON) -m android_test runner-linux --build $(BUILD)
 ops: $(READY)
 	$(PYTHON) -m android_test ops --build $(BUILD)
+# Beside the stock models of the target cpu; needs what `quantize` wrote.
+cpu-fused: ops
+	$(PYTHON) -m quantize.ops --build $(BUILD)
 ops-android:
 	@test -f '$(NDK)/build/cmake/android.toolchain.cmake' || { echo 'NDK=… names no NDK; see quantize/ops/README.md'; exit 1; }
 	cmake -S quantize/ops -B $(BUILD)/ops-$(ABI) -DCMAKE_TOOLCHAIN_FILE='$(abspath $(NDK))/build/cmake/android.toolchain.cmake' -DANDROID_ABI=$(ABI) -DANDROID_PLATFORM=android-27 -DORT_INCLUDE='$(abspath $(ORT_ANDROID))/headers'

@@ -131,9 +131,20 @@ def _source(value: ir.Value) -> dict[str, ir.Value]:
         for term in total.inputs:
             added = other_input(total, term)
             bytes_ = _dequantized(term) if term is not None and len(list(term.consumers())) == 1 else {}
-            if bytes_ and added is not None and added.shape == value.shape:
+            if bytes_ and added is not None and _same_shape(added, value):
                 return bytes_ | {"added": added}
     return {"added": value}
+
+
+def _same_shape(first: ir.Value, second: ir.Value) -> bool:
+    """Whether two values of rank 4 have one shape, where two symbols may mean the same number of columns.
+
+    If they do not, AdaIN refuses them when it runs.
+    """
+    if first.shape is None or second.shape is None or len(first.shape) != 4 or len(second.shape) != 4:
+        return False
+    symbolic = not isinstance(first.shape[3], int) and not isinstance(second.shape[3], int)
+    return list(first.shape)[:3] == list(second.shape)[:3] and (symbolic or first.shape[3] == second.shape[3])
 
 
 def _dequantized(value: ir.Value) -> dict[str, ir.Value]:

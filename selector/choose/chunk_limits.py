@@ -13,14 +13,14 @@ from typing import Final
 
 from export_onnx.buckets import Bucket, BucketSize
 from export_onnx.geometry import MAX_TOKENS
-from selector.choose.choose_bucket import Table, most_tokens
+from selector.choose.choose_bucket import MixedTable, Table, most_tokens
 from selector.choose.length import PADS
 
 LONGEST: Final = Bucket(10, MAX_TOKENS, dynamic=True)
 FIRST: Final = Bucket(3, MAX_TOKENS, dynamic=True)
 
 
-def chunk_limits(buckets: Sequence[BucketSize], table: Table, speed: float) -> tuple[int, int]:
+def chunk_limits(buckets: Sequence[BucketSize], table: Table | MixedTable, speed: float) -> tuple[int, int]:
     """The most phonemes of a chunk, and of the first chunk of a text that is split.
 
     Args:

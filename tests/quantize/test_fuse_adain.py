@@ -53,10 +53,21 @@ def test_any_length(ops: Path) -> None:
     stock = case.stock()
     for port in (*stock.graph.input, *stock.graph.output):
         port.type.tensor_type.shape.dim[3].dim_param = "time"
-    session = cpu_session(fuse_adain(stock).model, SessionSettings(libraries=(ops,)))
+    stock.graph.input[1].type.tensor_type.shape.dim[3].dim_param = "another_name"
+    model = fuse_adain(stock).model
+    assert [node.op_type for node in model.graph.node] == [ADAIN]
+    session = cpu_session(model, SessionSettings(libraries=(ops,)))
     for columns in (77, 1201):
         feed = AdainCase(5, columns, has_added=True, has_mask=True).feed()
         assert distance(run_session(cpu_session(stock), feed), run_session(session, feed)) >= FLOOR - 10
+
+
+def test_a_value_that_is_spread_over_time_is_added_outside() -> None:
+    stock = AdainCase(5, 77, has_added=True).stock()
+    (added,) = [port for port in stock.graph.input if port.name == "added"]
+    added.type.tensor_type.shape.dim[3].dim_value = 1
+    kinds = [node.op_type for node in fuse_adain(stock).model.graph.node]
+    assert kinds == ["DequantizeLinear", "Mul", "Add", ADAIN]
 
 
 def replaced(case: AdainCase, output: str, position: int, value: str) -> onnx.ModelProto:
