@@ -70,6 +70,7 @@ def test_no_mark_of_a_change_of_language_is_spoken() -> None:
     assert "(" not in phonemes
     assert "An-us" not in phonemes
     assert len(phonemes.split()) == 3
+    assert "(" + phonemes.split()[1] + ")" in text.phonemize("Hello (안녕) world")
     assert len(text.phonemize("Hello 안녕 안녕 world")) > len(phonemes)
 
 
