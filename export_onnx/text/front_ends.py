@@ -41,7 +41,9 @@ def word_phonemes(words: str, language: str) -> str:
     Raises:
         TextError: the language has no front end here, or the front end lost words.
     """
-    if language in EXTRAS:  # their front ends do not read Latin words
+    if language in EXTRAS:
+        _front_end(language)  # a text of Latin words alone needs it as well: no voice turns English unasked
+        # These front ends do not read Latin words.
         parts = [(part, "en-us" if LATIN.match(part) else language) for part in LATIN.split(words) if part.strip()]
         return _joined([_said(part.strip(), spoken) for part, spoken in parts])
     said = [part if voice is None else _said(part, voice) for part, voice in script_runs(words, language)]
