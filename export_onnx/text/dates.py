@@ -17,7 +17,7 @@ NAME: Final = rf"(?P<month>{'|'.join(MONTHS)}|(?:{'|'.join(SHORT)})(?:\.|\b))"
 DAY: Final = r"(?P<day>3[01]|[12]\d|0?[1-9])"
 YEAR: Final = r"(?P<year>1\d{3}|20\d\d)"
 ISO: Final = re.compile(
-    r"(?<![\w-])(?P<year>1\d{3}|20\d\d)-(?P<month>0[1-9]|1[0-2])-(?P<day>0[1-9]|[12]\d|3[01])(?![\w-])"
+    r"(?<![\w/-])(?P<year>1\d{3}|20\d\d)([-/])(?P<month>0[1-9]|1[0-2])\2(?P<day>0[1-9]|[12]\d|3[01])(?![\w-])"
 )
 FIGURES: Final = re.compile(r"(?<![\w/.])(\d{1,2})([/.])(\d{1,2})\2((?:1\d|20)\d\d|\d\d)(?![\w/])")
 MONTH_FIRST: Final = re.compile(rf"\b{NAME} {DAY}{_ENDING}(?:,? {YEAR})?(?![\w:]|[.,]\d|[ ](?:per|percent))")

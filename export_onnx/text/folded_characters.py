@@ -25,6 +25,8 @@ def folded_characters(text: str, own_marks: bool = False) -> str:
         own_marks: the language's front end reads "。" and "、" itself.
     """
     text = EMOTICON.sub("", text)
+    if text.isascii():
+        return text
     text = RAISED.sub(_raised, FRACTION.sub(" ", text))
     text = "".join(c if c in KEPT else unicodedata.normalize("NFKC", c) for c in unicodedata.normalize("NFC", text))
     marks = {k: v for k, v in SPACED_MARKS.items() if not own_marks or k not in "。、"}

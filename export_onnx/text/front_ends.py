@@ -20,6 +20,7 @@ from export_onnx.text.spoken_form import ENGLISH
 
 SPACY_MODEL: Final = "en_core_web_sm"  # the model by which misaki's English dictionary tags words
 EXTRAS: Final = {"ja": ("pyopenjtalk", "fugashi"), "zh": ("pypinyin", "jieba")}  # what misaki needs beside itself
+LATIN: Final = re.compile("([A-Za-zÀ-ÖØ-öø-ÿ][A-Za-zÀ-ÖØ-öø-ÿ' -]*)")
 LEAST: Final = 5  # letters per phoneme: no language has more, so a front end that gives fewer lost words
 SURE: Final = 40  # letters from which on the count is sure
 # A capital A that is a letter's name, not the article; espeak says it as it says "eigh".
@@ -41,7 +42,10 @@ def word_phonemes(words: str, language: str) -> str:
         TextError: the language has no front end here, or the front end lost words.
     """
     if language in EXTRAS:
-        return _said(words, language)
+        _front_end(language)  # a text of Latin words alone needs it as well: no voice turns English unasked
+        # These front ends do not read Latin words.
+        parts = [(part, "en-us" if LATIN.match(part) else language) for part in LATIN.split(words) if part.strip()]
+        return _joined([_said(part.strip(), spoken) for part, spoken in parts])
     said = [part if voice is None else _said(part, voice) for part, voice in script_runs(words, language)]
     return " ".join("".join(said).split()) if len(said) == 1 else _joined(said)
 
@@ -49,7 +53,7 @@ def word_phonemes(words: str, language: str) -> str:
 def _joined(parts: list[str]) -> str:
     """Parts of several scripts with one space between, but none before punctuation."""
     text = " ".join(part for part in parts if part)
-    return re.sub(r" +(?=[,.;:!?)…])", "", " ".join(text.split()))
+    return re.sub(r" +(?=[,.;:!?)…])|(?<=[(“]) +", "", " ".join(text.split()))
 
 
 def _said(words: str, language: str) -> str:
@@ -111,7 +115,15 @@ def _extra_front_end(language: str) -> Callable[[str], str]:
     if language == "ja":
         from misaki import ja
 
-        japanese = ja.JAG2P()
+        try:
+            japanese = ja.JAG2P()
+        except RuntimeError as error:
+            raise TextError(
+                "language ja",
+                expected="a dictionary for MeCab",
+                got="unidic without its data",
+                todo="Run `python -m unidic download`, or uninstall unidic and install unidic-lite.",
+            ) from error
         return lambda text: str(japanese(text)[0])
     from misaki import zh
 

@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 SCENE_BREAK: Final = re.compile(r"[ \t]*(?:([*_=~#-])(?:[ \t]*\1){2,}|[⁂❦❧]|\*|#)[ \t]*")
-UNDERLINE: Final = re.compile(r"[ \t]*(?:={3,}|-{3,})[ \t]*")
+UNDERLINE: Final = re.compile(r"[ \t]*(?:={3,}|-{3,}|\^{3,})[ \t]*")
 FENCE: Final = re.compile(r"[ \t]*(?:`{3,}|~{3,})\w*[ \t]*")
 HEADING: Final = re.compile(r"[ \t]{0,3}#{1,6}[ \t]+(.*?)[ \t]*#*[ \t]*")
 QUOTE: Final = re.compile(r"[ \t]{0,3}(?:>[ \t]?)+")
@@ -24,7 +24,7 @@ IMAGE: Final = re.compile(r"!\[([^\[\]\n]*)\]\([^()\n]*\)")
 LINK: Final = re.compile(r"\[([^\[\]\n]+)\]\((?!/[^/()\n]+/\))[^()\n]*(?:\([^()\n]*\)[^()\n]*)?\)")
 NAMED_LINK: Final = re.compile(r"(?<!\w)\[([^\[\]\n]+)\]\[[^\[\]\n]*\]")
 NOTE: Final = re.compile(r"\[\^[^\]\n]{1,40}\]:?")
-CODE: Final = re.compile(r"(`+)([^`\n]+)\1")
+CODE: Final = re.compile(r"(?<!`)(`{1,2})([^`\n]+)\1(?!`)")
 EMPHASIS: Final = tuple(  # the longest marks first, as they hold the shorter ones
     re.compile(rf"(?<![\w\\{mark[-1]}]){mark}(\S|[^\s{mark[-1]}][^\n]{{0,998}}?[^\s\\]){mark}(?![\w{mark[-1]}])")
     for mark in (r"\*\*\*", r"\*\*", r"\*", "___", "__", "_", "~~")

@@ -45,6 +45,7 @@ ENGLISH_RULES: Final[tuple[Rule, ...]] = (
     written_numbers,  # every digit that is left
     symbols,  # every sign that is left
 )
+OF_FIGURES: Final = (phone_numbers, number_marks, dates, clock_times, units, written_numbers)  # only digits need them
 OWN_FRONT_ENDS: Final = ("ja", "zh")  # they read digits and marks themselves
 LONGEST_WORD: Final = 40  # letters; espeak loses the end of much longer ones
 PLACEHOLDER: Final = 0xF0000  # a private character stands for a given pronunciation while the rules run
@@ -68,8 +69,10 @@ def spoken_form(text: str, language: str = "en-us", lexicon: Lexicon | None = No
     text = GIVEN.sub(hide, text)  # those of the lexicon
     text = folded_characters(text, own_marks=language in OWN_FRONT_ENDS)
     if language in ENGLISH:
+        figures = any(map(str.isdigit, text))
         for rule in ENGLISH_RULES:
-            text = rule(text, language == "en-gb")
+            if figures or rule not in OF_FIGURES:
+                text = rule(text, language == "en-gb")
     else:
         text = other_languages(text, language)
     text = LONG.sub(_cut, text)

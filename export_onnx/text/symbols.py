@@ -19,11 +19,13 @@ PLUSES: Final = re.compile(r"\b([A-Za-z]+)\+\+(?!\w)")
 SLASH: Final = re.compile(r"(?<=\w)/(?=\w)|(?<=\s)/(?=\s)")
 MULTIPLY: Final = re.compile(r"(?<=\w) \* (?=\w)")
 SILENT: Final = re.compile(r"[*_|`™®•·†‡¶]+")
+RUN: Final = re.compile(r"([^\w\s.,!?…])\1{2,}|(?<!\S)#{1,6}(?=\s)")  # a drawn line; a heading's mark
 SIGN: Final = re.compile("|".join(map(re.escape, WORDS)))
 
 
 def symbols(text: str, british: bool) -> str:
     """Replaces signs; marks of layout and of trade ("•", "|", "™") are silent."""
+    text = RUN.sub(" ", text)
     text = LANGUAGES.sub(r"\1 sharp", text)
     text = PLUSES.sub(r"\1 plus plus", text)
     text = HASHTAG.sub("hashtag ", text)

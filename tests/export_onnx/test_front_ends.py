@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from types import ModuleType
+
+import misaki
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -70,6 +75,7 @@ def test_no_mark_of_a_change_of_language_is_spoken() -> None:
     assert "(" not in phonemes
     assert "An-us" not in phonemes
     assert len(phonemes.split()) == 3
+    assert "(" + phonemes.split()[1] + ")" in text.phonemize("Hello (안녕) world")
     assert len(text.phonemize("Hello 안녕 안녕 world")) > len(phonemes)
 
 
@@ -96,6 +102,8 @@ def test_japanese_and_chinese_name_what_is_missing(language: str, monkeypatch: p
     front_ends._front_end.cache_clear()
     with pytest.raises(TextError, match=rf"{front_ends.EXTRAS[language][0]}.*'\.\[{language}\]'"):
         text.phonemize("漢字", language)
+    with pytest.raises(TextError, match=r"front end for it"):
+        text.phonemize("Hello", language)
 
 
 @pytest.mark.parametrize(
@@ -163,3 +171,31 @@ def test_every_rule_is_needed(rule, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(module, "ENGLISH_RULES", tuple(r for r in ENGLISH_RULES if r is not rule))
     assert [row for row in table() if row[0].startswith("en") and spoken(row[1], row[0]) != row[2]]
+
+
+def test_latin_words_in_a_japanese_or_chinese_text_are_english(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def front_end(language: str) -> Callable[[str], str]:
+        def say(words: str) -> str:
+            asked.append((language, words))
+            return "ʃi"
+
+        return say
+
+    monkeypatch.setattr(front_ends, "_front_end", front_end)
+    assert text.phonemize("我爱 New York，真的。", "zh") == "ʃi ʃi ʃi"
+    assert asked == [("zh", "我爱"), ("en-us", "New York"), ("zh", ",真的。")]
+
+
+def test_a_dictionary_without_its_data_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Japanese(ModuleType):
+        @staticmethod
+        def JAG2P() -> None:  # noqa: N802
+            raise RuntimeError("Failed initializing MeCab.")
+
+    monkeypatch.setattr(front_ends, "find_spec", lambda name: object())
+    monkeypatch.setitem(sys.modules, "misaki.ja", Japanese("misaki.ja"))
+    monkeypatch.setattr(misaki, "ja", Japanese("misaki.ja"), raising=False)
+    with pytest.raises(TextError, match="unidic download"):
+        front_ends._extra_front_end("ja")
