@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -166,8 +166,3 @@ def read_contexts(build: Path, chip: str, buckets: Sequence[str]) -> ChipContext
     if short := sorted(stage for stage, files in made.models.items() if set(files) != set(buckets)):
         refuse(f"every stage in {', '.join(buckets)}", f"{', '.join(short)} in {', '.join(made.models[short[0]])}")
     return made
-
-
-def facts_of(contexts: ChipContexts) -> dict[str, Any]:
-    """The figures of one chip, for a report."""
-    return {"chip": contexts.contexts.chip, "bytes": contexts.bytes, "seconds": sum(contexts.compile_seconds.values())}

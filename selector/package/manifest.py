@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from export_onnx.errors import PackageError
+from selector.package.context_schema import PackagedContexts
 from selector.package.coverage_schema import ProvenCoverage
 from selector.package.providers import NpuTarget, Target
 from selector.package.quality_schema import TargetQuality
@@ -213,6 +214,7 @@ class Manifest(StrictSchema):
     quality: TargetQuality
     golden: Golden
     devices: Devices | None  # null without receipts
+    contexts: PackagedContexts | None = None  # of one chip; null where the NPU's stages are plain ONNX
     files: dict[RelativePath, File]
 
     @model_validator(mode="after")

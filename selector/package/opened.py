@@ -98,10 +98,17 @@ class Package:
             language: for phonemes; by default that of the voice's name.
 
         Raises:
-            PackageError: the voice is unknown (raised at once).
+            PackageError: the voice is unknown, or the package holds contexts of a chip (raised at once).
             ContractError: the speed is not a number, or outside the selector's table (raised with the first chunk).
             TextError: there is nothing to say, or a word is too long for the largest bucket.
         """
+        if self.manifest.contexts is not None:
+            raise PackageError(
+                self.manifest.package,
+                expected="a package of plain ONNX models",
+                got=f"contexts for {self.manifest.contexts.chip}, which only that chip runs",
+                todo="Speak with the package for cpu, nnapi or qnn.",
+            )
         name = voice if voice is not None else min(self.manifest.voices.files)
         rows = self.voice(name)
         speaker = Synthesizer(self.chains, self.manifest, name, rows, speed, seed, language or language_of(name))
