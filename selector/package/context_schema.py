@@ -83,6 +83,7 @@ class PackagedContexts(StrictSchema):
         compiler, sdk: versions of the wheel `onnxruntime-qnn`, and of the SDK of which the phone's libraries must be.
         onnxruntime: the version that made the EPContext models.
         options: under which the provider compiled.
+        options_of_graphs: those that single graphs had besides, by `<stage>_<bucket>`.
         proof: None where nobody asked the simulation.
     """
 
@@ -93,6 +94,7 @@ class PackagedContexts(StrictSchema):
     sdk: str
     onnxruntime: str
     options: dict[str, str]
+    options_of_graphs: dict[str, dict[str, str]]
     proof: ContextProof | None
 
     @model_validator(mode="after")

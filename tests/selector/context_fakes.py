@@ -70,6 +70,7 @@ def fake_contexts(build: Path, chip: str, said: dict[str, Any] | None = None) ->
             "sdk": "v2.51.0.1",
             "onnxruntime": "1.31.1",
             "options": {"soc_model": str(soc_model), "htp_arch": str(arch)},
+            "options_of_graphs": {"decoder_10s": {"vtcm_mb": "6"}},
             "proof": said,
         },
         "models": models,

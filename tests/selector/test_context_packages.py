@@ -167,6 +167,7 @@ def test_no_proof_says_that_sharing_was_tried() -> None:
     with pytest.raises(ValidationError):
         ContextProof.model_validate_json(json.dumps(proof("SM8550", shared="proven")))
     named = {"chip": "SM8550", "soc_model": 43, "htp_arch": 73, "compiler": "2.7.0", "sdk": "v2", "onnxruntime": "1"}
+    named["options_of_graphs"] = {}
     options = {"soc_model": "43", "htp_arch": "73"}
     assert PackagedContexts.model_validate({**named, "options": options, "proof": None}).chip == "SM8550"
     with pytest.raises(ValidationError, match="the options name another chip"):
