@@ -92,6 +92,7 @@ package: report
 	$(PYTHON) -m selector package --targets $(TARGETS) --build $(BUILD) --dist $(DIST) $(if $(RECEIPTS),--receipts $(RECEIPTS))
 contexts: package
 	$(PYTHON) -m android_test contexts --socs $(SOCS) $(ONLY) --build $(BUILD)
+	$(PYTHON) -m selector contexts --socs $(SOCS) --build $(BUILD) --dist $(DIST)
 
 speak: $(READY)
 	$(PYTHON) -m selector speak --text="$$KOKORO_NPU_TEXT" --voice '$(VOICE)' --language '$(LANGUAGE)' $(if $(LEXICON),--lexicon '$(LEXICON)') --speed $(SPEED) --target $(TARGET) --build $(BUILD) --dist $(DIST) --out $(OUT)

@@ -26,7 +26,7 @@ STEPS: Final = ("export_onnx", "calibrate", "quantize", "selector", "android_tes
 BESIDE: Final = ("weights", "bench", "report.html", "long.txt", "long.json", LOCK)  # what they and `make` write besides
 PACKAGES: Final = ("kokoro-npu-*", ".unfinished-kokoro-npu-*")  # what a killed run left, too
 ARCHIVES: Final = (".zip", ".aar", ".jar")
-MANIFEST: Final = "manifest.json"
+WRITTEN_LAST: Final = ("manifest.json", "device_targeting_config.xml")  # of a package, of an AI pack
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 
 
@@ -86,7 +86,11 @@ def packages_to_delete(name: str) -> list[Path]:
 def _packages_in(folder: Path) -> Iterator[Path]:
     for path in (path for pattern in PACKAGES for path in folder.glob(pattern)):
         unfinished = path.name.startswith(".")
-        if unfinished or (path.suffix in ARCHIVES and path.is_file()) or (path / MANIFEST).is_file():
+        if (
+            unfinished
+            or (path.suffix in ARCHIVES and path.is_file())
+            or any((path / name).is_file() for name in WRITTEN_LAST)
+        ):
             yield path
 
 

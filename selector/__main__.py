@@ -44,6 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         version, command = options.release or project_version(), shlex.join(["python", "-m", "selector", "package"])
         with build_lock(options.build):
             make_packages(options.build, options.dist, options.targets, version, command, options.receipts)
+    elif options.command == "contexts":
+        from selector.package.context_packages import make_context_packages
+        from selector.speak.to_wav import find_package
+
+        with build_lock(options.build):
+            plain = find_package(options.dist, "qnn", "", options.build)
+            make_context_packages(options.build, options.dist, plain, options.socs)
     elif options.command == "report":
         from selector.page.facts import read_build_facts
         from selector.page.figures import keep_figures
@@ -80,6 +87,10 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     package.add_names("--targets", TARGETS, "a package each")
     package.add_argument("--release", help="version in names (default: this project's)")
     package.add_argument("--receipts", type=Path, nargs="+", default=[], help="receipt.json files of phones")
+    chips = commands.add_parser("contexts", help="contexts of `android_test contexts` -> dist/, a package per chip")
+    chips.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
+    chips.add_argument("--dist", type=Path, default=Path("dist"), help="where packages are and go (default: dist)")
+    chips.add_argument("--socs", nargs="+", default=[], metavar="SOC", help="chips (default: all that were made)")
     page = commands.add_parser("report", help="build/ -> build/report.html, and the packages' copy of it")
     page.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     page.add_argument("--out", type=Path, help="another place for the page")

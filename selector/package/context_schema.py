@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -83,6 +83,7 @@ class PackagedContexts(StrictSchema):
         compiler, sdk: versions of the wheel `onnxruntime-qnn`, and of the SDK of which the phone's libraries must be.
         onnxruntime: the version that made the EPContext models.
         options: under which the provider compiled.
+        options_of_graphs: those that single graphs had besides, by `<stage>_<bucket>`.
         proof: None where nobody asked the simulation.
     """
 
@@ -93,6 +94,7 @@ class PackagedContexts(StrictSchema):
     sdk: str
     onnxruntime: str
     options: dict[str, str]
+    options_of_graphs: dict[str, dict[str, str]]
     proof: ContextProof | None
 
     @model_validator(mode="after")
@@ -166,8 +168,3 @@ def read_contexts(build: Path, chip: str, buckets: Sequence[str]) -> ChipContext
     if short := sorted(stage for stage, files in made.models.items() if set(files) != set(buckets)):
         refuse(f"every stage in {', '.join(buckets)}", f"{', '.join(short)} in {', '.join(made.models[short[0]])}")
     return made
-
-
-def facts_of(contexts: ChipContexts) -> dict[str, Any]:
-    """The figures of one chip, for a report."""
-    return {"chip": contexts.contexts.chip, "bytes": contexts.bytes, "seconds": sum(contexts.compile_seconds.values())}

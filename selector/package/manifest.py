@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from export_onnx.contracts import free_sizes
 from export_onnx.errors import PackageError
+from selector.package.context_schema import PackagedContexts
 from selector.package.coverage_schema import ProvenCoverage
 from selector.package.providers import NpuTarget, Target
 from selector.package.quality_schema import TargetQuality
@@ -232,6 +233,7 @@ class Manifest(StrictSchema):
     golden: Golden
     devices: Devices | None  # null without receipts
     unfit_socs: list[str] = Field(default_factory=list)  # ro.soc.model of chips on which no NPU stage loads
+    contexts: PackagedContexts | None = None  # of one chip; null where the NPU's stages are plain ONNX
     files: dict[RelativePath, File]
 
     @model_validator(mode="after")

@@ -106,11 +106,18 @@ class Package:
             lexicon: how to say words of the user's choice, from `read_lexicon`.
 
         Raises:
-            PackageError: the voice is unknown (raised at once).
+            PackageError: the voice is unknown, or the package holds contexts of a chip (raised at once).
             ContractError: the speed is not a number, or outside the selector's table (raised with the first chunk).
             TextError: the voice's name tells no language and none is given (raised at once); there is nothing to say,
                 the language has no front end here, or a word is too long for the largest bucket.
         """
+        if self.manifest.contexts is not None:
+            raise PackageError(
+                self.manifest.package,
+                expected="a package of plain ONNX models",
+                got=f"contexts for {self.manifest.contexts.chip}, which only that chip runs",
+                todo="Speak with the package for cpu, nnapi or qnn.",
+            )
         name = voice if voice is not None else min(self.manifest.voices.files)
         rows = self.voice(name)
         spoken_language = language or language_of(name)

@@ -45,6 +45,7 @@ from android_test.coverage.htp.limited_child import CompileLimits
 from calibrate import store
 from calibrate.__main__ import collect
 from calibrate.corpus import Split, Utterance
+from export_onnx.buckets import Bucket
 from export_onnx.errors import CoverageError, PackageError
 from export_onnx.graph.shared_weights import ModelFolder, load
 from export_onnx.provenance import REPORT
@@ -130,6 +131,9 @@ def test_one_session_per_graph_and_the_last_one_writes(tmp_path: Path, small: Sm
     assert {one["provider_options"]["enable_htp_weight_sharing"] for one in requests} == {"1"}
     assert {one["provider_options"]["soc_model"] for one in requests} == {"57"}
     assert {one["session"]["session.disable_cpu_ep_fallback"] for one in requests} == {"1"}
+    ten = [ContextGraph(stage, Bucket(10, 256), path) for stage, path in zip(CONTEXT_STAGES, paths, strict=True)]
+    less = [one["provider_options"].get("vtcm_mb") for one in context_requests(CHIP, ten, tmp_path / "out")]
+    assert less == [None, "6", None], "the one graph that would not share its weights"
 
 
 @needs_compiler
