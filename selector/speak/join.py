@@ -1,8 +1,9 @@
 """Joins chunks of sound into one sound, without clicks and dead air, and holds one chunk at a time.
 
 The punctuation between two chunks determines the pause. If the chunks' own silence is long enough, they fade into each
-other inside it (equal power); if it is not, both fade out and zeros fill the pause. Speech itself is never shortened:
-only samples below a threshold are, and a guard around speech stays.
+other inside it (equal power); if it is not, both fade out and zeros fill the pause. Speech itself is never shortened.
+Where the durations say that a phoneme is, only digital silence is cut, however quiet a word ends; before the first
+phoneme and behind the last one, what is well below the loudest sound. A guard around speech stays.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ PAUSE: Final = {
     Bound.CLAUSE: 0.2,
     Bound.WORD: 0.06,
     Bound.GLUE: 0.05,
+    Bound.INSIDE: 0.05,
 }
 SHORTEST_PAUSE: Final = 0.05
 LEAD: Final = 0.1  # seconds of silence kept before the first and behind the last chunk
@@ -83,9 +85,17 @@ def _threshold(sound: Samples) -> float:
     return max(FLOOR, float(_levels(sound).max(initial=0.0)) * BELOW_PEAK)
 
 
-def speech(sound: Samples) -> tuple[int, int]:
-    """The first sample of speech and the first behind it, guards included; declicked ends are never speech."""
-    loud = np.flatnonzero(_levels(sound) >= _threshold(sound))
+def speech(sound: Samples, phonemes: tuple[int, int] | None = None) -> tuple[int, int]:
+    """The first sample of speech and the first behind it, guards included; declicked ends are never speech.
+
+    Args:
+        phonemes: as `phonemes_at`; None where the durations are not known, and loudness alone decides.
+    """
+    levels = _levels(sound)
+    least = np.full(len(levels), _threshold(sound))
+    if phonemes is not None:
+        least[phonemes[0] // WINDOW : -(-phonemes[1] // WINDOW)] = FLOOR
+    loud = np.flatnonzero(levels >= least)
     if not len(loud):
         return min(DECLICK, len(sound)), max(min(DECLICK, len(sound)), len(sound) - DECLICK)
     start = max(int(loud[0]) * WINDOW - GUARD, min(DECLICK, len(sound) // 2))
@@ -140,14 +150,17 @@ class Joiner:
         """Sets the pause before the next chunk, at any speed, in place of its bound's; several add up."""
         self._rest = seconds + (self._rest or 0.0)
 
-    def push(self, sound: Samples, bound: Bound) -> tuple[Samples, Seam | None]:
+    def push(
+        self, sound: Samples, bound: Bound, phonemes: tuple[int, int] | None = None
+    ) -> tuple[Samples, Seam | None]:
         """Gives the gap to the chunk before and this chunk's speech; its silence is held until the next chunk.
 
         Args:
             sound: [samples] of one chunk.
             bound: what ends behind it.
+            phonemes: as in `speech`.
         """
-        start, end = speech(sound)
+        start, end = speech(sound, phonemes)
         body = sound[start:end]
         seam = None
         if self._tail is None:

@@ -26,7 +26,9 @@ from selector.package.manifest import BucketContract, Manifest
 from selector.package.providers import CPU
 from selector.speak.early import early
 from selector.speak.join import Joiner, Samples, Seam
-from selector.text.bounds import Bound
+from selector.speak.phonemes_at import phonemes_at
+from selector.text.bounds import Bound, joined_text
+from selector.text.bounds import words as written_words
 from selector.text.chunk import Chunk, chunk
 
 Phonemize = Callable[[str, str], str]  # text, language -> phonemes
@@ -43,6 +45,7 @@ class Spoken:
         text: the text of the chunk; empty for the silence at the end.
         frames: of sound, as the duration stage predicted, before the joining.
         text_bucket, sound_bucket: chosen from the token count, and from the exact frames.
+        phonemes_at: where the first phoneme begins in the chunk's own sound and the last one ends, by the durations.
         skipped: symbols without an id.
         left_out: in the first chunk, the names of tags in the text that are not understood.
         seam: the join to the chunk before, to be measured.
@@ -54,6 +57,7 @@ class Spoken:
     frames: int = 0
     text_bucket: str = ""
     sound_bucket: str = ""
+    phonemes_at: tuple[int, int] | None = None
     skipped: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     seam: Seam | None = None
@@ -116,7 +120,7 @@ class Synthesizer:
             for piece in self._chunks(passage.text, limit, limit if spoken else first):
                 for sound, bound in self._fitted(piece, limit, spoken):
                     spoken += 1
-                    samples, seam = joiner.push(sound.samples, bound)
+                    samples, seam = joiner.push(sound.samples, bound, sound.phonemes_at)
                     left_out = marked.left_out if spoken == 1 else ()
                     yield replace(sound, samples=samples, seam=seam, left_out=left_out)
             if passage.pause is not None:
@@ -156,10 +160,10 @@ class Synthesizer:
         elif piece.words > 1:
             halves = list(chunk(piece.text, self._count, max(1, min(piece.phonemes * 5 // 8, limit))))
             if len(halves) == 1:  # counts that do not add up: cut the words in two
-                parts = piece.text.split()
+                parts = list(written_words(piece.text))
                 middle = len(parts) // 2
-                texts = (" ".join(parts[:middle]), " ".join(parts[middle:]))
-                halves = [Chunk(t, self._count(t), len(t.split()), Bound.WORD) for t in texts]
+                two = ((joined_text(run), len(run)) for run in (parts[:middle], parts[middle:]))
+                halves = [Chunk(t, self._count(t), n, parts[middle - 1].bound) for t, n in two]
             for i, half in enumerate(halves):
                 last = i == len(halves) - 1
                 bound = piece.bound if last else half.bound
@@ -211,7 +215,8 @@ class Synthesizer:
         style = self.rows[n - PADS - 1 : n - PADS]
         values = text_inputs(encoded.ids, style, self.speed, first)
         values = self.chains[first.name].run_stages(DURATIONS, values)
-        frames = int(values["frames_per_token"].sum())
+        durations = values["frames_per_token"][0, :n]
+        frames = int(durations.sum())
         second = choose_sound(manifest.buckets, frames, n)
         if second is None:
             return None
@@ -219,4 +224,5 @@ class Synthesizer:
             values[name] = resize(values[name], token_axis(second, n))
         values["noise"] = noise(second, (self.seed, index), frames)  # the same draws in every bucket
         values = self.chains[second.name].run_stages(("prosody", *FROM_SOURCE), values)
-        return Spoken(waveform(values), words, n, frames, first.name, second.name, encoded.skipped)
+        at = phonemes_at(encoded.phonemes, durations.tolist())
+        return Spoken(waveform(values), words, n, frames, first.name, second.name, at, encoded.skipped)

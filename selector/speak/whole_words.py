@@ -1,7 +1,8 @@
 """Checks that every word of the joined sound is whole: compares each chunk with its durations and the joined sound.
 
-It does not depend on the way in which `join.py` finds speech: it takes the chunks as the stages made them, and the
-sound to play.
+It does not depend on the way in which `join.py` finds speech: it takes the chunks as the stages made them, the
+durations, and the sound to play. Where the durations say that a phoneme is, every audible window must be there, by a
+level in dB of full scale; elsewhere, what is near the chunk's loudest.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from export_onnx.geometry import SAMPLE_RATE, frames_to_samples
 Samples = NDArray[np.float32]
 
 WINDOW: Final = SAMPLE_RATE // 200  # 5 ms
-FADED_BELOW_DB: Final = -40.0  # of the chunk's loudest window: quieter sound may be faded or left out
+AUDIBLE_DB: Final = -60.0  # of full scale: where a phoneme is, quieter sound may be faded or left out
+FADED_BELOW_DB: Final = -40.0  # of the chunk's loudest window: likewise where no phoneme is
 DECAYED_BELOW_DB: Final = -30.0  # the chunk's last window, likewise
 
 
@@ -29,10 +31,12 @@ class Rendered:
     Attributes:
         sound: [samples] float32, 24 kHz, before joining.
         frames_per_token: [tokens] integers, pads included.
+        phonemes_at: first and last sample of the phonemes, see `phonemes_at`; None where it has none.
     """
 
     sound: Samples
     frames_per_token: Sequence[int]
+    phonemes_at: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -58,10 +62,21 @@ def levels_db(sound: Samples) -> NDArray[np.float64]:
     return np.asarray(20 * np.log10(rms / rms.max(initial=1e-9)))
 
 
+def needed_windows(chunk: Rendered) -> NDArray[np.bool_]:
+    """Which whole 5 ms windows of a chunk must be heard."""
+    levels = levels_db(chunk.sound)
+    needed = levels >= FADED_BELOW_DB
+    if chunk.phonemes_at is not None:
+        first, last = chunk.phonemes_at[0] // WINDOW, -(-chunk.phonemes_at[1] // WINDOW)
+        blocks = chunk.sound[: len(levels) * WINDOW].reshape(len(levels), WINDOW)[first:last].astype(np.float64)
+        needed[first:last] |= np.sqrt((blocks * blocks).mean(1)) >= 10 ** (AUDIBLE_DB / 20)
+    return needed
+
+
 def check_joined(chunks: Sequence[Rendered], joined: Samples) -> WholeWords:
     """Checks that each chunk is as long as its durations, decays before its end, and is in `joined` to the sample.
 
-    From a chunk's first to its last window above the floor nothing may differ: not cut, squeezed, faded or reordered.
+    From a chunk's first to its last needed window nothing may differ: not cut, squeezed, faded or reordered.
 
     Args:
         chunks: in order.
@@ -82,12 +97,15 @@ def check_joined(chunks: Sequence[Rendered], joined: Samples) -> WholeWords:
         ends.append(float(levels[-1]))
         if levels[-1] > DECAYED_BELOW_DB:
             faults.append(f"chunk {number}: ends at {levels[-1]:.0f} dB of its loudest")
-        loud = np.flatnonzero(levels >= FADED_BELOW_DB)
+        loud = np.flatnonzero(needed_windows(chunk))
+        if not len(loud):
+            faults.append(f"chunk {number}: silent")
+            continue
         body = chunk.sound[loud[0] * WINDOW : (loud[-1] + 1) * WINDOW].tobytes()
         found = raw.find(body, at)
         kept.append(len(body) // chunk.sound.itemsize if found >= 0 else 0)
         if found < 0:
-            faults.append(f"chunk {number}: changed above {FADED_BELOW_DB:.0f} dB of its loudest")
+            faults.append(f"chunk {number}: changed where it is heard")
         else:
             at = found + len(body)
     return WholeWords(tuple(faults), tuple(ends), tuple(kept))

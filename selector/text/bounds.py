@@ -1,23 +1,31 @@
 """Finds the words after which a text may be cut, and how good each place for a cut is.
 
-Words are what white space separates; a cut is never inside one. `GLUE` holds words together that are said as one:
-a title and its name, a number and its unit, the parts of a date. `sdk/cpp/split.hpp` and the Java do the same.
+Words are what white space separates; in scripts without spaces, what marks separate, and further the single letters
+(`unspaced.py`). A cut is never inside a word. `GLUE` holds words together that are said as one: a title and its name,
+a number and its unit, the parts of a date.
+
+A blank line, a form feed or a paragraph separator ends a paragraph. A line's end is a pause, too, as in lists, verses
+and letter heads: a line without a mark at its end gets a full stop, so that the pause is heard inside a chunk. Only
+where a line has at least `WRAPPED` characters and the next is no item of a list, its end is a space: the text was
+wrapped there. `sdk/cpp/words.hpp` and the Java do the same.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from selector.text.characters import LOWER, MARK, UPPER, is_digit, is_lower, is_upper, pattern
+from selector.text.characters import LOWER, MARK, UPPER, is_digit, is_lower, is_unspaced, is_upper, pattern
+from selector.text.unspaced import CLOSING, OPENING, unspaced_parts
 
 
 class Bound(IntEnum):
     """What ends after a word; a greater value is a better place for a cut."""
 
+    INSIDE = -1  # of a text without spaces: nothing ends
     GLUE = 0
     WORD = 1
     CLAUSE = 2
@@ -27,16 +35,22 @@ class Bound(IntEnum):
 
 @dataclass(frozen=True)
 class Word:
-    """One word with its punctuation, and the bound behind it."""
+    """One word with its punctuation, and the bound behind it; `spaced`: a space separates it from the next."""
 
     text: str
     bound: Bound
+    spaced: bool = True
 
 
-CLOSERS: Final = "\"'’”»)]}*_"
-OPENERS: Final = "\"'‘“«([{*_"
-SENTENCE_END: Final = re.compile(r"[.!?…。！？।]+$")
-CLAUSE_END: Final = re.compile(r"[,;:，、；：—–]$|^-{1,2}$")
+def joined_text(run: Iterable[Word]) -> str:
+    """The text of words that follow each other."""
+    return "".join(word.text + " " * word.spaced for word in run).strip(" ")
+
+
+CLOSERS: Final = "\"'’”»)]}*_" + CLOSING
+OPENERS: Final = "\"'‘“«([{*_" + OPENING
+SENTENCE_END: Final = re.compile(r"[.!?…。！？।．｡]+$")
+CLAUSE_END: Final = re.compile(r"[,;:，、；：､—–]$|^-{1,2}$")
 LONE_DASH: Final = re.compile(r"^(?:[—–]|-{1,2})$")
 INITIALS: Final = re.compile(rf"^(?:(?:{pattern(LOWER)}|{pattern(UPPER)}){pattern(MARK)}*\.)+$")  # J. R. R., U.S., e.g.
 
@@ -52,22 +66,49 @@ BEFORE_A_NAME: Final = frozenset(_NAMES.split())
 BEFORE_A_NUMBER: Final = frozenset(_NUMBERS.split())
 MAY_END: Final = frozenset(_MAY_END.split())
 SCALES: Final = frozenset(_SCALES.split())
-TOKEN: Final = re.compile(r"\n *\n|[^ \n]+")
+TOKEN: Final = re.compile(r"\n *\n|\n|[^ \n]+")
+WRAPPED: Final = 45  # characters of a line: shorter ones end on purpose
+ITEM: Final = re.compile(r"[-*+•‣◦·]|(?:\d|\d\d)[.)]", re.ASCII)
 
 
 def words(text: str) -> Iterator[Word]:
-    """The words of a cleaned text in order, read lazily; a blank line ends a paragraph, a line end is a space."""
-    tokens = (match.group() for match in TOKEN.finditer(text))
-    word, starts = "", True
-    for token in tokens:
-        blank = token.startswith("\n")
-        if word:
-            bound = Bound.PARAGRAPH if blank else _bound(word, token, starts)
-            yield Word(word, bound)
-            starts = bound >= Bound.SENTENCE
-        word = "" if blank else token
+    """The words of a cleaned text in order, read lazily."""
+    word, starts, length, line_ends = "", True, 0, False
+    for match in TOKEN.finditer(text):
+        token = match.group()
+        if token == "\n":
+            line_ends = True
+            continue
+        if token.startswith("\n"):
+            if word:
+                yield Word(word, Bound.PARAGRAPH)
+            word, starts, length, line_ends = "", True, 0, False
+            continue
+        for i, part in enumerate(unspaced_parts(token)):
+            if word:
+                bound, text_now = _bound(word, part, starts), word
+                if i:
+                    bound = bound if bound >= Bound.CLAUSE else Bound.INSIDE
+                elif line_ends and (length < WRAPPED or ITEM.fullmatch(token)):
+                    bound, text_now = _line_end(word, bound)
+                yield Word(text_now, bound, not i)
+                starts = bound >= Bound.SENTENCE
+            if line_ends:
+                length, line_ends = 0, False
+            length += len(part) + (not i)
+            word = part
     if word:
         yield Word(word, Bound.PARAGRAPH)
+
+
+def _line_end(word: str, bound: Bound) -> tuple[Bound, str]:
+    """The bound at the end of a line that was not wrapped, and its last word, with a full stop if it has no mark."""
+    bare = word.rstrip(CLOSERS)
+    if SENTENCE_END.search(bare) or not bare:
+        return Bound.SENTENCE, word
+    if CLAUSE_END.search(bare):
+        return max(bound, Bound.CLAUSE), word
+    return Bound.SENTENCE, word + ("。" if is_unspaced(bare[-1]) else ".")
 
 
 def _bound(word: str, following: str, starts: bool) -> Bound:

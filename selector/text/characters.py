@@ -43,7 +43,23 @@ BLANK: Final[Ranges] = (
     (0x00, 0x09, 1), (0x0B, 0x20, 1), (0x7F, 0xA0, 1), (0x1680, 0x1680, 1), (0x2000, 0x200A, 1), (0x2028, 0x2029, 1),
     (0x202F, 0x202F, 1), (0x205F, 0x205F, 1), (0x3000, 0x3000, 1), (0xD800, 0xF8FF, 1), (0xF0000, 0x10FFFF, 1),
 )
+# Letters of scripts without spaces between words: kana and ideographs. A line may end behind each.
+UNSPACED: Final[Ranges] = (
+    (0x3005, 0x3007, 1), (0x3041, 0x3096, 1), (0x309D, 0x309E, 1), (0x30A1, 0x30FA, 1), (0x30FC, 0x30FE, 1),
+    (0x31F0, 0x31FF, 1), (0x3400, 0x4DBF, 1), (0x4E00, 0x9FFF, 1), (0xF900, 0xFAFF, 1), (0xFF66, 0xFF9F, 1),
+    (0x20000, 0x3FFFD, 1),
+)
+# Those of them that no line begins with: small kana, marks of length, repetition and voicing
+NEVER_FIRST: Final[Ranges] = (
+    (0x3005, 0x3005, 1), (0x3041, 0x3049, 2), (0x3063, 0x3063, 1), (0x3083, 0x3087, 2), (0x308E, 0x308E, 1),
+    (0x3095, 0x3096, 1), (0x309D, 0x309E, 1), (0x30A1, 0x30A9, 2), (0x30C3, 0x30C3, 1), (0x30E3, 0x30E7, 2),
+    (0x30EE, 0x30EE, 1), (0x30F5, 0x30F6, 1), (0x30FC, 0x30FE, 1), (0x31F0, 0x31FF, 1), (0xFF67, 0xFF70, 1),
+    (0xFF9E, 0xFF9F, 1),
+)
 # fmt: on
+
+# What ends a line or a paragraph, by its code point; with a carriage return before a line's end, both are one.
+LINE_ENDS: Final = {0x0B: "\n", 0x0D: "\n", 0x85: "\n", 0x2028: "\n", 0x0C: "\n\n", 0x2029: "\n\n"}
 
 
 def pattern(ranges: Ranges) -> str:
@@ -62,15 +78,18 @@ _BLANK: Final = re.compile(pattern(BLANK))
 _LOWER: Final = re.compile(pattern(LOWER))
 _UPPER: Final = re.compile(pattern(UPPER))
 _DIGIT: Final = re.compile(pattern(DIGIT))
+_UNSPACED: Final = re.compile(pattern(UNSPACED))
+_NEVER_FIRST: Final = re.compile(pattern(NEVER_FIRST))
 
 
 def clean(text: str) -> str:
     """Text without characters that cannot be said: format characters vanish, other invisible ones become spaces.
 
-    Line ends stay, as a blank line ends a paragraph.
+    Line ends stay, all as `\\n`; a form feed and a paragraph separator are blank lines.
     """
     if text.isascii() and text.isprintable():
         return text
+    text = text.replace("\r\n", "\n").translate(LINE_ENDS)
     return _BLANK.sub(" ", _VANISHING.sub("", text))
 
 
@@ -87,3 +106,13 @@ def is_upper(text: str) -> bool:
 def is_digit(text: str) -> bool:
     """Whether the first character is a digit."""
     return _DIGIT.match(text) is not None
+
+
+def is_unspaced(text: str) -> bool:
+    """Whether the first character is a letter of a script without spaces between words."""
+    return _UNSPACED.match(text) is not None
+
+
+def may_begin(text: str) -> bool:
+    """Whether a piece of unspaced text may begin with the first character."""
+    return is_unspaced(text) and _NEVER_FIRST.match(text) is None

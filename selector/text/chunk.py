@@ -1,10 +1,11 @@
 """Splits text of any length into chunks that fit, at sentence, clause or word bounds, balanced, without orphans.
 
-Lengths are phonemes, counted by a callable. A text that fits is one chunk. 510 phonemes is the limit of a chunk, not of
-the text: a whole book is split in linear time, and its first chunk does not wait for its last page.
+Lengths are phonemes, counted by a callable. A paragraph that fits is one chunk, and no chunk goes on behind the end of
+its paragraph: only between chunks is a pause as long as the joiner makes it. 510 phonemes is the limit of a chunk, not
+of the text: a whole book is split in linear time, and its first chunk does not wait for its last page.
 
-1. The text is divided into *atoms*. If a sentence fits into a chunk, it is an atom; else each clause is one, if it
-   fits; else words that belong together are one; else each word is one.
+1. The paragraph is divided into *atoms*. If a sentence fits into a chunk, it is an atom; else each clause is one, if it
+   fits; else words that belong together are one; else each word is one; else letters of text without spaces.
 2. The atoms are grouped into chunks by the cheapest cuts (dynamic programming over blocks of a few chunks). The costs
    below are choices: tests check what they prefer, not their values.
 3. If a chunk of one or two words is left beside a piece that was not cut, both are cut anew between words.
@@ -18,7 +19,7 @@ from itertools import chain, pairwise
 from typing import Final
 
 from export_onnx.errors import TextError
-from selector.text.bounds import Bound, Word, words
+from selector.text.bounds import Bound, Word, joined_text, words
 from selector.text.characters import clean
 
 Count = Callable[[str], int]  # text -> phonemes, spaces and punctuation included
@@ -31,14 +32,15 @@ CUT_COST: Final = {  # by the bound at the cut
     Bound.CLAUSE: ONE * 6 // 10,
     Bound.WORD: ONE * 3 // 2,
     Bound.GLUE: ONE * 4,
+    Bound.INSIDE: ONE * 2,  # of text without spaces, which has no better place between its marks
 }
 CHUNK_COST: Final = ONE // 2  # fewer chunks, fewer joins
-ACROSS_PARAGRAPH_COST: Final = ONE * 4 // 10  # the pause between paragraphs is lost
 ORPHAN_COST: Final = ONE * 3
 UNREACHED: Final = 1 << 62
 ORPHAN_WORDS: Final = 2  # a chunk of a word or two is spoken badly
 BLOCK: Final = 5  # chunks of text looked at together
 SMALL: Final = 20  # words are cut in pieces of a twentieth of a chunk: finer balance costs time and gives nothing
+SINGLE: Final = Bound.INSIDE - 1  # below all bounds: each word for itself
 SURELY_LONG: Final = 20  # characters per phoneme; a longer text is too long without counting
 
 
@@ -47,8 +49,10 @@ class Chunk:
     """A piece of text to speak at once.
 
     Attributes:
+        text: its words; a line's end without a mark has a full stop.
         phonemes: counted over its atoms, plus one per space between them; more than the limit only for one word
             that is longer by itself.
+        words: letters count as words in text without spaces.
         bound: what ends behind it, which decides the pause.
     """
 
@@ -67,15 +71,21 @@ class _Atom:
     def bound(self) -> Bound:
         return self.run[-1].bound
 
+    @property
+    def space(self) -> int:
+        """Phonemes of the space behind it."""
+        return int(self.run[-1].spaced)
+
 
 def chunk(text: str, count: Count, limit: int, first_limit: int | None = None) -> Iterator[Chunk]:
     """Gives chunks of at most `limit` phonemes, in order; every word of the text is in exactly one.
 
     Args:
-        text: any length; a blank line ends a paragraph.
+        text: any length; see `bounds.py` for what ends paragraphs and lines.
         count: gives the number of phonemes of a piece of text.
         limit: phonemes per chunk; a single word beyond it is a chunk of its own.
-        first_limit: a smaller limit for the first chunk of a text that is split anyway, so that sound starts early.
+        first_limit: a smaller limit for the first chunk of a first paragraph that is split anyway, so that sound starts
+            early.
 
     Raises:
         TextError: the text has no words, or a limit is below 1.
@@ -84,15 +94,30 @@ def chunk(text: str, count: Count, limit: int, first_limit: int | None = None) -
         raise TextError("chunk limit", expected="at least 1 phoneme", got=str(limit), todo="Check bucket and speed.")
     first = min(limit, max(1, first_limit or limit))
     stream = words(clean(text))
-    head, phonemes = _beginning(stream, count, limit)
-    if not head:
+    begun = next(stream, None)
+    if begun is None:
         raise TextError("text", expected="at least one word", got=repr(text[:40]), todo="Pass text with words in it.")
+    while begun is not None:
+        yield from _chunks_of(_paragraph(begun, stream), count, limit, first)
+        begun, first = next(stream, None), limit
+
+
+def _paragraph(begun: Word, stream: Iterator[Word]) -> Iterator[Word]:
+    """The words from `begun` to the end of its paragraph, read lazily."""
+    yield begun
+    while begun.bound < Bound.PARAGRAPH:
+        begun = next(stream)  # the last word of a text ends a paragraph
+        yield begun
+
+
+def _chunks_of(paragraph: Iterator[Word], count: Count, limit: int, first: int) -> Iterator[Chunk]:
+    head, phonemes = _beginning(paragraph, count, limit)
     if phonemes <= limit:
         yield _joined([_Atom(tuple(head), phonemes)])
         return
     size = 0
     block: list[_Atom] = []
-    for atom in _atoms(chain(head, stream), count, limit, first):
+    for atom in _atoms(chain(head, paragraph), count, limit, first):
         block.append(atom)
         size += atom.phonemes + 1
         if size >= BLOCK * limit:
@@ -104,15 +129,15 @@ def chunk(text: str, count: Count, limit: int, first_limit: int | None = None) -
     yield from map(_joined, _mended(_grouped(block, limit, first, final=True), count, limit, first))
 
 
-def _beginning(stream: Iterator[Word], count: Count, limit: int) -> tuple[list[Word], int]:
+def _beginning(paragraph: Iterator[Word], count: Count, limit: int) -> tuple[list[Word], int]:
     """The sentences up to the first that no longer fits, and their phonemes, which are at most `limit` if all fit."""
     head: list[Word] = []
-    phonemes, at = -1, 0
-    for word in stream:
+    phonemes, at, space = 0, 0, 0
+    for word in paragraph:
         head.append(word)
         if word.bound >= Bound.SENTENCE:
-            phonemes += _size(head[at:], count, limit) + 1
-            at = len(head)
+            phonemes += _size(head[at:], count, limit) + space
+            at, space = len(head), int(word.spaced)
             if phonemes > limit:
                 break
     return head, phonemes
@@ -120,7 +145,7 @@ def _beginning(stream: Iterator[Word], count: Count, limit: int) -> tuple[list[W
 
 def _size(run: Sequence[Word], count: Count, limit: int) -> int:
     """The phonemes of words said together; for words that are surely too long, a number above the limit."""
-    text = " ".join(word.text for word in run)
+    text = joined_text(run)
     return count(text) if len(text) <= SURELY_LONG * limit or len(run) == 1 else limit + 1
 
 
@@ -131,29 +156,29 @@ def _atoms(stream: Iterable[Word], count: Count, limit: int, first: int) -> Iter
     for word in stream:  # the last ends a paragraph
         sentence.append(word)
         if word.bound >= Bound.SENTENCE:
-            yield from _pieces(sentence, count, ceiling, Bound.CLAUSE)
+            yield from _pieces(sentence, count, ceiling, int(Bound.CLAUSE))
             sentence, ceiling = [], limit
 
 
-def _pieces(run: list[Word], count: Count, limit: int, cut_at: Bound) -> Iterator[_Atom]:
-    """Gives `run` whole if it fits, else its parts at bounds of `cut_at`, and so on down to single words."""
+def _pieces(run: list[Word], count: Count, limit: int, cut_at: int) -> Iterator[_Atom]:
+    """Gives `run` whole if it fits, else its parts at bounds of `cut_at`, and so on down to `SINGLE` words."""
     size = _size(run, count, limit)
     if size <= limit or len(run) == 1:
         yield _Atom(tuple(run), size)
         return
     part: list[Word] = []
-    # Glued words are cut singly: a piece of several that is too long would be the same piece again, without end.
-    least = limit // SMALL if cut_at is Bound.WORD else 0
+    least = limit // SMALL if cut_at in (Bound.WORD, Bound.INSIDE) else 0
+    finer = max(cut_at - 1, SINGLE)
     length = 0
     for word in run:
         part.append(word)
-        length += len(word.text) + 1
+        length += len(word.text) + word.spaced
         if word.bound >= cut_at and length > least:
             length = 0
-            yield from _pieces(part, count, limit, Bound(max(Bound.GLUE, cut_at - 1)))
+            yield from _pieces(part, count, limit, finer)
             part = []
     if part:
-        yield from _pieces(part, count, limit, Bound(max(Bound.GLUE, cut_at - 1)))
+        yield from _pieces(part, count, limit, finer)
 
 
 def _grouped(atoms: list[_Atom], limit: int, first: int, *, final: bool) -> list[list[_Atom]]:
@@ -161,25 +186,23 @@ def _grouped(atoms: list[_Atom], limit: int, first: int, *, final: bool) -> list
     n = len(atoms)
     best = [(0, 0)] + [(UNREACHED, 0)] * n  # cost of atoms[:j], start of its last group
     for start in range(n):
-        size, spoken, across = -1, 0, 0
+        size, spoken, space = 0, 0, 0
         ceiling = first if start == 0 else limit
-        own_paragraph = start == 0 or atoms[start - 1].bound is Bound.PARAGRAPH
         for end in range(start + 1, n + 1):
             atom = atoms[end - 1]
-            size += atom.phonemes + 1
+            size += atom.phonemes + space
+            space = atom.space
             spoken += len(atom.run)
             if size > ceiling and end > start + 1:
                 break
-            cost = best[start][0] + ACROSS_PARAGRAPH_COST * across
+            cost = best[start][0]
             if final or end < n:
                 whole = final and end == n
                 cost += CHUNK_COST + (1000 * max(0, ceiling - size) // ceiling) ** 2
                 cost += 0 if whole else CUT_COST[atom.bound]
-                heading = own_paragraph and atom.bound is Bound.PARAGRAPH
-                cost += ORPHAN_COST if spoken <= ORPHAN_WORDS and not heading else 0
+                cost += ORPHAN_COST if spoken <= ORPHAN_WORDS else 0
             if cost < best[end][0]:
                 best[end] = (cost, start)
-            across += atom.bound is Bound.PARAGRAPH
     cuts = [n]
     while cuts[-1]:
         cuts.append(best[cuts[-1]][1])
@@ -205,5 +228,6 @@ def _spoken(group: list[_Atom]) -> int:
 
 
 def _joined(group: list[_Atom]) -> Chunk:
-    text = " ".join(word.text for atom in group for word in atom.run)
-    return Chunk(text, sum(a.phonemes for a in group) + len(group) - 1, _spoken(group), group[-1].bound)
+    text = joined_text(word for atom in group for word in atom.run)
+    phonemes = sum(atom.phonemes + atom.space for atom in group) - group[-1].space
+    return Chunk(text, phonemes, _spoken(group), group[-1].bound)

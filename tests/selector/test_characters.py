@@ -9,7 +9,7 @@ from importlib.resources import files
 import pytest
 
 from selector.text import characters
-from selector.text.characters import Ranges, clean, is_digit, is_lower, is_upper
+from selector.text.characters import Ranges, clean, is_digit, is_lower, is_unspaced, is_upper, may_begin
 
 
 def members(ranges: Ranges) -> list[str]:
@@ -52,8 +52,26 @@ def test_no_letter_of_these_blocks_is_left_out(block):
 
 def test_all_white_space_and_all_controls_become_spaces():
     odd = [c for c in map(chr, range(0x110000)) if c.isspace() or unicodedata.category(c) in {"Cc", "Cs", "Co"}]
-    assert {clean(f"a{c}b") for c in odd if c != "\n"} == {"a b"}
-    assert clean("a\nb") == "a\nb"
+    assert {clean(f"a{c}b") for c in odd if c != "\n" and ord(c) not in characters.LINE_ENDS} == {"a b"}
+
+
+def test_every_end_of_a_line_is_one_and_ends_of_paragraphs_are_blank_lines():
+    assert {clean(f"a{end}b") for end in ("\n", "\r\n", "\r", "\x0b", "\x85", "\u2028")} == {"a\nb"}
+    assert {clean(f"a{end}b") for end in ("\n\n", "\r\n\r\n", "\n\r", "\x0c", "\u2029")} == {"a\n\nb"}
+
+
+def test_unspaced_letters_are_letters_and_none_of_their_blocks_is_left_out():
+    letters = members(characters.UNSPACED)
+    assert {unicodedata.category(c) for c in letters} <= {"Lo", "Lm", "Nl", "So", "Cn"}
+    named = ("HIRAGANA LETTER", "KATAKANA LETTER", "HALFWIDTH KATAKANA LETTER", "CJK UNIFIED IDEOGRAPH")
+    here = [c for c in map(chr, range(0x3000, 0x2FFFF)) if unicodedata.name(c, "").startswith(named)]
+    supplements = {*range(0x1AFF0, 0x1B170)}  # historic kana
+    assert [c for c in here if ord(c) not in supplements and not is_unspaced(c)] == []
+    assert [c for c in "한กաA1。、「」・" if is_unspaced(c)] == []
+    small = [c for c in letters if " SMALL " in unicodedata.name(c, "")]
+    assert [c for c in small if may_begin(c)] == []
+    assert all(map(may_begin, "あン漢ｱ〇〆"))
+    assert not any(map(may_begin, "っャーｰ々ゝヾﾞㇿ"))
 
 
 def test_what_is_said_stays():

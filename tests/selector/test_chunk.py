@@ -7,28 +7,34 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from export_onnx.errors import TextError
-from selector.text.bounds import Bound, words
+from selector.text.bounds import Bound, joined_text, words
 from selector.text.characters import clean
 from selector.text.chunk import ORPHAN_WORDS, Chunk, chunk
 
 
 def spoken_words(text: str) -> list[str]:
-    return clean(text).split()
+    """The words as they are said: a line's end without a mark has got one, and text without spaces is in parts."""
+    return [word.text for word in words(clean(text))]
 
 
 def check(text: str, chunks: list[Chunk], limit: int) -> list[str]:
     """What is wrong with a division of `text`; empty is good."""
     faults = []
-    if [w for c in chunks for w in c.text.split()] != spoken_words(text):
+    if "".join(c.text for c in chunks).replace(" ", "") != "".join(spoken_words(text)):
+        faults.append("letters")
+    if sum(c.words for c in chunks) != len(spoken_words(text)):
+        faults.append("words")
+    if joined_text(words(clean(text))).split() != " ".join(c.text for c in chunks).split() and not any(
+        word.bound is Bound.INSIDE or not word.spaced for word in words(clean(text))
+    ):
         faults.append("words")
     faults += [f"limit: {c.text!r}" for c in chunks if c.words > 1 and len(c.text) > limit]
-    faults += ["count" for c in chunks if c.words != len(c.text.split())]
     return faults
 
 
 ODD_WORDS = """a the boat extraordinarily Mr. Smith 3.14 10 000 km e.g. — U.S. No. 5, end. What? “Stop!” said comma,
     well; J. etc. (so) … *** naïve 漢字。"""
-WORDS = st.sampled_from([*ODD_WORDS.split(), "\n\n", "\r\n"])
+WORDS = st.sampled_from([*ODD_WORDS.split(), "漢字とかな、次の文。", "\n\n", "\r\n", "\n", "\x0c", "\u2028"])
 TEXTS = st.lists(WORDS, min_size=1, max_size=150).map(" ".join)
 
 
@@ -58,13 +64,21 @@ def test_the_check_rejects_planted_defects():
     assert "words" in check(text, whole[:-1], 30)  # the end lost
     cut = [Chunk(text[i : i + 16], 16, len(text[i : i + 16].split()), Bound.WORD) for i in range(0, len(text), 16)]
     assert "words" in check(text, cut, 30)  # every 16 characters: inside words
+    assert "letters" in check(text, [*whole[1:], whole[0]], 30)
     assert check(text, [Chunk(text, len(text), 12, Bound.WORD)], 30) == [f"limit: {text!r}"]
 
 
 def bounds_of(text: str) -> str:
     """The text with a bar where a sentence ends and a stroke where a clause does."""
-    marks = {Bound.GLUE: "~", Bound.WORD: " ", Bound.CLAUSE: "/", Bound.SENTENCE: "|", Bound.PARAGRAPH: "¶"}
-    return "".join(w.text + marks[w.bound] for w in words(text))
+    marks = {
+        Bound.INSIDE: "·",
+        Bound.GLUE: "~",
+        Bound.WORD: " ",
+        Bound.CLAUSE: "/",
+        Bound.SENTENCE: "|",
+        Bound.PARAGRAPH: "¶",
+    }
+    return "".join(w.text + marks[w.bound] for w in words(clean(text)))
 
 
 @pytest.mark.parametrize(
@@ -81,7 +95,20 @@ def bounds_of(text: str) -> str:
         ("1. First item. 2. Second item.", "1.~First item.|2.~Second item.¶"),
         ("Wait… what? Yes!", "Wait…/what?|Yes!¶"),
         ("He — she — they.", "He~—/she~—/they.¶"),
-        ("One.\n\nTwo\nlines.", "One.¶Two lines.¶"),
+        ("One.\n\nTwo\nlines.", "One.¶Two.|lines.¶"),
+        ("Chapter One\n\nIt was a dark night.", "Chapter One¶It was a dark night.¶"),
+        ("milk\neggs\nbread\nfour apples", "milk.|eggs.|bread.|four apples¶"),
+        ("milk\u2028eggs\x0bham\x85tea\rjam", "milk.|eggs.|ham.|tea.|jam¶"),
+        ("A page\x0cand a part\u2029and an end", "A page¶and a part¶and an end¶"),
+        ("Tyger Tyger, burning bright,\nIn the forests", "Tyger Tyger,/burning bright,/In the forests¶"),
+        ('He said "no"\n*** \nand left', 'He said "no".|***|and left¶'),
+        ("A line that is wrapped where the margin of it was,\nor is here.", "WRAPPED,/or is here.¶"),
+        ("A line that is wrapped where the margin of it is\nor is here.", "WRAPPED or is here.¶"),
+        ("A line that is wrapped where the margin of it is\n- an item", "WRAPPED.|-/an item¶"),
+        ("漢字とかな。次の文！", "漢·字·と·か·な。|次·の·文！¶"),
+        ("それから、「終わり？」と言った。", "そ·れ·か·ら、/「終·わ·り？」|と·言っ·た。¶"),
+        ("你好,今天!价格3.14元和１，０００元", "你·好,/今·天!|价·格3.14元·和１，０００元¶"),
+        ("ニャー\n猫", "ニャー。|猫¶"),
         ("So do I. You too.", "So do I.|You too.¶"),
         ("It was 1984. Then came 1985.", "It was 1984.|Then came 1985.¶"),
         ("É. Zola wrote. élan.", "É.~Zola wrote. élan.¶"),
@@ -90,7 +117,8 @@ def bounds_of(text: str) -> str:
     ],
 )
 def test_where_sentences_and_clauses_end(text, expected):
-    assert bounds_of(text) == expected
+    wrapped = " ".join(text.split("\n")[0].split()).replace(", ", ",/").rstrip(",")  # a long line, for short
+    assert bounds_of(text) == expected.replace("WRAPPED", wrapped)
 
 
 def test_sentences_before_clauses_before_words():
@@ -115,6 +143,34 @@ def test_chunks_of_one_sentence_are_balanced_and_leave_no_orphans():
 
 
 TWO_SENTENCES = "This is the first of two sentences. And this is the second one, which ends here."
+
+
+@pytest.mark.parametrize("limit", [12, 40, 500])
+def test_no_chunk_goes_on_behind_a_paragraph(limit):
+    """So the joiner makes the pause behind a heading, whatever fits."""
+    text = "Chapter One\n\nIt was a dark night.\x0cAnd a stormy one.\u2029The end"
+    made = list(chunk(text, len, limit))
+    ended = "".join(c.text + ("¶" if c.bound is Bound.PARAGRAPH else " ") for c in made)
+    assert ended == "Chapter One¶It was a dark night.¶And a stormy one.¶The end¶"
+
+
+def test_a_list_in_one_chunk_has_a_mark_at_each_line():
+    (whole,) = chunk("milk\neggs\nbread\nfour apples", len, 500)
+    assert whole.text == "milk. eggs. bread. four apples"
+
+
+def test_text_without_spaces_is_cut_at_marks_first_and_then_where_a_line_may_end():
+    text = "吾輩は猫である。名前はまだ無い。どこで生れたかとんと見当がつかぬ。"
+    assert [c.text for c in chunk(text, len, 20)] == [
+        "吾輩は猫である。名前はまだ無い。",
+        "どこで生れたかとんと見当がつかぬ。",
+    ]
+    cut = list(chunk("キャ" * 30, len, 21))
+    assert "".join(c.text for c in cut) == "キャ" * 30, "no space between the parts"
+    assert all(c.text.startswith("キ") for c in cut), "no part begins with a small letter"
+    assert {c.bound for c in cut[:-1]} == {Bound.INSIDE}
+    assert all(len(c.text) <= 21 and c.phonemes == len(c.text) for c in cut)
+    assert max(len(c.text) for c in cut) - min(len(c.text) for c in cut) <= 4
 
 
 def test_what_fits_is_one_chunk_also_where_the_first_may_only_be_short():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 
 import numpy as np
@@ -9,8 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from export_onnx.geometry import SAMPLE_RATE
+from export_onnx.checkpoint.architecture import load_architecture
+from export_onnx.geometry import SAMPLE_RATE, frames_to_samples
 from selector.speak.join import FADE, GUARD, PAUSE, Joiner, gap, pause, speech
+from selector.speak.phonemes_at import SILENT, phonemes_at
+from selector.speak.whole_words import Rendered, check_joined
 from selector.text.bounds import Bound
 from tests.selector.seam_limits import CLICK_LIMIT_DB, DEAD_AIR_LIMIT
 
@@ -61,6 +65,66 @@ def test_the_pause_is_what_the_punctuation_wants(silence, bound):
     _, (seam,) = join(voice(0.5, silence, silence), voice(0.5, silence, silence, seed=1), bound=bound)
     assert seam.wanted == pytest.approx(pause(bound, 1.0))
     assert abs(seam.dead_air) <= 0.03
+
+
+def quiet_ending() -> np.ndarray:
+    """A second at -6 dB, a second at 46 dB less, and zeros around them."""
+    time = np.arange(SAMPLE_RATE) / SAMPLE_RATE
+    loud = 0.5 * np.sin(2 * np.pi * 200 * time)
+    zeros = np.zeros(SAMPLE_RATE // 5)
+    return np.concatenate([zeros, loud, loud * 10 ** (-46 / 20), zeros]).astype(np.float32)
+
+
+def test_a_quiet_ending_is_kept_where_the_durations_say_that_a_phoneme_is():
+    sound = quiet_ending()
+    phonemes = (SAMPLE_RATE // 5, len(sound) - SAMPLE_RATE // 5)
+    joiner, blind = Joiner(1.0), Joiner(1.0)
+    kept = np.concatenate([*(joiner.push(sound, Bound.SENTENCE, phonemes)[0] for _ in range(2)), joiner.finish()])
+    cut = np.concatenate([*(blind.push(sound, Bound.SENTENCE)[0] for _ in range(2)), blind.finish()])
+    body = sound[phonemes[0] : phonemes[1]].tobytes()
+    assert kept.tobytes().count(body) == 2
+    assert body not in cut.tobytes(), "the defect: loudness alone"
+    assert len(kept) - len(cut) > 1.6 * SAMPLE_RATE
+    chunk = Rendered(sound, (8, 80, 8), phonemes)
+    assert check_joined([chunk, chunk], kept).faults == ()
+    assert len([f for f in check_joined([chunk, chunk], cut).faults if "changed" in f]) == 2
+
+
+def test_silence_that_a_phoneme_ends_with_is_no_part_of_the_pause():
+    """A duration covers the silence behind its sound, too; only sound counts."""
+    sound, silent = voice(0.5, 0.2, 0.6, noise=1e-6), round(0.6 * SAMPLE_RATE)
+    phonemes = (round(0.2 * SAMPLE_RATE), len(sound) - silent // 3)
+    assert speech(sound, phonemes) == speech(sound)
+    joiner = Joiner(1.0)
+    joiner.push(sound, Bound.SENTENCE, phonemes)
+    _, seam = joiner.push(sound, Bound.SENTENCE, phonemes)
+    assert seam is not None
+    assert abs(seam.dead_air) <= 0.03
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 20000), st.integers(0, 20000))
+def test_durations_never_make_speech_shorter(one, other):
+    sound = quiet_ending()
+    start, end = speech(sound)
+    first, last = speech(sound, (min(one, other), max(one, other)))
+    assert first <= start
+    assert last >= end
+
+
+def test_phonemes_are_letters_between_marks():
+    frames = [8, 3, 4, 2, 5, 6, 9, 7]
+    assert phonemes_at("“a, bˈ", frames) == (frames_to_samples(11), frames_to_samples(37))
+    assert phonemes_at("ab.", [2, 3, 4, 5, 6]) == (frames_to_samples(2), frames_to_samples(9))
+    assert phonemes_at("…!", [2, 3, 4, 5]) is None
+    assert phonemes_at("ɑ\u0303", [2, 3, 4, 5]) == (frames_to_samples(2), frames_to_samples(9)), "a mark over a vowel"
+
+
+def test_every_symbol_is_a_sound_or_known_to_be_silent():
+    vocabulary = load_architecture("kokoro-82m")["vocab"]
+    assert set(SILENT) <= set(vocabulary)
+    marks = {c for c in vocabulary if unicodedata.category(c)[0] in "PZ"}
+    assert marks == set(SILENT)
 
 
 def test_a_hard_cut_is_a_click():

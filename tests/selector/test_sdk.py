@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -45,7 +46,7 @@ def lines(content: str) -> tuple[list[str], list[str]]:
 
 def test_the_stored_vectors_are_what_python_says_today(tmp_path):
     vectors.write_vectors(tmp_path)
-    for name in (vectors.MANIFEST, vectors.QUESTIONS, vectors.SPLITS):
+    for name in (vectors.MANIFEST, vectors.QUESTIONS, vectors.SPLITS, vectors.JOINS):
         stored = (VECTORS / name).read_text(encoding="utf-8")
         assert (tmp_path / name).read_text(encoding="utf-8") == stored, "run `python -m selector vectors`"
 
@@ -75,7 +76,7 @@ def wrong_answers(command: list[str], content: str) -> list[tuple[str, str, str]
     return [(q, a, g) for q, a, g in zip(questions, answers, got, strict=True) if a != g]
 
 
-@pytest.mark.parametrize("file", [vectors.QUESTIONS, vectors.SPLITS])
+@pytest.mark.parametrize("file", [vectors.QUESTIONS, vectors.SPLITS, vectors.JOINS])
 @pytest.mark.parametrize("language", ["cpp", "java"])
 def test_every_answer_is_pythons(programs, language, file):
     if language not in programs:
@@ -94,6 +95,33 @@ def test_an_altered_vector_is_noticed(programs, language):
     for altered in (right.replace("11", "12"), right.replace("sentence", "clause"), right.replace("two.", "two")):
         assert wrong_answers(programs[language], f"{split}\t{altered}\n") == [(split, altered, right)]
     assert len(wrong_answers(programs[language], "sound\t200\t3\t5s\nsound\t201\t3\t5s\n")) == 1
+
+
+@pytest.mark.parametrize("language", ["cpp", "java"])
+def test_an_altered_join_is_noticed(programs, language):
+    if language not in programs:
+        pytest.skip(f"no compiler for {language}")
+    asked, answers = lines((VECTORS / vectors.JOINS).read_text(encoding="utf-8"))
+    question, right = asked[-1], answers[-1]
+    assert wrong_answers(programs[language], f"{question}\t{right}\n") == []
+    lengths, _, sum_of_samples = right.rpartition(" ")
+    for altered in (f"1{right}", f"{lengths} {int(sum_of_samples, 16) ^ 1:08x}"):
+        assert wrong_answers(programs[language], f"{question}\t{altered}\n") == [(question, altered, right)]
+
+
+def test_the_joins_ask_for_every_bound_with_and_without_durations():
+    asked, _ = lines((VECTORS / vectors.JOINS).read_text(encoding="utf-8"))
+    chunks = [
+        chunk.split(" ")
+        for question in asked
+        if question.startswith("join\t")
+        for chunk in question.split("\t")[2].split(";")
+    ]
+    assert {(bound, at == "-") for bound, at, _ in chunks} == set(product(names_of_bounds(), (True, False)))
+
+
+def names_of_bounds() -> set[str]:
+    return {bound.name.lower() for bound in Bound}
 
 
 @pytest.mark.parametrize("language", ["cpp", "java"])

@@ -17,6 +17,7 @@ from export_onnx.graph.shared_weights import ModelFolder
 from export_onnx.run import text
 from export_onnx.run.chain import Chain
 from selector.speak.join import Joiner
+from selector.speak.phonemes_at import phonemes_at
 from selector.speak.whole_words import FADED_BELOW_DB, Rendered, check_joined, levels_db
 from selector.text.bounds import Bound
 from selector.text.chunk import chunk
@@ -28,7 +29,7 @@ LIMIT = 32  # phonemes that the voice says within the bucket
 
 def join(chunks: list[Rendered]) -> np.ndarray:
     joiner = Joiner(1.0)
-    return np.concatenate([*(joiner.push(c.sound, Bound.SENTENCE)[0] for c in chunks), joiner.finish()])
+    return np.concatenate([*(joiner.push(c.sound, Bound.SENTENCE, c.phonemes_at)[0] for c in chunks), joiner.finish()])
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def chunks(tmp_path_factory: pytest.TempPathFactory) -> list[Rendered]:
         values = chain.speak(encoded.ids, voice_row(voice, len(encoded.phonemes)).numpy())
         frames = values["frames_per_token"][0].tolist()
         sound = values["waveform"].astype(np.float32)[0, : frames_to_samples(int(values["n_frames"][0]))]
-        rendered.append(Rendered(sound, frames))
+        rendered.append(Rendered(sound, frames, phonemes_at(encoded.phonemes, frames)))
     return rendered
 
 

@@ -5,7 +5,7 @@
 //     while (const auto chunk = chunks.next()) speak(chunk->text);
 //
 // The same chunks as Python's: at sentence, then clause, then word bounds, balanced, without orphans, never inside a
-// word, abbreviations and numbers respected; a text that fits is one chunk. Text is UTF-8; a byte that is not is a
+// word, abbreviations and numbers respected; a paragraph that fits is one chunk. Text is UTF-8; a byte that is not is a
 // space. What the numbers are for: selector/text/chunk.py; the shared vectors compare. Errors are std::invalid_argument.
 #pragma once
 
@@ -49,31 +49,25 @@ public:
     Splitter(std::string text, Count count, std::int64_t limit, std::int64_t first_limit = 0)
         : words_(std::move(text)), count_(std::move(count)), limit_(std::min(limit, most)) {
         if (limit < 1) throw std::invalid_argument("chunk limit: expected at least 1 phoneme");
-        first_ = first_limit == 0 ? limit_ : std::clamp<std::int64_t>(first_limit, 1, limit_);
-        ceiling_ = first_;
-        Run head;
-        std::int64_t phonemes = -1;
-        for (Run run = sentence(); !run.empty(); run = phonemes > limit_ ? Run() : sentence()) {
-            phonemes += size(run) + 1;
-            head.insert(head.end(), run.begin(), run.end());
-        }
-        if (head.empty()) throw std::invalid_argument("text: expected at least one word");
-        if (phonemes > limit_)
-            head_.assign(head.begin(), head.end());
-        else
-            ready_.push_back(joined({Atom{head, phonemes}}));
+        begin(first_limit == 0 ? limit_ : std::clamp<std::int64_t>(first_limit, 1, limit_));
+        if (ready_.empty() && !open_) throw std::invalid_argument("text: expected at least one word");
     }
 
     // The next chunk; nothing at the end.
     std::optional<Chunk> next() {
         while (ready_.empty()) {
             if (atoms_.empty()) {
-                if (const Run run = sentence(); !run.empty())
-                    pieces(run, std::exchange(ceiling_, limit_), Bound::clause);
-                else if (!block_.empty())
+                if (open_) {
+                    const Run run = sentence();
+                    open_ = run.back().bound < Bound::paragraph;
+                    pieces(run, std::exchange(ceiling_, limit_), static_cast<int>(Bound::clause));
+                } else if (!block_.empty()) {
+                    block_size_ = 0;
                     make_ready(grouped(std::exchange(block_, {}), first_, true));
-                else
-                    return std::nullopt;
+                } else {
+                    begin(limit_);
+                    if (ready_.empty() && !open_) return std::nullopt;
+                }
                 continue;
             }
             block_size_ += atoms_.front().phonemes + 1;
@@ -99,22 +93,45 @@ private:
         Run run;
         std::int64_t phonemes = 0;
         Bound bound() const { return run.back().bound; }
+        std::int64_t space() const { return run.back().spaced ? 1 : 0; }  // phonemes of the space behind it
     };
     using Group = std::vector<Atom>;
 
     static constexpr std::int64_t most = std::int64_t{1} << 40;  // no text is longer
     static constexpr std::int64_t one = 1000000;                 // costs are in millionths
-    static constexpr std::array<std::int64_t, 5> cut_cost{4 * one, one * 3 / 2, one * 6 / 10, one / 10, 0};  // by bound
-    static constexpr std::int64_t chunk_cost = one / 2, across_paragraph_cost = one * 4 / 10, orphan_cost = 3 * one;
+    // By bound, `inside` first.
+    static constexpr std::array<std::int64_t, 6> cut_cost{2 * one, 4 * one, one * 3 / 2, one * 6 / 10, one / 10, 0};
+    static constexpr std::int64_t chunk_cost = one / 2, orphan_cost = 3 * one;
+    static constexpr int single = static_cast<int>(Bound::inside) - 1;  // below all bounds: each word for itself
     static constexpr std::int64_t orphan_words = 2, block = 5, small = 20, surely_long = 20;
 
     detail::Words words_;
     Count count_;
     std::int64_t limit_, first_ = 0, ceiling_ = 0, block_size_ = 0;
-    std::deque<detail::Word> head_;  // read already, to see whether the text fits
+    bool open_ = false;              // whether there is more of a paragraph that does not fit
+    std::deque<detail::Word> head_;  // read already, to see whether the paragraph fits
     std::deque<Atom> atoms_;
     Group block_;
     std::deque<Chunk> ready_;
+
+    // A paragraph: whole where it fits, else opened, with a limit for its first chunk.
+    void begin(std::int64_t first) {
+        first_ = ceiling_ = first;
+        Run head;
+        std::int64_t phonemes = 0, space = 0;
+        do {
+            const Run run = sentence();
+            if (run.empty()) return;  // the end of the text
+            phonemes += size(run, limit_) + space;
+            space = run.back().spaced ? 1 : 0;
+            head.insert(head.end(), run.begin(), run.end());
+        } while (phonemes <= limit_ && head.back().bound < Bound::paragraph);
+        open_ = phonemes > limit_;
+        if (open_)
+            head_.assign(head.begin(), head.end());
+        else
+            ready_.push_back(joined({Atom{head, phonemes}}));
+    }
 
     Run sentence() {
         Run run;
@@ -133,33 +150,34 @@ private:
 
     static std::string text_of(const Run& run) {
         std::string text;
-        for (const auto& word : run) text += (text.empty() ? "" : " ") + word.text;
+        for (const auto& word : run) text += word.text + (word.spaced ? " " : "");
+        if (run.back().spaced) text.pop_back();
         return text;
     }
 
     // Phonemes of words said together; of what is surely too long, more than the limit.
     std::int64_t size(const Run& run, std::int64_t limit) const {
-        std::int64_t length = -1;
-        for (const auto& word : run) length += word.length + 1;
+        std::int64_t length = run.back().spaced ? -1 : 0;
+        for (const auto& word : run) length += word.length + (word.spaced ? 1 : 0);
         return length <= surely_long * limit || run.size() == 1 ? count_(text_of(run)) : limit + 1;
     }
-    std::int64_t size(const Run& run) const { return size(run, limit_); }
 
-    // `run` whole where it fits, else its parts at bounds of `cut_at`, and so on down to single words.
-    void pieces(const Run& run, std::int64_t limit, Bound cut_at) {
+    // `run` whole where it fits, else its parts at bounds of `cut_at`, and so on down to `single` words.
+    void pieces(const Run& run, std::int64_t limit, int cut_at) {
         const std::int64_t phonemes = size(run, limit);
         if (phonemes <= limit || run.size() == 1) {
             atoms_.push_back({run, phonemes});
             return;
         }
-        const Bound finer = cut_at == Bound::clause ? Bound::word : Bound::glue;
-        const std::int64_t least = cut_at == Bound::word ? limit / small : 0;
+        const int finer = std::max(cut_at - 1, single);
+        const bool small_parts = cut_at == static_cast<int>(Bound::word) || cut_at == static_cast<int>(Bound::inside);
+        const std::int64_t least = small_parts ? limit / small : 0;
         Run part;
         std::int64_t length = 0;
         for (const auto& word : run) {
             part.push_back(word);
-            length += word.length + 1;
-            if (word.bound >= cut_at && length > least) {
+            length += word.length + (word.spaced ? 1 : 0);
+            if (static_cast<int>(word.bound) >= cut_at && length > least) {
                 length = 0;
                 pieces(part, limit, finer);
                 part.clear();
@@ -178,24 +196,22 @@ private:
         std::vector<Best> best(n + 1, {std::numeric_limits<std::int64_t>::max(), 0});
         best[0].cost = 0;
         for (std::size_t start = 0; start < n; ++start) {
-            std::int64_t length = -1, spoken = 0, across = 0;
+            std::int64_t length = 0, spoken = 0, space = 0;
             const std::int64_t ceiling = start == 0 ? first : limit_;
-            const bool own_paragraph = start == 0 || atoms[start - 1].bound() == Bound::paragraph;
             for (std::size_t end = start + 1; end <= n; ++end) {
                 const Atom& atom = atoms[end - 1];
-                length += atom.phonemes + 1;
+                length += atom.phonemes + space;
+                space = atom.space();
                 spoken += static_cast<std::int64_t>(atom.run.size());
                 if (length > ceiling && end > start + 1) break;
-                std::int64_t cost = best[start].cost + across_paragraph_cost * across;
+                std::int64_t cost = best[start].cost;
                 if (final || end < n) {
                     const std::int64_t spare = 1000 * std::max<std::int64_t>(0, ceiling - length) / ceiling;
-                    const bool heading = own_paragraph && atom.bound() == Bound::paragraph;
                     cost += chunk_cost + spare * spare;
-                    if (end < n) cost += cut_cost[static_cast<std::size_t>(atom.bound())];
-                    if (spoken <= orphan_words && !heading) cost += orphan_cost;
+                    if (end < n) cost += cut_cost[static_cast<std::size_t>(static_cast<int>(atom.bound()) + 1)];
+                    if (spoken <= orphan_words) cost += orphan_cost;
                 }
                 if (cost < best[end].cost) best[end] = {cost, start};
-                across += atom.bound() == Bound::paragraph ? 1 : 0;
             }
         }
         std::vector<Group> groups;
@@ -216,11 +232,11 @@ private:
             const Group &before = out[out.size() - 2], &after = out.back();
             if (before.back().bound() >= Bound::sentence) continue;
             if (std::min(spoken(before), spoken(after)) > orphan_words) continue;
-            Group single;
+            Group words;
             for (const Group* side : {&before, &after})
                 for (const Atom& atom : *side)
-                    for (const auto& word : atom.run) single.push_back({{word}, count_(word.text)});
-            auto anew = grouped(single, out.size() == 2 ? first_ : limit_, true);
+                    for (const auto& word : atom.run) words.push_back({{word}, count_(word.text)});
+            auto anew = grouped(words, out.size() == 2 ? first_ : limit_, true);
             out.resize(out.size() - 2);
             std::move(anew.begin(), anew.end(), std::back_inserter(out));
         }
@@ -233,10 +249,12 @@ private:
         return words;
     }
     static Chunk joined(const Group& group) {
-        Chunk chunk{{}, -1, spoken(group), group.back().bound()};
+        Chunk chunk{{}, 0, spoken(group), group.back().bound()};
+        std::int64_t space = 0;
         for (const auto& atom : group) {
-            chunk.text += (chunk.text.empty() ? "" : " ") + text_of(atom.run);
-            chunk.phonemes += atom.phonemes + 1;
+            chunk.text += (space > 0 ? " " : "") + text_of(atom.run);
+            chunk.phonemes += atom.phonemes + space;
+            space = atom.space();
         }
         return chunk;
     }

@@ -11,19 +11,19 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "kokoro_npu.hpp"
+#include "unspaced.hpp"
 
 namespace kokoro_npu {
 
-// What ends behind a word; a greater one is a better place for a cut, and asks for a longer pause.
-enum class Bound { glue, word, clause, sentence, paragraph };
+// What ends behind a word; a greater one is a better place for a cut, and asks for a longer pause. Inside a text without
+// spaces nothing ends.
+enum class Bound { inside = -1, glue, word, clause, sentence, paragraph };
 
 namespace detail {
 
-struct Range {
-    char32_t first, last, step;
-};
 inline constexpr Range lower[] = {
     {0x61, 0x7A, 1}, {0xB5, 0xB5, 1}, {0xDF, 0xF6, 1}, {0xF8, 0xFF, 1}, {0x101, 0x137, 2}, {0x138, 0x148, 2},
     {0x149, 0x177, 2}, {0x17A, 0x17E, 2}, {0x17F, 0x17F, 1}, {0x1A1, 0x1A1, 1}, {0x1B0, 0x1B0, 1}, {0x1CE, 0x1DC, 2},
@@ -35,8 +35,6 @@ inline constexpr Range upper[] = {
     {0x388, 0x38A, 1}, {0x38C, 0x38C, 1}, {0x38E, 0x38F, 1}, {0x391, 0x3A1, 1}, {0x3A3, 0x3AB, 1}, {0x400, 0x42F, 1},
     {0x460, 0x480, 2}, {0x48A, 0x4C0, 2}, {0x4C1, 0x4CD, 2}, {0x4D0, 0x52E, 2}, {0x1E00, 0x1E94, 2},
     {0x1E9E, 0x1EFE, 2}};
-inline constexpr Range digit[] = {
-    {0x30, 0x39, 1}, {0x660, 0x669, 1}, {0x6F0, 0x6F9, 1}, {0x966, 0x96F, 1}, {0xFF10, 0xFF19, 1}};
 inline constexpr Range mark[] = {
     {0x300, 0x36F, 1}};
 inline constexpr Range vanishing[] = {
@@ -46,44 +44,34 @@ inline constexpr Range blank[] = {
     {0x0, 0x9, 1}, {0xB, 0x20, 1}, {0x7F, 0xA0, 1}, {0x1680, 0x1680, 1}, {0x2000, 0x200A, 1}, {0x2028, 0x2029, 1},
     {0x202F, 0x202F, 1}, {0x205F, 0x205F, 1}, {0x3000, 0x3000, 1}, {0xD800, 0xF8FF, 1}, {0xF0000, 0x10FFFF, 1}};
 
-template <std::size_t N>
-bool in(const Range (&ranges)[N], char32_t c) {
-    return std::any_of(std::begin(ranges), std::end(ranges), [c](const Range& r) {
-        return c >= r.first && c <= r.last && (c - r.first) % r.step == 0;
-    });
-}
-template <std::size_t N>
-bool starts_in(const Range (&ranges)[N], std::u32string_view text) {
-    return !text.empty() && in(ranges, text[0]);
-}
-
-// One word with its punctuation. `length` in code points.
+// One word with its punctuation. `length` in code points; `spaced`: a space separates it from the next.
 struct Word {
     std::string text;
     std::int64_t length = 0;
     Bound bound = Bound::paragraph;
+    bool spaced = true;
 };
 
-// Words and blank lines of a text, cleaned, read as far as asked for.
+// Words and ends of lines of a text, cleaned, read as far as asked for.
 class Tokens {
 public:
     explicit Tokens(std::string text) : text_(std::move(text)) {}
 
-    // A word, or "\n" for a blank line; empty at the end.
+    // A word, "\n" for the end of a line, or "\f" for a blank line; empty at the end.
     std::u32string next() {
         for (;;) {
             char32_t c = peek();
             if (c == end) return {};
-            if (c == U'\n') {
-                do {
-                    at_ = after_;
-                } while ((c = peek()) == U' ');
-                if (c != U'\n') continue;
+            if (c == U'\n' || c == U'\f') {
                 at_ = after_;
-                return U"\n";
+                if (c == U'\f') return U"\f";
+                while ((c = peek()) == U' ') at_ = after_;
+                if (c != U'\n' && c != U'\f') return U"\n";
+                at_ = after_;
+                return U"\f";
             }
             std::u32string word;
-            for (; c != end && c != U' ' && c != U'\n'; c = peek()) {
+            for (; c != end && c != U' ' && c != U'\n' && c != U'\f'; c = peek()) {
                 word += c;
                 at_ = after_;
             }
@@ -97,10 +85,14 @@ private:
     std::string text_;
     std::size_t at_ = 0, after_ = 0;
 
-    // The character at at_, and where the next one begins; at_ moves over what vanishes.
+    // The character at at_, and where the next one begins; at_ moves over what vanishes. Ends of lines are "\n", of
+    // paragraphs "\f"; a carriage return before a line's end belongs to it.
     char32_t peek() {
         for (; at_ < text_.size(); at_ = after_) {
             const char32_t c = decode();
+            if (c == U'\r' && after_ < text_.size() && text_[after_] == '\n') continue;
+            if (c == U'\n' || c == U'\v' || c == U'\r' || c == 0x85 || c == 0x2028) return U'\n';
+            if (c == U'\f' || c == 0x2029) return U'\f';
             if (!in(vanishing, c)) return in(blank, c) ? U' ' : c;
         }
         return end;
@@ -124,31 +116,91 @@ private:
     }
 };
 
-// The words of a text in order; a blank line ends a paragraph, a single line end is a space.
+// The words of a text in order. A blank line ends a paragraph; a line's end is a pause, unless the line was wrapped.
 class Words {
 public:
     explicit Words(std::string text) : tokens_(std::move(text)) {}
 
     std::optional<Word> next() {
         for (;;) {
-            std::u32string token = tokens_.next();
-            const bool blank_line = token == U"\n";
-            if (token.empty() && word_.empty()) return std::nullopt;
-            const std::u32string word = std::exchange(word_, blank_line ? std::u32string() : token);
-            if (word.empty()) continue;
-            const Bound bound = token.empty() || blank_line ? Bound::paragraph : between(word, token);
-            starts_ = bound >= Bound::sentence;
-            Word out{{}, static_cast<std::int64_t>(word.size()), bound};
-            for (const char32_t c : word) append_utf8(out.text, c);
-            return out;
+            if (at_ == parts_.size()) {
+                const std::u32string token = tokens_.next();
+                if (token == U"\n") {
+                    line_ends_ = true;
+                    continue;
+                }
+                if (token.empty() || token == U"\f") {
+                    const std::u32string word = std::exchange(word_, {});
+                    starts_ = true;
+                    line_ends_ = false;
+                    length_ = 0;
+                    if (!word.empty()) return made(word, Bound::paragraph, true);
+                    if (token.empty()) return std::nullopt;
+                    continue;
+                }
+                parts_ = unspaced_parts(token);
+                at_ = 0;
+                item_ = is_item(token);
+            }
+            const bool first = at_ == 0;
+            const std::u32string part = parts_[at_++];
+            std::optional<Word> out;
+            if (!word_.empty()) {
+                Bound bound = between(word_, part);
+                if (!first)
+                    bound = bound >= Bound::clause ? bound : Bound::inside;
+                else if (line_ends_ && (length_ < wrapped || item_))
+                    bound = line_end(word_, bound);
+                starts_ = bound >= Bound::sentence;
+                out = made(word_, bound, first);
+            }
+            if (line_ends_) length_ = 0;
+            line_ends_ = false;
+            length_ += part.size() + (first ? 1 : 0);
+            word_ = part;
+            if (out) return out;
         }
     }
 
 private:
     using View = std::u32string_view;
+    static constexpr std::size_t wrapped = 45;  // characters of a line: shorter ones end on purpose
+    static constexpr View closers_ = U"\"'’”»)]}*_」』）】》〉〕］｝", openers_ = U"\"'‘“«([{*_「『（【《〈〔［｛";
+    static constexpr View sentence_end_ = U".!?…。！？।．｡", clause_end_ = U",;:，、；：､—–";
     Tokens tokens_;
     std::u32string word_;
-    bool starts_ = true;  // whether word_ begins a sentence
+    bool starts_ = true;                 // whether word_ begins a sentence
+    std::vector<std::u32string> parts_;  // of the token that is read
+    std::size_t at_ = 0;                 // the next of them
+    bool item_ = false;                  // whether the token marks an item of a list
+    bool line_ends_ = false;             // behind word_
+    std::size_t length_ = 0;             // of word_'s line, as far as it is read
+
+    static Word made(const std::u32string& word, Bound bound, bool spaced) {
+        Word out{{}, static_cast<std::int64_t>(word.size()), bound, spaced};
+        for (const char32_t c : word) append_utf8(out.text, c);
+        return out;
+    }
+    // A bullet, or a number of one or two digits with a dot or a bracket.
+    static bool is_item(View token) {
+        if (token.size() == 1) return View(U"-*+•‣◦·").find(token[0]) != View::npos;
+        const auto ascii = [](char32_t c) { return c >= U'0' && c <= U'9'; };
+        const bool digits = ascii(token[0]) && (token.size() == 2 || (token.size() == 3 && ascii(token[1])));
+        return digits && (token.back() == U'.' || token.back() == U')');
+    }
+    static bool is_dash(View word) { return word == U"-" || word == U"--"; }
+    static bool ends_clause(View bare) {
+        return !bare.empty() && (clause_end_.find(bare.back()) != View::npos || is_dash(bare));
+    }
+    // The bound at the end of a line that was not wrapped; the word gets a full stop if it has no mark.
+    static Bound line_end(std::u32string& word, Bound bound) {
+        const View bare = right_stripped(word, closers_);
+        if (bare.empty() || right_stripped(bare, sentence_end_) != bare) return Bound::sentence;
+        if (ends_clause(bare)) return std::max(bound, Bound::clause);
+        const bool wide = in(unspaced, bare.back());
+        word += wide ? U'。' : U'.';
+        return Bound::sentence;
+    }
 
     static View left_stripped(View text, View marks) {
         return text.substr(std::min(text.find_first_not_of(marks), text.size()));
@@ -181,16 +233,14 @@ private:
 
     // What ends between two words.
     Bound between(View word, View following) const {
-        const View openers = U"\"'‘“«([{*_", closers = U"\"'’”»)]}*_";
-        const View bare = right_stripped(word, closers), after = left_stripped(following, openers);
+        const View bare = right_stripped(word, closers_), after = left_stripped(following, openers_);
         const bool capital = !starts_in(lower, after);
-        const View end = bare.substr(right_stripped(bare, U".!?…。！？।").size());
-        if (end == U".") return after_dot(left_stripped(bare, openers), word != bare, after, capital);
+        const View end = bare.substr(right_stripped(bare, sentence_end_).size());
+        if (end == U".") return after_dot(left_stripped(bare, openers_), word != bare, after, capital);
         if (!end.empty()) return capital ? Bound::sentence : Bound::clause;
-        const auto dash = [](View t) { return t == U"-" || t == U"--"; };
-        if (!bare.empty() && (View(U",;:，、；：—–").find(bare.back()) != View::npos || dash(bare)))
+        if (ends_clause(bare))
             return digits(bare) && digits(after) && bare.back() == U',' ? Bound::glue : Bound::clause;
-        if (after == U"—" || after == U"–" || dash(after)) return Bound::glue;
+        if (after == U"—" || after == U"–" || is_dash(after)) return Bound::glue;
         const View unit = right_stripped(after, U".,;:!?");
         constexpr std::string_view scales = " hundred thousand million billion trillion percent dollars euros pounds ";
         const bool counted = starts_in(digit, unit) || (!unit.empty() && unit.size() <= 3) || listed(scales, unit);

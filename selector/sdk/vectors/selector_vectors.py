@@ -1,5 +1,5 @@
 """Test vectors that Python, C++ and Java share: a manifest and questions with their answers (here the selector's; those
-for the splitting of text are `split_vectors.py`).
+for the splitting of text are `split_vectors.py`, those for the joining of sound `join_vectors.py`).
 
 `python -m selector vectors --out tests/selector/vectors` writes them; a test checks that they are what this code says
 today. One question per line, tab-separated, the answer last. `-` stands for none, `!` for a refusal.
@@ -24,11 +24,13 @@ from selector.choose.voice_mix import mix_parts, mixed_table
 from selector.choose.voice_table import SPEEDS, Measured, fit_voice
 from selector.package.manifest import VoiceTable
 from selector.package.whole_files import whole_file
+from selector.sdk.vectors.join_vectors import join_questions
 from selector.sdk.vectors.split_vectors import split_questions
 
 MANIFEST: Final = "manifest.json"
 QUESTIONS: Final = "selector.tsv"
 SPLITS: Final = "split.tsv"
+JOINS: Final = "join.tsv"
 VOICES: Final = {"af_quick": 1.6, "bm_slow": 3.4, 'héroïne \\ "1"': 2.3}  # frames per token; the names test the parsers
 PAUSE_TOKENS: Final = 4
 MIXES: Final = (
@@ -64,13 +66,14 @@ NUMBER: Final = 1500
 
 
 def write_vectors(folder: Path) -> None:
-    """`manifest.json`, as much of one as the languages read, `selector.tsv` and `split.tsv`."""
+    """`manifest.json`, as much of one as the languages read, `selector.tsv`, `split.tsv` and `join.tsv`."""
     architecture = files("export_onnx.checkpoint").joinpath("architectures", "kokoro-82m.json")
     manifest = example(json.loads(architecture.read_text(encoding="utf-8"))["vocab"])
     written = {
         MANIFEST: json.dumps(manifest, indent=1),
         QUESTIONS: "\n".join(questions(manifest)) + "\n",
         SPLITS: "\n".join(split_questions()) + "\n",
+        JOINS: "\n".join(join_questions()) + "\n",
     }
     for name, content in written.items():
         with whole_file(folder / name) as work:

@@ -44,15 +44,46 @@ PROSE: Final = (
     "word " * 60 + "end. " + "1 2 3 4 5 6 7 8 9 0 " * 6,
     "Extraordinarilylongwordwithoutanybreaks" * 4 + " and one more. " + "https://example.org/a-b_c?d=e " * 3,
     "(so) [well] {odd} *bold* _under_ \"'“‘«x»’”'\" ... ?! !? -- — – - . , ; : *** ______",
+    'Chapter One\n\nIt was a dark night.\n\nmilk\neggs,\n"bread"\nfour apples\n(and so on)\n- a\n2) b\n***\nend',
+    "x" * 43
+    + " \nshort line\n"
+    + "y" * 44
+    + "\nwrapped line that is long enough to be one of them\n- item "
+    + "z" * 40,
+    "Long lines of a list, which nobody wrapped at all here\n10. next one\n• and one\n100. no item\nTyger Tyger,\nA.",
+    "one\x0ctwo\x0bthree\x85four\u2028five\u2029six\rseven\r\neight\n\rnine\n \x0c ten\x0c\x0c\neleven\r\u200b\ntwelve",
+    "吾輩は猫である。名前はまだ無い。「どこで生れたか、とんと見当がつかぬ！」と言った。何でも薄暗いじめじめした所でニャーニャー泣いていた",
+    "今天天气很好,我们去公园吧!好的…走吧（真的吗？）“是的。”他说。第１，０００章，价格3.14元。ABC公司：成立于2020年",
+    "カッコーとチャーハンがキャッと言ってしゃっくりをしたっきりゃあーあーあーあーあーあーあーあーあーあーあーあーあーあー",
+    "あ" * 70 + "、" + "ｱｯﾊﾟｰ" * 9 + "｡" + "𠀀𠀁" * 12 + " spaced 漢字 words 々々 「" + "」" * 5 + "。」。」あ",
+    "漢字\n漢字かな\n「はい」\nそして、\n終わり！\n1. 項目\nEnd\n5 km\nMr.\nSmith etc.\nand",
     "He said (loudly.) Then left. So do I. You too. I.e. this: e.g. that, cf. Jones vs. Brown in No. 5 or no. Nine.",
 )
 _ODD_WORDS: Final = """a I i the boat extraordinarily comma, well; colon: end. What? Stop! wait… “Quote” ‘it’s’ (so) [b]
     — – - -- … *** Mr. Dr. St. No. p. vol. etc. Inc. Jan. e.g. U.S. J. É. E\u0301. ñ. 5 10 000 3.14 $5 -7 1. 12, km 50%
     million ５ ५ naïve Straße ça Ünder élan Ж ж Ελλάδα ἔ e\u0301te\u0301 漢字。 かな、 です！ 😀 😀5 👩\u200d👧 न। ｶﾅ
-    ǅ ß ſ \u212a İ ı"""
+    ǅ ß ſ \u212a İ ı 漢字かな「はい。」と 今天,好!吧 あああああああああっああー １，０ 。」 、、 • 2) ｱｯ｡ｱ"""
 ODD: Final = (
     *_ODD_WORDS.split(),
-    *("\n", "\n\n", "\r\n", " \n \n", "\t", "\u00a0", "\u3000", "\u200b", "\u00ad", "\x00", "\u2028", "\ue000"),
+    *(
+        "\n",
+        "\n\n",
+        "\r\n",
+        " \n \n",
+        "\t",
+        "\u00a0",
+        "\u3000",
+        "\u200b",
+        "\u00ad",
+        "\x00",
+        "\u2028",
+        "\ue000",
+        "\x0c",
+        "\r",
+        "\n",
+        "\n",
+        "\x0b",
+    ),
 )
 
 
@@ -119,6 +150,9 @@ def _line(text: str, weights: str, limit: int, first: int) -> str:
 
 def _probes() -> Iterator[str]:
     """Texts whose chunks show the kind of a character, for both ends of each range and the characters next to them."""
+    for c in (c for ranges in (characters.UNSPACED, characters.NEVER_FIRST) for c in _ends(ranges)):
+        yield c * 30
+        yield f"{c}字" * 15
     for name in ("LOWER", "UPPER", "DIGIT", "MARK", "VANISHING", "BLANK"):
         ranges: Ranges = getattr(characters, name)
         for c in _ends(ranges):

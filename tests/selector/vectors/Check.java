@@ -1,19 +1,25 @@
+import io.github.kokoronpu.Bound;
 import io.github.kokoronpu.Bucket;
 import io.github.kokoronpu.Chunk;
+import io.github.kokoronpu.Joiner;
 import io.github.kokoronpu.MixPart;
 import io.github.kokoronpu.Selector;
 import io.github.kokoronpu.Splitter;
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Paths;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.zip.CRC32;
 
-/** Answers every question of selector.tsv or split.tsv (standard input) with the Java code; one answer a line. */
+/** Answers every question of selector.tsv, split.tsv or join.tsv (standard input) with the Java code; one answer a line. */
 public final class Check {
     private static String name(Bucket bucket) {
         return bucket == null ? "-" : bucket.name;
@@ -78,6 +84,42 @@ public final class Check {
         }
     }
 
+    /** The form of questions and answers: selector/sdk/vectors/join_vectors.py. */
+    private static String join(String[] q) {
+        Joiner joiner = new Joiner(Double.parseDouble(q[1]), 24000);
+        StringBuilder out = new StringBuilder();
+        CRC32 sum = new CRC32();
+        for (String chunk : q[2].split(";")) {
+            String[] fields = chunk.split(" ");
+            String[] at = fields[1].split("-");
+            boolean known = at.length == 2;
+            List<Float> samples = new ArrayList<>();
+            for (String part : fields[2].split(",")) {
+                float level = Float.parseFloat(part.split("\\*")[0]) / 8192;
+                for (int left = Integer.parseInt(part.split("\\*")[1]); left > 0; left--) {
+                    samples.add(samples.size() % 40 < 20 ? level : -level);
+                }
+            }
+            float[] sound = new float[samples.size()];
+            for (int i = 0; i < sound.length; i++) {
+                sound[i] = samples.get(i);
+            }
+            int first = known ? Integer.parseInt(at[0]) : Joiner.UNKNOWN;
+            int last = known ? Integer.parseInt(at[1]) : Joiner.UNKNOWN;
+            Bound bound = Bound.valueOf(fields[0].toUpperCase(Locale.ROOT));
+            out.append(added(sum, joiner.push(sound, bound, first, last))).append(' ');
+        }
+        out.append(added(sum, joiner.finish())).append(' ');
+        return out.append(String.format(Locale.ROOT, "%08x", sum.getValue())).toString();
+    }
+
+    private static int added(CRC32 sum, float[] samples) {
+        ByteBuffer bytes = ByteBuffer.allocate(4 * samples.length).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.asFloatBuffer().put(samples);
+        sum.update(bytes.array(), 0, bytes.capacity());
+        return samples.length;
+    }
+
     private static String answer(Selector selector, String[] q) {
         if (q[0].equals("sound")) {
             return name(selector.chooseSound(Long.parseLong(q[1]), Integer.parseInt(q[2])));
@@ -94,6 +136,14 @@ public final class Check {
         }
         if (q[0].equals("split")) {
             return split(q);
+        }
+        if (q[0].equals("at")) {
+            int[] frames = Arrays.stream(q[2].split(",")).mapToInt(Integer::parseInt).toArray();
+            int[] at = Joiner.phonemesAt(q[1], frames, 600);
+            return at[0] == Joiner.UNKNOWN ? "-" : at[0] + "-" + at[1];
+        }
+        if (q[0].equals("join")) {
+            return join(q);
         }
         if (q[0].equals("mix")) {
             return mix(selector, q.length > 1 ? q[1] : "");

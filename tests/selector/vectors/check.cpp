@@ -1,13 +1,16 @@
-// Answers every question of selector.tsv or split.tsv (standard input) with the headers; one answer a line.
+// Answers every question of selector.tsv, split.tsv or join.tsv (standard input) with the headers; one answer a line.
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <iostream>
 #include <iterator>
 #include <sstream>
 
+#include "join.hpp"
 #include "kokoro_npu.hpp"
 #include "split.hpp"
 
@@ -44,13 +47,13 @@ static std::string split(const std::vector<std::string>& q) {
         }
         return sum;
     };
-    static const char* const names[] = {"glue", "word", "clause", "sentence", "paragraph"};
+    static const char* const names[] = {"inside", "glue", "word", "clause", "sentence", "paragraph"};
     std::string out;
     try {
         kokoro_npu::Splitter chunks(unescaped(q.size() > 4 ? q[4] : ""), count, std::stoll(q[2]), std::stoll(q[3]));
         while (const auto chunk = chunks.next()) {
             out += (out.empty() ? "" : "\\n") + std::to_string(chunk->phonemes) + ' ' + std::to_string(chunk->words);
-            out += ' ' + std::string(names[static_cast<int>(chunk->bound)]) + ' ' + escaped(chunk->text);
+            out += ' ' + std::string(names[static_cast<int>(chunk->bound) + 1]) + ' ' + escaped(chunk->text);
         }
         return out;
     } catch (const std::invalid_argument&) {
@@ -78,6 +81,70 @@ static std::string mix(const kokoro_npu::Selector& selector, const std::string& 
     }
 }
 
+// CRC-32 of the samples as little-endian float32.
+static std::uint32_t crc(const std::vector<float>& samples) {
+    std::uint32_t sum = 0xFFFFFFFFU;
+    for (const float sample : samples) {
+        std::uint32_t bits = 0;
+        std::memcpy(&bits, &sample, sizeof bits);
+        for (int byte = 0; byte < 4; ++byte) {
+            sum ^= (bits >> (8 * byte)) & 0xFFU;
+            for (int i = 0; i < 8; ++i) sum = (sum >> 1) ^ ((sum & 1U) != 0 ? 0xEDB88320U : 0U);
+        }
+    }
+    return ~sum;
+}
+
+static std::string place(const std::vector<std::string>& q) {
+    std::u32string symbols;
+    for (std::size_t i = 0; i < q[1].size();) {
+        const auto lead = static_cast<unsigned char>(q[1][i]);
+        const std::size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+        char32_t c = length == 1 ? lead : lead & (0xFFU >> (length + 1));
+        for (std::size_t k = 1; k < length; ++k) c = (c << 6) | (static_cast<unsigned char>(q[1][i + k]) & 0x3FU);
+        symbols += c;
+        i += length;
+    }
+    std::vector<std::int64_t> frames;
+    std::istringstream parts(q[2]);
+    for (std::string part; std::getline(parts, part, ',');) frames.push_back(std::stoll(part));
+    const auto span = kokoro_npu::phonemes_at(symbols, frames, 600);
+    return span.known ? std::to_string(span.first) + '-' + std::to_string(span.last) : "-";
+}
+
+// The form of questions and answers: selector/sdk/vectors/join_vectors.py.
+static std::string join(const std::vector<std::string>& q) {
+    static const std::vector<std::string> bounds{"inside", "glue", "word", "clause", "sentence", "paragraph"};
+    kokoro_npu::Joiner joiner(std::strtod(q[1].c_str(), nullptr), 24000);
+    std::vector<float> all;
+    std::string out;
+    std::istringstream chunks(q[2]);
+    for (std::string chunk; std::getline(chunks, chunk, ';');) {
+        std::istringstream fields(chunk);
+        std::string bound, at, part;
+        fields >> bound >> at;
+        kokoro_npu::PhonemeSpan phonemes;
+        if (at != "-") {
+            phonemes = {std::stoll(at), std::stoll(at.substr(at.find('-') + 1)), true};
+        }
+        std::vector<float> sound;
+        while (std::getline(fields >> std::ws, part, ',')) {
+            const auto level = static_cast<float>(std::stoll(part)) / 8192;
+            for (auto left = std::stoll(part.substr(part.find('*') + 1)); left > 0; --left)
+                sound.push_back(sound.size() % 40 < 20 ? level : -level);
+        }
+        const auto place = std::find(bounds.begin(), bounds.end(), bound) - bounds.begin();
+        const auto joined = joiner.push(sound, static_cast<kokoro_npu::Bound>(place - 1), phonemes);
+        out += std::to_string(joined.samples.size()) + ' ';
+        all.insert(all.end(), joined.samples.begin(), joined.samples.end());
+    }
+    const auto last = joiner.finish();
+    all.insert(all.end(), last.begin(), last.end());
+    char sum[16];
+    std::snprintf(sum, sizeof sum, "%08x", static_cast<unsigned>(crc(all)));
+    return out + std::to_string(last.size()) + ' ' + sum;
+}
+
 static std::string answer(const kokoro_npu::Selector& selector, const std::vector<std::string>& q) {
     if (q[0] == "sound") return name(selector.choose_sound(std::stoll(q[1]), std::stoll(q[2])));
     if (q[0] == "encode") {
@@ -87,6 +154,8 @@ static std::string answer(const kokoro_npu::Selector& selector, const std::vecto
     }
     if (q[0] == "length") return std::to_string(selector.length(selector.encode(q[1])));
     if (q[0] == "split") return split(q);
+    if (q[0] == "join") return join(q);
+    if (q[0] == "at") return place(q);
     if (q[0] == "mix") return mix(selector, q.size() > 1 ? q[1] : "");
     const auto tokens = std::stoll(q[1]);
     const double speed = std::strtod(q[3].c_str(), nullptr);

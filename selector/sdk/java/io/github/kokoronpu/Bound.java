@@ -1,6 +1,9 @@
 package io.github.kokoronpu;
 
-/** What ends behind a word; a later one is a better place for a cut, and asks for a longer pause. */
+/**
+ * What ends behind a word; a later one is a better place for a cut, and asks for a longer pause. Inside a text without
+ * spaces nothing ends.
+ */
 public enum Bound {
-    GLUE, WORD, CLAUSE, SENTENCE, PARAGRAPH
+    INSIDE, GLUE, WORD, CLAUSE, SENTENCE, PARAGRAPH
 }

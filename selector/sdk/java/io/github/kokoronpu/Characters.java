@@ -26,8 +26,35 @@ final class Characters {
     private static final int[] BLANK = {
         0x0, 0x9, 1, 0xB, 0x20, 1, 0x7F, 0xA0, 1, 0x1680, 0x1680, 1, 0x2000, 0x200A, 1, 0x2028, 0x2029, 1,
         0x202F, 0x202F, 1, 0x205F, 0x205F, 1, 0x3000, 0x3000, 1, 0xD800, 0xF8FF, 1, 0xF0000, 0x10FFFF, 1};
+    private static final int[] UNSPACED = {
+        0x3005, 0x3007, 1, 0x3041, 0x3096, 1, 0x309D, 0x309E, 1, 0x30A1, 0x30FA, 1, 0x30FC, 0x30FE, 1, 0x31F0, 0x31FF, 1,
+        0x3400, 0x4DBF, 1, 0x4E00, 0x9FFF, 1, 0xF900, 0xFAFF, 1, 0xFF66, 0xFF9F, 1, 0x20000, 0x3FFFD, 1};
+    private static final int[] NEVER_FIRST = {
+        0x3005, 0x3005, 1, 0x3041, 0x3049, 2, 0x3063, 0x3063, 1, 0x3083, 0x3087, 2, 0x308E, 0x308E, 1, 0x3095, 0x3096, 1,
+        0x309D, 0x309E, 1, 0x30A1, 0x30A9, 2, 0x30C3, 0x30C3, 1, 0x30E3, 0x30E7, 2, 0x30EE, 0x30EE, 1, 0x30F5, 0x30F6, 1,
+        0x30FC, 0x30FE, 1, 0x31F0, 0x31FF, 1, 0xFF67, 0xFF70, 1, 0xFF9E, 0xFF9F, 1};
 
     private Characters() {}
+
+    /** A letter of a script without spaces between words. */
+    static boolean isUnspaced(int c) {
+        return in(UNSPACED, c);
+    }
+
+    /** A letter that a piece of such a text may begin with. */
+    static boolean mayBegin(int c) {
+        return in(UNSPACED, c) && !in(NEVER_FIRST, c);
+    }
+
+    /** What ends a line; a carriage return before a line's end belongs to it. */
+    static boolean endsLine(int c) {
+        return c == '\n' || c == 0xB || c == '\r' || c == 0x85 || c == 0x2028;
+    }
+
+    /** What ends a paragraph. */
+    static boolean endsParagraph(int c) {
+        return c == '\f' || c == 0x2029;
+    }
 
     static boolean isLower(int c) {
         return in(LOWER, c);

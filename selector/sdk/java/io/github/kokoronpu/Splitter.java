@@ -12,7 +12,7 @@ import java.util.NoSuchElementException;
  * Text of any length to chunks that fit; the same chunks as Python's.
  *
  * <p>At sentence, then clause, then word bounds, balanced, without orphans, never inside a word, abbreviations and
- * numbers respected; every word is in exactly one chunk, and a text that fits is one chunk. The first does not wait for
+ * numbers respected; every word is in exactly one chunk, and a paragraph that fits is one chunk. The first does not wait for
  * the last: text is read and counted as far as the next chunks need. For one thread at a time.
  */
 public final class Splitter implements Iterator<Chunk> {
@@ -21,39 +21,26 @@ public final class Splitter implements Iterator<Chunk> {
         long phonemes(String piece);
     }
 
-    /** The largest piece that is not cut for its own sake. */
-    private static final class Atom {
-        final List<Words.Word> run;
-        final long phonemes;
-
-        Atom(List<Words.Word> run, long phonemes) {
-            this.run = new ArrayList<>(run);
-            this.phonemes = phonemes;
-        }
-
-        Bound bound() {
-            return run.get(run.size() - 1).bound;
-        }
-    }
-
     private static final long MOST = 1L << 40; // no text is longer
     private static final long ONE = 1000000; // costs are in millionths
-    private static final long[] CUT_COST = {4 * ONE, ONE * 3 / 2, ONE * 6 / 10, ONE / 10, 0}; // by bound
+    private static final long[] CUT_COST = {2 * ONE, 4 * ONE, ONE * 3 / 2, ONE * 6 / 10, ONE / 10, 0}; // by bound
     private static final long CHUNK_COST = ONE / 2;
-    private static final long ACROSS_PARAGRAPH_COST = ONE * 4 / 10;
     private static final long ORPHAN_COST = ONE * 3;
     private static final int ORPHAN_WORDS = 2;
     private static final int BLOCK = 5;
     private static final int SMALL = 20;
     private static final int SURELY_LONG = 20;
+    private static final int SINGLE = -1; // below all bounds: each word for itself
 
     private final Words words;
     private final Count count;
     private final long limit;
     private long first;
     private long ceiling;
-    /** Read already, to see whether the text fits. */
-    private final ArrayDeque<Words.Word> head = new ArrayDeque<>();
+    /** Whether there is more of a paragraph that does not fit. */
+    private boolean open;
+    /** Read already, to see whether the paragraph fits. */
+    private final ArrayDeque<Word> head = new ArrayDeque<>();
     private final ArrayDeque<Atom> atoms = new ArrayDeque<>();
     private List<Atom> block = new ArrayList<>();
     private long blockSize;
@@ -77,22 +64,33 @@ public final class Splitter implements Iterator<Chunk> {
         this.words = new Words(text);
         this.count = count;
         this.limit = Math.min(limit, MOST);
-        this.first = firstLimit == 0 ? this.limit : Math.min(this.limit, Math.max(1, firstLimit));
-        this.ceiling = this.first;
-        List<Words.Word> beginning = new ArrayList<>();
-        long phonemes = -1;
-        while (phonemes <= this.limit) {
-            List<Words.Word> sentence = sentence();
-            if (sentence.isEmpty()) {
-                break;
-            }
-            phonemes += size(sentence, this.limit) + 1;
-            beginning.addAll(sentence);
-        }
-        if (beginning.isEmpty()) {
+        begin(firstLimit == 0 ? this.limit : Math.min(this.limit, Math.max(1, firstLimit)));
+        if (ready.isEmpty() && !open) {
             throw new IllegalArgumentException("text: expected at least one word");
         }
-        if (phonemes > this.limit) {
+    }
+
+    /** A paragraph: whole where it fits, else opened, with a limit for its first chunk. */
+    private void begin(long firstLimit) {
+        first = firstLimit;
+        ceiling = firstLimit;
+        List<Word> beginning = new ArrayList<>();
+        long phonemes = 0;
+        int space = 0;
+        Bound bound;
+        do {
+            List<Word> sentence = sentence();
+            if (sentence.isEmpty()) {
+                return; // the end of the text
+            }
+            Word last = sentence.get(sentence.size() - 1);
+            phonemes += size(sentence, limit) + space;
+            space = last.spaced ? 1 : 0;
+            bound = last.bound;
+            beginning.addAll(sentence);
+        } while (phonemes <= limit && bound != Bound.PARAGRAPH);
+        open = phonemes > limit;
+        if (open) {
             head.addAll(beginning);
         } else {
             ready.add(joined(Collections.singletonList(new Atom(beginning, phonemes))));
@@ -103,15 +101,20 @@ public final class Splitter implements Iterator<Chunk> {
     public boolean hasNext() {
         while (ready.isEmpty()) {
             if (atoms.isEmpty()) {
-                List<Words.Word> sentence = sentence();
-                if (!sentence.isEmpty()) {
-                    pieces(sentence, ceiling, Bound.CLAUSE);
+                if (open) {
+                    List<Word> sentence = sentence();
+                    open = sentence.get(sentence.size() - 1).bound != Bound.PARAGRAPH;
+                    pieces(sentence, ceiling, Bound.CLAUSE.ordinal());
                     ceiling = limit;
                 } else if (!block.isEmpty()) {
                     makeReady(grouped(block, first, true));
                     block = new ArrayList<>();
+                    blockSize = 0;
                 } else {
-                    return false;
+                    begin(limit);
+                    if (ready.isEmpty() && !open) {
+                        return false;
+                    }
                 }
                 continue;
             }
@@ -143,10 +146,10 @@ public final class Splitter implements Iterator<Chunk> {
         throw new UnsupportedOperationException();
     }
 
-    private List<Words.Word> sentence() {
-        List<Words.Word> run = new ArrayList<>();
+    private List<Word> sentence() {
+        List<Word> run = new ArrayList<>();
         while (run.isEmpty() || run.get(run.size() - 1).bound.compareTo(Bound.SENTENCE) < 0) {
-            Words.Word word = head.isEmpty() ? words.next() : head.removeFirst();
+            Word word = head.isEmpty() ? words.next() : head.removeFirst();
             if (word == null) {
                 break;
             }
@@ -155,38 +158,28 @@ public final class Splitter implements Iterator<Chunk> {
         return run;
     }
 
-    private static String textOf(List<Words.Word> run) {
-        StringBuilder text = new StringBuilder();
-        for (Words.Word word : run) {
-            text.append(text.length() == 0 ? "" : " ").append(word.text);
-        }
-        return text.toString();
-    }
-
     /** Phonemes of words said together; of what is surely too long, more than the limit. */
-    private long size(List<Words.Word> run, long most) {
-        long length = -1;
-        for (Words.Word word : run) {
-            length += word.length + 1;
-        }
-        return length <= SURELY_LONG * most || run.size() == 1 ? count.phonemes(textOf(run)) : most + 1;
+    private long size(List<Word> run, long most) {
+        boolean surely = run.size() > 1 && Word.lengthOf(run) > SURELY_LONG * most;
+        return surely ? most + 1 : count.phonemes(Word.textOf(run));
     }
 
     /** {@code run} whole where it fits, else its parts at bounds of {@code cutAt}, and so on down to single words. */
-    private void pieces(List<Words.Word> run, long most, Bound cutAt) {
+    private void pieces(List<Word> run, long most, int cutAt) {
         long phonemes = size(run, most);
         if (phonemes <= most || run.size() == 1) {
             atoms.add(new Atom(run, phonemes));
             return;
         }
-        Bound finer = cutAt == Bound.CLAUSE ? Bound.WORD : Bound.GLUE;
-        long least = cutAt == Bound.WORD ? most / SMALL : 0;
-        List<Words.Word> part = new ArrayList<>();
+        int finer = Math.max(cutAt - 1, SINGLE);
+        boolean smallParts = cutAt == Bound.WORD.ordinal() || cutAt == Bound.INSIDE.ordinal();
+        long least = smallParts ? most / SMALL : 0;
+        List<Word> part = new ArrayList<>();
         long length = 0;
-        for (Words.Word word : run) {
+        for (Word word : run) {
             part.add(word);
-            length += word.length + 1;
-            if (word.bound.compareTo(cutAt) >= 0 && length > least) {
+            length += word.length + (word.spaced ? 1 : 0);
+            if (word.bound.ordinal() >= cutAt && length > least) {
                 length = 0;
                 pieces(part, most, finer);
                 part.clear();
@@ -204,31 +197,29 @@ public final class Splitter implements Iterator<Chunk> {
         int[] starts = new int[n + 1];
         Arrays.fill(best, 1, n + 1, Long.MAX_VALUE);
         for (int start = 0; start < n; start++) {
-            long size = -1;
+            long size = 0;
             int spoken = 0;
-            int across = 0;
+            int space = 0;
             long room = start == 0 ? firstLimit : limit;
-            boolean ownParagraph = start == 0 || from.get(start - 1).bound() == Bound.PARAGRAPH;
             for (int end = start + 1; end <= n; end++) {
                 Atom atom = from.get(end - 1);
-                size += atom.phonemes + 1;
+                size += atom.phonemes + space;
+                space = atom.space();
                 spoken += atom.run.size();
                 if (size > room && end > start + 1) {
                     break;
                 }
-                long cost = best[start] + ACROSS_PARAGRAPH_COST * across;
+                long cost = best[start];
                 if (last || end < n) {
                     long spare = 1000 * Math.max(0, room - size) / room;
-                    boolean heading = ownParagraph && atom.bound() == Bound.PARAGRAPH;
                     cost += CHUNK_COST + spare * spare;
                     cost += end < n ? CUT_COST[atom.bound().ordinal()] : 0;
-                    cost += spoken <= ORPHAN_WORDS && !heading ? ORPHAN_COST : 0;
+                    cost += spoken <= ORPHAN_WORDS ? ORPHAN_COST : 0;
                 }
                 if (cost < best[end]) {
                     best[end] = cost;
                     starts[end] = start;
                 }
-                across += atom.bound() == Bound.PARAGRAPH ? 1 : 0;
             }
         }
         List<List<Atom>> groups = new ArrayList<>();
@@ -256,7 +247,7 @@ public final class Splitter implements Iterator<Chunk> {
             pair.addAll(group);
             List<Atom> single = new ArrayList<>();
             for (Atom atom : pair) {
-                for (Words.Word word : atom.run) {
+                for (Word word : atom.run) {
                     single.add(new Atom(Collections.singletonList(word), count.phonemes(word.text)));
                 }
             }
@@ -277,10 +268,12 @@ public final class Splitter implements Iterator<Chunk> {
 
     private static Chunk joined(List<Atom> group) {
         StringBuilder text = new StringBuilder();
-        long phonemes = -1;
+        long phonemes = 0;
+        int space = 0;
         for (Atom atom : group) {
-            text.append(text.length() == 0 ? "" : " ").append(textOf(atom.run));
-            phonemes += atom.phonemes + 1;
+            text.append(space == 0 ? "" : " ").append(Word.textOf(atom.run));
+            phonemes += atom.phonemes + space;
+            space = atom.space();
         }
         return new Chunk(text.toString(), phonemes, spoken(group), group.get(group.size() - 1).bound());
     }

@@ -1,30 +1,22 @@
 package io.github.kokoronpu;
 
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Locale;
 import java.util.Set;
+import java.util.regex.Pattern;
 
-/** The words of a text in order, and what ends behind each; a blank line ends a paragraph, a line end is a space. */
+/**
+ * The words of a text in order, and what ends behind each. A blank line ends a paragraph; a line's end is a pause, unless
+ * the line was wrapped.
+ */
 final class Words {
-    /** One word with its punctuation. */
-    static final class Word {
-        final String text;
-        final Bound bound;
-        /** In code points. */
-        final int length;
-
-        Word(String text, Bound bound) {
-            this.text = text;
-            this.bound = bound;
-            this.length = text.codePointCount(0, text.length());
-        }
-    }
-
-    private static final String OPENERS = "\"'‘“«([{*_";
-    private static final String CLOSERS = "\"'’”»)]}*_";
-    private static final String SENTENCE_END = ".!?…。！？।";
-    private static final String CLAUSE_END = ",;:，、；：—–";
+    private static final String OPENERS = "\"'‘“«([{*_" + Unspaced.OPENING;
+    private static final String CLOSERS = "\"'’”»)]}*_" + Unspaced.CLOSING;
+    private static final String SENTENCE_END = ".!?…。！？।．｡";
+    private static final String CLAUSE_END = ",;:，、；：､—–";
     private static final Set<String> BEFORE_A_NAME = set(
             "mr mrs ms mx dr prof st sr sra messrs mme mlle gen col maj capt cpt lt sgt cpl pvt adm cmdr rev hon pres "
             + "gov sen rep supt insp det vs v cf viz");
@@ -35,6 +27,8 @@ final class Words {
             + "sep sept oct nov dec mon tue wed thu fri sat sun");
     private static final Set<String> SCALES = set(
             "hundred thousand million billion trillion percent dollars euros pounds");
+    private static final Pattern ITEM = Pattern.compile("[-*+•‣◦·]|[0-9]{1,2}[.)]");
+    private static final int WRAPPED = 45; // characters of a line: shorter ones end on purpose
     private static final int END = -1;
 
     private final String text;
@@ -43,6 +37,15 @@ final class Words {
     private String word = "";
     /** Whether {@link #word} begins a sentence. */
     private boolean starts = true;
+    /** Of the token that is read. */
+    private List<String> parts = Collections.emptyList();
+    private int next;
+    /** Whether the token marks an item of a list. */
+    private boolean item;
+    /** Whether a line ends behind {@link #word}. */
+    private boolean lineEnds;
+    /** Of the line of {@link #word}, as far as it is read. */
+    private int length;
 
     Words(String text) {
         this.text = text;
@@ -51,41 +54,89 @@ final class Words {
     /** The next word; null at the end. */
     Word next() {
         while (true) {
-            String token = token();
-            boolean ends = token.isEmpty() || token.equals("\n");
-            if (token.isEmpty() && word.isEmpty()) {
-                return null;
+            if (next == parts.size()) {
+                String token = token();
+                if (token.equals("\n")) {
+                    lineEnds = true;
+                    continue;
+                }
+                if (token.isEmpty() || token.equals("\f")) {
+                    String last = word;
+                    word = "";
+                    starts = true;
+                    lineEnds = false;
+                    length = 0;
+                    if (!last.isEmpty()) {
+                        return new Word(last, Bound.PARAGRAPH, true);
+                    }
+                    if (token.isEmpty()) {
+                        return null;
+                    }
+                    continue;
+                }
+                parts = Unspaced.parts(token);
+                next = 0;
+                item = ITEM.matcher(token).matches();
             }
-            String before = word;
-            word = ends ? "" : token;
-            if (!before.isEmpty()) {
-                Bound bound = ends ? Bound.PARAGRAPH : between(before, token);
-                starts = bound.compareTo(Bound.SENTENCE) >= 0;
-                return new Word(before, bound);
+            boolean first = next == 0;
+            String part = parts.get(next++);
+            Word out = word.isEmpty() ? null : ended(part, first);
+            if (lineEnds) {
+                length = 0;
+                lineEnds = false;
+            }
+            length += part.codePointCount(0, part.length()) + (first ? 1 : 0);
+            word = part;
+            if (out != null) {
+                return out;
             }
         }
     }
 
-    /** A word, or "\n" for a blank line; empty at the end. */
+    /** {@link #word}, before {@code part}, which is the first of its token or not. */
+    private Word ended(String part, boolean first) {
+        Bound bound = between(word, part);
+        String said = word;
+        if (!first) {
+            bound = bound.compareTo(Bound.CLAUSE) >= 0 ? bound : Bound.INSIDE;
+        } else if (lineEnds && (length < WRAPPED || item)) {
+            String bare = rightStripped(word, CLOSERS);
+            if (bare.isEmpty() || rightStripped(bare, SENTENCE_END).length() < bare.length()) {
+                bound = Bound.SENTENCE;
+            } else if (endsClause(bare)) {
+                bound = bound.compareTo(Bound.CLAUSE) >= 0 ? bound : Bound.CLAUSE;
+            } else { // a full stop, so that the pause is heard inside a chunk
+                said += Characters.isUnspaced(bare.codePointBefore(bare.length())) ? "。" : ".";
+                bound = Bound.SENTENCE;
+            }
+        }
+        starts = bound.compareTo(Bound.SENTENCE) >= 0;
+        return new Word(said, bound, first);
+    }
+
+    /** A word, "\n" for the end of a line, or "\f" for a blank line; empty at the end. */
     private String token() {
         while (true) {
             int c = peek();
             if (c == END) {
                 return "";
             }
-            if (c == '\n') {
-                do {
+            if (c == '\n' || c == '\f') {
+                at = after;
+                if (c == '\f') {
+                    return "\f";
+                }
+                for (c = peek(); c == ' '; c = peek()) {
                     at = after;
-                    c = peek();
-                } while (c == ' ');
-                if (c == '\n') {
-                    at = after;
+                }
+                if (c != '\n' && c != '\f') {
                     return "\n";
                 }
-                continue;
+                at = after;
+                return "\f";
             }
             StringBuilder out = new StringBuilder();
-            for (; c != END && c != ' ' && c != '\n'; c = peek()) {
+            for (; c != END && c != ' ' && c != '\n' && c != '\f'; c = peek()) {
                 out.appendCodePoint(c);
                 at = after;
             }
@@ -101,6 +152,15 @@ final class Words {
         for (; at < text.length(); at = after) {
             int c = text.codePointAt(at);
             after = at + Character.charCount(c);
+            if (c == '\r' && after < text.length() && text.charAt(after) == '\n') {
+                continue;
+            }
+            if (Characters.endsLine(c)) {
+                return '\n';
+            }
+            if (Characters.endsParagraph(c)) {
+                return '\f';
+            }
             if (!Characters.vanishes(c)) {
                 return Characters.isBlank(c) ? ' ' : c;
             }
@@ -119,7 +179,7 @@ final class Words {
         if (!end.isEmpty()) {
             return capital ? Bound.SENTENCE : Bound.CLAUSE;
         }
-        if (!bare.isEmpty() && (CLAUSE_END.indexOf(bare.charAt(bare.length() - 1)) >= 0 || isDash(bare))) {
+        if (endsClause(bare)) {
             return digits(bare) && digits(after) && bare.endsWith(",") ? Bound.GLUE : Bound.CLAUSE;
         }
         if (after.equals("—") || after.equals("–") || isDash(after)) {
@@ -166,6 +226,10 @@ final class Words {
             }
         }
         return dots;
+    }
+
+    private static boolean endsClause(String bare) {
+        return !bare.isEmpty() && (CLAUSE_END.indexOf(bare.charAt(bare.length() - 1)) >= 0 || isDash(bare));
     }
 
     private static boolean isDash(String word) {
