@@ -26,6 +26,5 @@ def early(pieces: Iterable[Chunk], count: Callable[[str], int], first: int) -> I
             continue
         head, *rest = parts
         yield head
-        phonemes = sum(part.phonemes for part in rest) + len(rest) - 1
-        text, words = " ".join(part.text for part in rest), sum(part.words for part in rest)
-        yield Chunk(text, phonemes, words, piece.bound)
+        text = piece.text.removeprefix(head.text).lstrip(" ")
+        yield Chunk(text, count(text), sum(part.words for part in rest), piece.bound)

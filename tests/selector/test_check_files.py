@@ -121,7 +121,7 @@ def test_speaking_says_what_is_stray_in_few_lines(copy, tmp_path, capsys, monkey
     for number in range(9):
         (copy / f"stray{number}").write_bytes(b"x")
 
-    def silent(*given: object) -> Iterator[Spoken]:
+    def silent(*given: object, **named: object) -> Iterator[Spoken]:
         yield Spoken(np.zeros(2400, np.float32), "")
 
     monkeypatch.setattr(Package, "synthesize", silent)

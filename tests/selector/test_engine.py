@@ -78,7 +78,7 @@ def differences(heard: list[Heard], wanted: list[Spoken]) -> list[str]:
 
 
 WORDS = st.sampled_from(
-    ["bad", "dog", "jumps", "over", "mndvwzpt" * 2, "one.", "two,", "three!", "\n\n", "***", "—", "“so”", "Mr.", "5 km"]
+    ["bad", "dog", "jumps", "over", "mndvwzpt" * 2, "one.", "two,", "three!", "\n\n", "—", "“so”", "Mr.", "5 km"]
 )
 TEXTS = st.lists(WORDS, min_size=1, max_size=160).map(" ".join)
 

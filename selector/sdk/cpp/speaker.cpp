@@ -13,6 +13,7 @@ namespace kokoro_npu {
 namespace {
 
 constexpr std::int64_t pads = 2;
+constexpr std::int64_t longest_frames = 400, first_frames = 120;  // 10 s and 3 s: selector/choose/chunk_limits.py
 
 [[noreturn]] void nothing_to_say(const std::string& text) {
     throw Error(Fault::text, "text", "at least one word to say", "'" + text.substr(0, 40) + "'",
@@ -46,11 +47,12 @@ Speaker::Speaker(const Package& package, StageChain chain, SpeechSettings settin
 
 void Speaker::say(const std::string& text, Bound ends) {
     if (heard_.empty()) heard_ = text.substr(0, 40);
-    const std::int64_t most = limit(package_.selector().buckets().size());
+    const ChunkLimits limits = chunk_limits();
+    const std::int64_t most = limits.most, first = spoken_ > 0 ? most : limits.first;
     const auto counting = [this](std::string_view piece) { return count(piece); };
     std::optional<Splitter> chunks;
     try {
-        chunks.emplace(text, counting, most, std::max<std::int64_t>(limit(1), 1));
+        chunks.emplace(text, counting, most, first);
     } catch (const std::invalid_argument&) {
         if (most < 1)
             throw Error(Fault::text, "chunk limit", "at least 1 phoneme", std::to_string(most), "Check bucket and speed.");
@@ -58,12 +60,37 @@ void Speaker::say(const std::string& text, Bound ends) {
     }
     const bool at_the_end = ends == Bound::paragraph;  // as every last chunk: nobody need look ahead for it
     std::optional<Chunk> chunk = chunks->next(), next;
+    bool begins = free_lengths();
     for (; chunk; chunk = at_the_end ? chunks->next() : std::move(next)) {
         if (!at_the_end) next = chunks->next();
         const Bound bound = at_the_end || next ? chunk->bound : std::min(chunk->bound, ends);
-        if (has_letters(chunk->text))  // a line of stars is not spoken
-            fitted({chunk->text, chunk->phonemes, chunk->words, bound}, most, spoken_);
+        if (!std::exchange(begins, false)) {
+            say_chunk({chunk->text, chunk->phonemes, chunk->words, bound}, most);
+            continue;
+        }
+        std::vector<Piece> parts = early(*chunk, first);
+        parts.back().bound = bound;
+        for (const Piece& part : parts) say_chunk(part, most);
     }
+}
+
+void Speaker::say_chunk(const Piece& piece, std::int64_t limit) {
+    if (has_letters(piece.text)) fitted(piece, limit, spoken_);  // a line of stars is not spoken
+}
+
+// The chunk, or, at free lengths, its beginning and the rest: a listener waits for the beginning only. The cut is behind
+// a sentence or a clause, as selector/speak/early.py cuts.
+std::vector<Speaker::Piece> Speaker::early(const Chunk& chunk, std::int64_t first) const {
+    const Piece whole{chunk.text, chunk.phonemes, chunk.words, chunk.bound};
+    if (chunk.phonemes <= first) return {whole};
+    const auto parts = split(chunk.text, [this](std::string_view part) { return count(part); }, first);
+    if (parts.size() < 2 || parts[0].bound < Bound::clause || parts[0].phonemes > first) return {whole};
+    Piece rest = whole;
+    rest.text = chunk.text.substr(chunk.text.find_first_not_of(' ', parts[0].text.size()));
+    rest.phonemes = count(rest.text);
+    rest.words = 0;
+    for (std::size_t i = 1; i < parts.size(); ++i) rest.words += parts[i].words;
+    return {parts[0], rest};
 }
 
 void Speaker::finish() {
@@ -75,12 +102,41 @@ void Speaker::finish() {
     on_spoken_(end);
 }
 
-// Phonemes of a chunk in the `buckets` smallest buckets; for a mix, what its slowest voice takes.
-std::int64_t Speaker::limit(std::size_t buckets) const {
-    std::int64_t least = package_.manifest().max_phonemes;
-    for (const std::string& part : settings_.voice.parts)
-        least = std::min(least, package_.selector().most_tokens(part, settings_.speed, buckets) - pads);
-    return least;
+bool Speaker::free_lengths() const { return chain_.dynamic(package_.selector().buckets().front()); }
+
+// With fixed buckets, the largest and the smallest one decide; at free lengths, 10 s and 3 s of sound, as
+// selector/choose/chunk_limits.py says.
+Speaker::ChunkLimits Speaker::chunk_limits() const {
+    const auto& buckets = package_.selector().buckets();
+    ChunkLimits limits{package_.manifest().max_phonemes, package_.manifest().max_phonemes};
+    if (free_lengths()) {
+        const std::int64_t tokens = package_.manifest().max_phonemes + pads;
+        limits = {most_phonemes(tokens, longest_frames), most_phonemes(tokens, first_frames)};
+    } else {
+        for (const std::string& part : settings_.voice.parts) {  // of a mix, what its slowest voice takes
+            const auto most = [&](std::size_t count) {
+                return package_.selector().most_tokens(part, settings_.speed, count) - pads;
+            };
+            limits = {std::min(limits.most, most(buckets.size())), std::min(limits.first, most(1))};
+        }
+    }
+    limits.first = std::max<std::int64_t>(limits.first, 1);
+    return limits;
+}
+
+// The most phonemes of which so many tokens, and 99 % of texts in so many frames, hold.
+std::int64_t Speaker::most_phonemes(std::int64_t tokens, std::int64_t frames) const {
+    std::int64_t low = 0, high = tokens;
+    while (low < high) {
+        const std::int64_t middle = (low + high + 1) / 2;
+        const auto& parts = settings_.voice.parts;
+        const bool fits = std::all_of(parts.begin(), parts.end(), [&](const std::string& part) {
+            const std::int64_t expected = package_.selector().expected_frames(middle, part, settings_.speed);
+            return expected >= 0 && expected <= frames;
+        });
+        (fits ? low : high) = fits ? middle : middle - 1;
+    }
+    return low - pads;
 }
 
 // As the table counts it, without pads: a run of marks is worth more.
@@ -123,12 +179,16 @@ void Speaker::fitted(const Piece& piece, std::int64_t limit, std::uint64_t index
     std::vector<Piece> halves =
         split(piece.text, counting, std::max<std::int64_t>(1, std::min(piece.phonemes * 5 / 8, limit)));
     if (halves.size() == 1) {  // counts that do not add up: cut the words in two
-        std::size_t middle = 0;
-        for (std::int64_t words = 0; words < piece.words / 2; ++words) middle = piece.text.find(' ', middle) + 1;
+        std::vector<detail::Word> words;
+        detail::Words reader(piece.text);
+        while (auto word = reader.next()) words.push_back(std::move(*word));
+        const auto begin = words.begin(), middle = begin + static_cast<std::ptrdiff_t>(words.size() / 2);
+        const Bound between = std::prev(middle)->bound;
         halves.clear();
-        for (const auto& [text, words] : {std::pair{piece.text.substr(0, middle - 1), piece.words / 2},
-                                          std::pair{piece.text.substr(middle), piece.words - piece.words / 2}})
-            halves.push_back({text, count(text), words, Bound::word});
+        for (const auto& [from, to] : {std::pair{begin, middle}, std::pair{middle, words.end()}}) {
+            const std::string text = detail::joined_text(from, to);
+            halves.push_back({text, count(text), to - from, between});
+        }
     }
     for (std::size_t i = 0; i < halves.size(); ++i) {
         if (i + 1 == halves.size()) halves[i].bound = piece.bound;
@@ -190,16 +250,21 @@ bool Speaker::render(const Piece& piece, const std::string& phonemes, std::uint6
     const auto sound = chain_.run_sound(*second, values, tokens, frames, noise, check_);
     check_();
     rendered.symbols.emplace_back();
+    std::u32string known;
     for (const char32_t c : code_points(phonemes))
-        if (selector.encode(utf8(c)).size() > 2) rendered.symbols.push_back(utf8(c));
+        if (selector.encode(utf8(c)).size() > 2) known += c;
+    for (const char32_t c : known) rendered.symbols.push_back(utf8(c));
     rendered.symbols.emplace_back();
+    rendered.said = known;
     rendered.spoken = {{}, piece.text, first->name, second->name, tokens, frames, 0, {}};
     give(std::move(rendered), piece.bound, sound);
     return true;
 }
 
 void Speaker::give(Rendered rendered, Bound bound, const std::vector<float>& sound) {
-    Joiner::Joined joined = joiner_.push(sound, bound);
+    const std::vector<std::int64_t> frames(rendered.durations.begin(), rendered.durations.end());
+    const auto said = phonemes_at(rendered.said, frames, package_.manifest().samples_per_frame);
+    Joiner::Joined joined = joiner_.push(sound, bound, said);
     Spoken& spoken = rendered.spoken;
     spoken.start = at_;
     std::int64_t at = at_ + joined.chunk_at;

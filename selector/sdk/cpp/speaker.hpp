@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "join.hpp"
+#include "split.hpp"
 #include "stage_chain.hpp"
 #include "words.hpp"
 
@@ -59,6 +60,7 @@ private:
         Spoken spoken;
         std::vector<std::int32_t> durations;
         std::vector<std::string> symbols;
+        std::u32string said;  // the symbols that have an id
     };
     struct Piece {
         std::string text;
@@ -77,7 +79,16 @@ private:
     std::int64_t at_ = 0;  // samples given
     std::string heard_;    // the beginning of what was asked for, for errors
 
-    std::int64_t limit(std::size_t buckets) const;
+    // Phonemes of a chunk, and of the first one of a text that is split.
+    struct ChunkLimits {
+        std::int64_t most = 0, first = 0;
+    };
+
+    ChunkLimits chunk_limits() const;
+    std::int64_t most_phonemes(std::int64_t tokens, std::int64_t frames) const;
+    bool free_lengths() const;
+    std::vector<Piece> early(const Chunk& chunk, std::int64_t first) const;
+    void say_chunk(const Piece& piece, std::int64_t limit);
     std::int64_t length(std::string_view phonemes) const;
     std::int64_t count(std::string_view text) const;
     std::vector<Piece> split(const std::string& text, const std::function<std::int64_t(std::string_view)>& count,

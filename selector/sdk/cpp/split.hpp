@@ -148,12 +148,7 @@ private:
         return run;
     }
 
-    static std::string text_of(const Run& run) {
-        std::string text;
-        for (const auto& word : run) text += word.text + (word.spaced ? " " : "");
-        if (run.back().spaced) text.pop_back();
-        return text;
-    }
+    static std::string text_of(const Run& run) { return detail::joined_text(run.begin(), run.end()); }
 
     // Phonemes of words said together; of what is surely too long, more than the limit.
     std::int64_t size(const Run& run, std::int64_t limit) const {

@@ -52,6 +52,19 @@ struct Word {
     bool spaced = true;
 };
 
+// The text of words that follow each other.
+template <class Iterator>
+std::string joined_text(Iterator from, Iterator to) {
+    std::string text;
+    bool space = false;
+    for (; from != to; ++from) {
+        if (space) text += ' ';
+        text += from->text;
+        space = from->spaced;
+    }
+    return text;
+}
+
 // Words and ends of lines of a text, cleaned, read as far as asked for.
 class Tokens {
 public:
