@@ -6,7 +6,8 @@
                    4. round the weights         with GPTQ, where second moments are given (`gptq.py`)
     apply          rescale -> split off float channels -> DQ-Conv-Q units (`equalize.py`, `split_channels.py`, `qdq.py`)
 
-One plan serves every bucket: the weights are the same, and calibration's statistics do not depend on padding.
+One plan serves every bucket: the weights are the same, and calibration's statistics do not depend on padding. For a
+graph of free lengths, `transfer_plan.py` gives the plan that graph's names.
 """
 
 from __future__ import annotations
