@@ -152,16 +152,16 @@ void adain_of_bytes(const AdainRow& row) {
   if (row.out) KOKORO_NPU_LOOKUP(table, row.bytes, row.columns, row.out);  // last, because it may overwrite the bytes
 }
 
-// Writes the value where it is not there yet, and returns the sum of the real columns.
+// Writes the value where it is not there yet, which may be where `added` is, and returns the sum of the real columns.
 double sum_values(const AdainRow& row) {
   double total = 0;
   for (std::int64_t start = 0; start < row.columns; start += BLOCK) {
     const std::int64_t count = least(BLOCK, row.columns - start);
-    const float* __restrict added = row.added + start;
+    const float* added = row.added + start;
     float block = 0;
     if (row.bytes) {
       const std::uint8_t* __restrict bytes = row.bytes + start;
-      float* __restrict out = row.sum + start;
+      float* out = row.sum + start;
       const int zero = row.byte_zero;
       const float step = row.byte_step;
       if (row.mask) {
@@ -222,7 +222,9 @@ void adain_of_floats(const AdainRow& row) {
   const float* values = row.bytes ? row.sum : row.added;
   const double variance = squared_distances(row, values, static_cast<float>(mean)) / row.real;
   activate(values, row.columns, tail_of(row, mean, variance), row.snake, row.out, row.active);
-  if (!row.bytes && row.sum) std::memcpy(row.sum, row.added, sizeof(float) * static_cast<std::size_t>(row.columns));
+  if (!row.bytes && row.sum && row.sum != row.added) {
+    std::memcpy(row.sum, row.added, sizeof(float) * static_cast<std::size_t>(row.columns));
+  }
 }
 
 void adain(const AdainRow& row) {
