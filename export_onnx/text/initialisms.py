@@ -16,7 +16,7 @@ SPELLED: Final = frozenset(_SPELLED.split())
 DOTTED: Final = re.compile(r"(?<![\w.])((?:[A-Za-z]\.){2,})(s\b)?(?!\w)")
 PHD: Final = re.compile(r"\bPh\.? ?D\b(\.)?(s\b)?")
 INITIAL: Final = re.compile(r"(?<![A-Z] )(?<![\w.'’])([A-Z])\.(?=\s?[A-Z])")
-CAPITALS: Final = re.compile(r"(?<![\w.'’])([A-Z]{2,6})(s|['’]s)?(?![\w'’])")
+CAPITALS: Final = re.compile(r"(?<![\w.'’])([A-Z]{2,6})(s|['’]s)?(?:(?=\d)|(?![\w'’]))")
 VOWEL: Final = re.compile("[AEIOUY]")
 AND: Final = re.compile(r"\b([A-Z]{1,3})&([A-Z]{1,3})\b")  # AT&T, Q&A
 FORMULA: Final = re.compile(r"\b([CNS])O(?=\d)")  # CO2 is no word
