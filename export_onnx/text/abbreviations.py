@@ -21,6 +21,7 @@ BEFORE_DIGITS: Final = {
     "no": "number", "nos": "numbers", "nr": "number", "fig": "figure", "figs": "figures", "p": "page", "pp": "pages",
     "vol": "volume", "vols": "volumes", "ch": "chapter", "chs": "chapters", "sec": "section", "sect": "section",
     "art": "article", "eq": "equation", "ca": "circa", "c": "circa", "approx": "approximately", "pt": "part",
+    "ver": "version",
 }  # fmt: skip
 ANYWHERE: Final = {
     "e.g.": "for example", "eg.": "for example", "i.e.": "that is", "vs.": "versus", "vs": "versus", "v.": "versus",
@@ -81,5 +82,7 @@ def _street(m: re.Match[str]) -> str:
 
 def _may_end(m: re.Match[str]) -> str:
     rest = m.string[m.end() :]
+    if m[1] in ("Sun", "Sat") and ends_sentence(rest):
+        return m[0]  # the sun, and who sat
     capital = re.match(r"\s+[\"“]?[A-Z]", rest) and m[1] == "etc"
     return MAY_END[m[1]] + ("." if ends_sentence(rest) or capital else "")

@@ -22,6 +22,10 @@ SPACY_MODEL: Final = "en_core_web_sm"  # the model by which misaki's English dic
 EXTRAS: Final = {"ja": ("pyopenjtalk", "fugashi"), "zh": ("pypinyin", "jieba")}  # what misaki needs beside itself
 LATIN: Final = re.compile("([A-Za-zÀ-ÖØ-öø-ÿ][A-Za-zÀ-ÖØ-öø-ÿ' -]*)")
 LEAST: Final = 5  # letters per phoneme: no language has more, so a front end that gives fewer lost words
+# Of 300 long words without a comma, espeak speaks every one in these languages. In Korean it loses those behind the
+# hundredth letter or so, in Mandarin behind the two hundredth.
+WHOLE: Final = ("en", "es", "fr", "hi", "it", "pt", "ru")
+MOST_OF_A_CLAUSE: Final = 60
 SURE: Final = 40  # letters from which on the count is sure
 # A capital A that is a letter's name, not the article; espeak says it as it says "eigh".
 LETTER_A: Final = re.compile(r"(?<=\b[A-Z] )A\b(?!')|\bA(?= [A-Z]\b(?!['.]?[a-z]))|(?<=[a-z] )A(?=[^\w\s']|$)")
@@ -59,7 +63,8 @@ def _joined(parts: list[str]) -> str:
 def _said(words: str, language: str) -> str:
     if not any(c.isalnum() for c in words):
         return words.strip()
-    phonemes = _front_end(language)(words).strip()
+    front_end = _front_end(language)
+    phonemes = " ".join(front_end(part).strip() for part in _clauses(words, language))
     letters, given = (sum(c.isalpha() for c in text) for text in (words, phonemes))
     if not given or (letters >= SURE and given * LEAST < letters):
         raise TextError(
@@ -69,6 +74,18 @@ def _said(words: str, language: str) -> str:
             todo="Spell it as words of the language.",
         )
     return phonemes
+
+
+def _clauses(words: str, language: str) -> list[str]:
+    """Parts of a text that are short enough for espeak, cut at spaces; the text itself in languages that need none."""
+    if language in EXTRAS or language.partition("-")[0] in WHOLE:
+        return [words]
+    parts = [""]
+    for word in words.split():
+        if len(parts[-1]) + len(word) > MOST_OF_A_CLAUSE and parts[-1]:
+            parts.append("")
+        parts[-1] += f" {word}" if parts[-1] else word
+    return parts
 
 
 @functools.cache
@@ -110,7 +127,7 @@ def _extra_front_end(language: str) -> Callable[[str], str]:
             f"language {language}",
             expected=f"misaki's front end for it, which needs {', '.join(EXTRAS[language])}",
             got=f"no {', '.join(missing)}",
-            todo=f"Install it with `python -m pip install '.[{language}]'`.",
+            todo=f"Install it with `python -m pip install '.[{language}]'`, or name another LANGUAGE.",
         )
     if language == "ja":
         from misaki import ja

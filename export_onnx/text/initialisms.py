@@ -15,16 +15,18 @@ _SPELLED: Final = """AI API ATM BBQ CEO CFO CIA CIO COO CTO DIY DNA DOB EU ETA E
 SPELLED: Final = frozenset(_SPELLED.split())
 DOTTED: Final = re.compile(r"(?<![\w.])((?:[A-Za-z]\.){2,})(s\b)?(?!\w)")
 PHD: Final = re.compile(r"\bPh\.? ?D\b(\.)?(s\b)?")
-INITIAL: Final = re.compile(r"(?<![\w.'’])([A-Z])\.(?=\s?[A-Z])")
-CAPITALS: Final = re.compile(r"(?<![\w.'’])([A-Z]{2,6})(s|['’]s)?(?![\w'’])")
+INITIAL: Final = re.compile(r"(?<![A-Z] )(?<![\w.'’])([A-Z])\.(?=\s?[A-Z])")
+CAPITALS: Final = re.compile(r"(?<![\w.'’])([A-Z]{2,6})(s|['’]s)?(?:(?=\d)|(?![\w'’]))")
 VOWEL: Final = re.compile("[AEIOUY]")
 AND: Final = re.compile(r"\b([A-Z]{1,3})&([A-Z]{1,3})\b")  # AT&T, Q&A
+FORMULA: Final = re.compile(r"\b([CNS])O(?=\d)")  # CO2 is no word
 WARS: Final = re.compile(r"\bWW(II|I)\b")
 
 
 def initialisms(text: str, british: bool) -> str:
     """Replaces dotted letters and spelled capitals by letters with spaces between."""
     text = WARS.sub(lambda m: f"World War {'two' if m[1] == 'II' else 'one'}", text)
+    text = FORMULA.sub(r"\1 O", text)
     text = AND.sub(lambda m: f"{' '.join(m[1])} and {' '.join(m[2])}", text)
     text = PHD.sub(lambda m: "P H D" + _behind(m, bool(m[1])), text)
     text = DOTTED.sub(lambda m: " ".join(m[1].replace(".", "").upper()) + _behind(m, True), text)

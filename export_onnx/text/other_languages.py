@@ -12,10 +12,12 @@ from typing import Final
 
 from num2words import num2words
 
-from export_onnx.text.wordings import WORDINGS, Wording
+from export_onnx.text.wordings import HINDI, WORDINGS, Wording
 
 MOST_DIGITS: Final = 9  # a longer number is a code, and is said digit by digit; espeak itself stops there
 SPACE: Final = "[ \N{NO-BREAK SPACE}]"
+MILLIONS: Final = re.compile(r"(?:mill[oó]n|millones|millions?|milion[ei]|milh(?:ão|ões))$")
+APOCOPE: Final = re.compile(r"\b(veinti|y )uno (?=(?!de\b|y\b|o\b|a\b|por\b|coma\b|mil)([^\W\d]+))")
 URL: Final = re.compile(
     r"(?:https?://)?(?:www\.)?[\w.-]+@[\w-]+(?:\.[\w-]+)+|https?://[\w./-]*[\w/]|www\.[\w./-]*[\w/]"
 )
@@ -67,16 +69,24 @@ def _rules(language: str) -> tuple[Callable[[str], str], ...]:
         amount, name = m["amount"], w.currencies[m["sign"]]
         whole, mark, cents = re.sub(w.group, "", amount).partition(w.decimal)
         lead = f"{w.minus} " if m["minus"] else ""
+        many_of = f"{w.of} " if MILLIONS.search(whole_number(whole, w)) else ""
         many = name[0] if one(whole) else name[1]
         if mark and len(cents) == 2 and int(cents):
             return f"{lead}{whole_number(whole, w)} {many} {w.conjunction} {whole_number(str(int(cents)), w)}"
-        return f"{lead}{whole_number(whole, w) if mark and not int(cents) else said(amount)} {many}"
+        return f"{lead}{whole_number(whole, w) if mark and not int(cents) else said(amount)} {many_of}{many}"
 
     def units(m: re.Match[str]) -> str:
         name = w.units[m["unit"].replace(" ", "")]
-        return f"{w.minus + ' ' if m['minus'] else ''}{said(m['amount'])} {name[0] if one(m['amount']) else name[1]}"
+        words = said(m["amount"])
+        of = f"{w.of} " if MILLIONS.search(words) else ""
+        return f"{w.minus + ' ' if m['minus'] else ''}{words} {of}{name[0] if one(m['amount']) else name[1]}"
+
+    def fraction(m: re.Match[str]) -> str:
+        return w.half if m[0] == "1/2" else f"{whole_number(m[1], w)} {w.over} {whole_number(m[2], w)}"
 
     def clock(m: re.Match[str]) -> str:
+        if w is HINDI:
+            return f"{int(m[1])} {w.hours} {int(m[2])} मिनट" if int(m[2]) else f"{int(m[1])} बजे"
         minutes = "" if m[2] in ("00", "") else f" {whole_number(str(int(m[2])), w)}"
         hours = w.hours if w.numbers == "fr" else ""
         hours = "heure" if hours and int(m[1]) == 1 else hours
@@ -107,7 +117,13 @@ def _rules(language: str) -> tuple[Callable[[str], str], ...]:
         lambda text: URL.sub(address, text),
         subs(rf"(?<![\w.])({short})(?!\w)", abbreviation),
         subs(rf"(?<![\w.,])(\d+)({ordinal})(?!\w)", place) if w.ordinals else lambda text: text,
-        subs(r"(?<![\d:.,])([01]?\d|2[0-4])(?::| ?h ?)([0-5]\d)(?![\d:])(?: ?h\b)?", clock),
+        subs(
+            r"(?<![\w./])(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?![\w./-]\d)", lambda m: f"{int(m[1])} {int(m[3])} {m[4]}"
+        ),
+        subs(r"(?<![\w.])(?!\d{1,3}(?:\.\d{3})+(?!\d))\d+(?:\.\d+){2,}", lambda m: m[0].replace(".", f" {w.dot} ")),
+        subs(r"(?<![\d.,])(\d+)\.(\d{1,2})(?!\d|[.,]\d)", lambda m: f"{m[1]}{w.decimal}{m[2]}"),
+        subs(r"(?<![\w/.,])(\d{1,3})/(\d{1,3})(?![\w/])", fraction),
+        subs(r"(?<![\d:.,])([01]?\d|2[0-4])(?::| ?h ?)([0-5]\d)(?![\d:])(?: ?h\b| बजे)?", clock),
         subs(rf"(?<![\w.,])({number}) ?[-\N{{EN DASH}}] ?(?={number}(?![\w-]))", lambda m: f"{said(m[1])} {w.to} "),
         subs(rf"{minus}(?<![\w.,])(?P<sign>{sign}){SPACE}?{amount}", money),
         subs(rf"{minus}(?<![\w.,]){amount}{SPACE}?(?P<sign>{sign})(?!\w)", money),
@@ -127,7 +143,16 @@ def _rules(language: str) -> tuple[Callable[[str], str], ...]:
         subs(rf"(?:{sign})", lambda m: f" {w.currencies[m[0]][0]} "),
         subs(r"[*_|`™®•·]+", lambda m: " "),
     ]
+    if w.numbers == "es":
+        rules.append(lambda text: APOCOPE.sub(_apocope, text))
     return tuple(rules)
+
+
+def _apocope(m: re.Match[str]) -> str:
+    """Spanish counts "veintiún años" and "veintiuna casas"."""
+    if re.search(r"as?$", m[2]):
+        return f"{m[1]}una "
+    return f"{m[1]}ún " if m[1] == "veinti" else f"{m[1]}un "
 
 
 def _decimals(digits: str, wording: Wording) -> str:

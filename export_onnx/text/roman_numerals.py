@@ -10,7 +10,7 @@ from export_onnx.text.english_numbers import cardinal, ordinal
 # Rulers are counted with ordinals.
 RULERS: Final = """Henry Louis Charles George Edward Elizabeth James William Richard Philip Ferdinand Napoleon Nicholas
     Peter Catherine Frederick Pius Paul Benedict Gregory Leo Innocent Alexander Clement Urban Ivan Ramses Ramesses
-    Ptolemy Cleopatra Xerxes Darius Mary Robert Malcolm Alfonso Carlos Juan Gustav Christian Haakon Harald Olav Otto
+    Ptolemy Cleopatra Xerxes Darius Mary Robert Alfonso Carlos Juan Gustav Christian Haakon Harald Olav Otto
     Rudolf Leopold Wilhelm Umberto Victor Emmanuel Sixtus Boniface Celestine Rama Mehmed Murad Selim Thutmose Amenhotep
     Francis Joseph Maximilian Isabella Margaret Theodore Constantine Julius Adrian Stephen Baldwin Edmund"""
 # Nouns that are counted with cardinals, also by a lone I.

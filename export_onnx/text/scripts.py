@@ -30,6 +30,10 @@ RUN: Final = re.compile(
 )
 
 
+# espeak's languages of the scripts that it has no voice for in other languages.
+THEIRS: Final = ("am", "bo", "cmn", "hak", "km", "lo", "my", "si", "th", "yue")
+
+
 def script_runs(text: str, language: str) -> Iterator[tuple[str, str | None]]:
     """Parts of a text in order, with the language that says each; None where none can.
 
@@ -40,6 +44,8 @@ def script_runs(text: str, language: str) -> Iterator[tuple[str, str | None]]:
     for m in RUN.finditer(text):
         kind = m.lastgroup or ""
         voice = None if kind == "unsaid" else VOICES[int(kind[1:])][2]
+        if voice is None and language.partition("-")[0] in THEIRS:
+            continue
         if voice is not None and voice == language.partition("-")[0]:
             continue
         if text[at : m.start()]:

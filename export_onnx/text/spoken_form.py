@@ -81,7 +81,8 @@ def spoken_form(text: str, language: str = "en-us", lexicon: Lexicon | None = No
 
 
 PRIVATE: Final = re.compile("[\U000f0000-\U0010ffff]")
-LONG: Final = re.compile(rf"[^\W\d_]{{{LONGEST_WORD + 1},}}")
+_MARKS: Final = "\u0300-\u036f\u0900-\u109f\u1780-\u17ff"  # vowels over and behind letters are no letters to `re`
+LONG: Final = re.compile(rf"(?:[^\W\d_]|['’{_MARKS}]){{{LONGEST_WORD + 1},}}")
 
 
 def _cut(m: re.Match[str]) -> str:

@@ -16,7 +16,7 @@ WORDS: Final = {
 HASHTAG: Final = re.compile(r"(?<!\w)#(?=[^\W\d])")
 LANGUAGES: Final = re.compile(r"\b([CFJ])#(?!\w)")
 PLUSES: Final = re.compile(r"\b([A-Za-z]+)\+\+(?!\w)")
-SLASH: Final = re.compile(r"(?<=\w)/(?=\w)|(?<=\s)/(?=\s)")
+SLASH: Final = re.compile(r"(?<=[\w:])/(?=\w)|(?<=\s)/(?=\s)")
 MULTIPLY: Final = re.compile(r"(?<=\w) \* (?=\w)")
 SILENT: Final = re.compile(r"[*_|`™®•·†‡¶]+")
 RUN: Final = re.compile(r"([^\w\s.,!?…])\1{2,}|(?<!\S)#{1,6}(?=\s)")  # a drawn line; a heading's mark

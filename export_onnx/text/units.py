@@ -43,6 +43,9 @@ UNIT: Final = re.compile(
     rf"(?P<per>/(?:{SYMBOL})(?!\w))?(?P<dot>\.(?!\w))?(?![\w²³'’]|\.\w)"
 )
 INCH: Final = re.compile(r"(?<![\w.,/])(\d+(?: \d+/\d+|/\d+|\.\d+)?)[\"″](?=\s+([a-z])|\W|$)")
+BY: Final = re.compile(rf"(?<![\w.,])({NUMBER}) ?[xX×] ?(?={NUMBER} ?(?:{SYMBOL})(?!\w))")
+FEET_IN: Final = re.compile(r"(?<![\w.,])(\d+) ?ft\.? (\d+) ?in\b\.?")
+PER_UNIT: Final = re.compile(rf"(?<= per )(?:{SYMBOL})(?!\w)")
 PER: Final = re.compile(r"(?<=[a-z])/(?=(?:second|minute|hour|day|week|month|year|person|kilogram)\b)")
 _WITH_DOT: Final = "lb lbs oz ft yd mi gal min mins sec secs hr hrs"
 WITH_DOT: Final = frozenset(_WITH_DOT.split())
@@ -52,10 +55,12 @@ def units(text: str, british: bool) -> str:
     """Replaces numbers with their units. A full stop stays behind "lb." only where a sentence ends."""
     text = PERCENT.sub(lambda m: f"{_number(m, british)} {'percent' if m['sign'] == '%' else 'per mille'}", text)
     text = DEGREE.sub(lambda m: _degrees(m, british), text)
+    text = BY.sub(r"\1 by ", text)
+    text = FEET_IN.sub(lambda m: f"{m[1]} feet {m[2]} {'inch' if m[2] == '1' else 'inches'}", text)
     text = FEET.sub(lambda m: f"{number_words(m[1])} foot {number_words(m[2])}", text)
     text = INCH.sub(_inches, text)
     text = UNIT.sub(lambda m: _unit(m, british), text)
-    return PER.sub(" per ", text)
+    return PER_UNIT.sub(lambda m: UNITS[m[0]], PER.sub(" per ", text))
 
 
 def _number(m: re.Match[str], british: bool) -> str:

@@ -10,7 +10,7 @@ _ENDINGS: Final = """com org net edu gov mil info biz io ai dev app co uk de fr 
     kr tv xyz"""
 ENDINGS: Final = _ENDINGS.split()
 _FILES: Final = """js py ts txt pdf exe html htm zip csv json md png jpg jpeg gif mp3 mp4 wav doc docx xls
-    xlsx ppt cpp hpp onnx xml yaml yml toml apk aar"""
+    xlsx tar gz ppt cpp hpp onnx xml yaml yml toml apk aar"""
 FILES: Final = _FILES.split()
 AS_WORDS: Final = ("com", "org", "net", "info", "biz", "app", "dev", "edu", "gov", "zip", "exe", "toml")
 MOST_SPELLED: Final = 4  # letters of a last label that is spelled
@@ -23,7 +23,7 @@ HOST: Final = r"(?:[\w-]+\.)+[a-zA-Z]{2,}"
 EMAIL: Final = r"[\w.+-]*[\w+]@[\w-]+(?:\.[\w-]+)+"
 URL: Final = rf"(?:https?|ftp)://(?:[\w.-]+@)?[\w-]+(?:\.[\w-]+)*(?::\d+)?{TAIL}"
 BARE: Final = rf"(?:www\.{HOST}|(?:[a-zA-Z0-9][\w-]*\.)+(?:{'|'.join(ENDINGS)}))(?::\d+)?{TAIL}(?![\w@])"
-FILE: Final = rf"[A-Za-z_][\w-]*\.(?:{'|'.join(FILES)})(?![\w])"
+FILE: Final = rf"[A-Za-z_][\w-]*(?:\.[\w-]+)*\.(?:{'|'.join(FILES)})(?![\w])"
 ADDRESS: Final = re.compile(rf"(?<![\w@/.])(?:mailto:)?(?:({EMAIL})|({URL})|({BARE})|({FILE}))")
 PIECE: Final = re.compile(r"[A-Za-z]+|\d+|[^\w\s]|_|\w+")
 

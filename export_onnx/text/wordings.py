@@ -17,7 +17,8 @@ class Wording:
         numbers: the language's name in num2words; empty if it has none.
         group: a pattern of the mark between thousands.
         decimal: the decimal mark, and `point` its word.
-        hour: of a clock time, between hours and minutes: "h" is read as the word "heures".
+        hours: the word behind the hours of a clock time, where the language has one.
+        half, over, of: of fractions, and between a million and what is counted.
         currencies: sign or code -> one, many, and the word between whole and hundredths.
         units: symbol -> one, many.
         abbreviations: with their dots -> words.
@@ -38,6 +39,9 @@ class Wording:
     plus: str
     equals: str
     hours: str
+    half: str
+    over: str
+    of: str
     currencies: dict[str, tuple[str, str]]
     units: dict[str, tuple[str, str]]
     abbreviations: dict[str, str]
@@ -49,6 +53,7 @@ SPACES: Final = "[  \u202f\u2009]"
 SPANISH: Final = Wording(
     "es", rf"(?:\.|{SPACES})", ",", "coma", "menos", "por ciento", "a", "arroba", "punto", "barra", "y", "más",
     "igual a", "horas",
+    "un medio", "sobre", "de",
     {"€": ("euro", "euros"), "EUR": ("euro", "euros"), "$": ("dólar", "dólares"), "USD": ("dólar", "dólares"),
      "£": ("libra", "libras"), "¥": ("yen", "yenes"), "₽": ("rublo", "rublos")},
     {"km/h": ("kilómetro por hora", "kilómetros por hora"), "km": ("kilómetro", "kilómetros"),
@@ -58,7 +63,9 @@ SPANISH: Final = Wording(
      "°C": ("grado Celsius", "grados Celsius"), "°": ("grado", "grados"), "min": ("minuto", "minutos"),
      "h": ("hora", "horas")},
     {"Sr.": "señor", "Sra.": "señora", "Srta.": "señorita", "Dr.": "doctor", "Dra.": "doctora", "D.": "don",
-     "Ud.": "usted", "Uds.": "ustedes", "etc.": "etcétera", "p. ej.": "por ejemplo", "pág.": "página",
+     "Ud.": "usted", "Uds.": "ustedes", "etc.": "etcétera",
+     "Etc.": "etcétera", "Tel.": "teléfono", "N.º": "número", "n.º": "número", "p. ej.": "por ejemplo",
+     "pág.": "página",
      "núm.": "número",
      "EE. UU.": "Estados Unidos", "EE.UU.": "Estados Unidos", "Avda.": "avenida", "a. m.": "de la mañana",
      "p. m.": "de la tarde"},
@@ -67,6 +74,7 @@ SPANISH: Final = Wording(
 FRENCH: Final = Wording(
     "fr", rf"(?:\.|{SPACES})", ",", "virgule", "moins", "pour cent", "à", "arobase", "point", "barre oblique", "et",
     "plus", "égale", "heures",
+    "un demi", "sur", "de",
     {"€": ("euro", "euros"), "EUR": ("euro", "euros"), "$": ("dollar", "dollars"), "USD": ("dollar", "dollars"),
      "£": ("livre", "livres"), "¥": ("yen", "yens"), "₽": ("rouble", "roubles")},
     {"km/h": ("kilomètre heure", "kilomètres heure"), "km": ("kilomètre", "kilomètres"), "m": ("mètre", "mètres"),
@@ -75,13 +83,15 @@ FRENCH: Final = Wording(
      "°C": ("degré Celsius", "degrés Celsius"), "°": ("degré", "degrés"), "min": ("minute", "minutes")},
     {"M.": "monsieur", "MM.": "messieurs", "Mme": "madame", "Mmes": "mesdames", "Mlle": "mademoiselle",
      "Dr": "docteur",
-     "Dr.": "docteur", "Pr": "professeur", "etc.": "et cetera", "p. ex.": "par exemple", "c.-à-d.": "c'est-à-dire",
+     "Dr.": "docteur", "Pr": "professeur", "etc.": "et cetera",
+     "Etc.": "et cetera", "Tél.": "téléphone", "p. ex.": "par exemple", "c.-à-d.": "c'est-à-dire",
      "av.": "avenue", "bd": "boulevard", "St": "saint", "Ste": "sainte", "n°": "numéro", "N°": "numéro"},
     {"er": "m", "re": "f", "ère": "f", "ème": "m", "e": "m"}, {"m": "premier", "f": "première"},
 )  # fmt: skip
 ITALIAN: Final = Wording(
     "it", rf"(?:\.|{SPACES})", ",", "virgola", "meno", "per cento", "a", "chiocciola", "punto", "barra", "e", "più",
     "uguale a", "e",
+    "mezzo", "su", "di",
     {"€": ("euro", "euro"), "EUR": ("euro", "euro"), "$": ("dollaro", "dollari"), "USD": ("dollaro", "dollari"),
      "£": ("sterlina", "sterline"), "¥": ("yen", "yen"), "₽": ("rublo", "rubli")},
     {"km/h": ("chilometro orario", "chilometri orari"), "km": ("chilometro", "chilometri"), "m": ("metro", "metri"),
@@ -95,6 +105,7 @@ ITALIAN: Final = Wording(
 PORTUGUESE: Final = Wording(
     "pt_BR", rf"(?:\.|{SPACES})", ",", "vírgula", "menos", "por cento", "a", "arroba", "ponto", "barra", "e", "mais",
     "igual a", "e",
+    "meio", "sobre", "de",
     {"R$": ("real", "reais"), "BRL": ("real", "reais"), "€": ("euro", "euros"), "EUR": ("euro", "euros"),
      "$": ("dólar", "dólares"), "USD": ("dólar", "dólares"), "US$": ("dólar", "dólares"), "£": ("libra", "libras"),
      "₽": ("rublo", "rublos")},
@@ -110,6 +121,7 @@ PORTUGUESE: Final = Wording(
 )  # fmt: skip
 HINDI: Final = Wording(
     "", ",", ".", "दशमलव", "ऋण", "प्रतिशत", "से", "ऐट", "डॉट", "स्लैश", "और", "जमा", "बराबर", "बजकर",
+    "आधा", "बटा", "",
     {"₹": ("रुपया", "रुपये"), "INR": ("रुपया", "रुपये"), "$": ("डॉलर", "डॉलर"), "€": ("यूरो", "यूरो"),
      "£": ("पाउंड", "पाउंड"), "₽": ("रूबल", "रूबल")},
     {"km": ("किलोमीटर", "किलोमीटर"), "किमी": ("किलोमीटर", "किलोमीटर"), "m": ("मीटर", "मीटर"),

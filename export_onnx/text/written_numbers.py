@@ -90,10 +90,10 @@ def _power(m: Match, british: bool) -> str:
 
 
 def _dotted(m: Match, british: bool) -> str:
-    """Versions part by part, an address of four parts digit by digit."""
+    """Versions part by part, an address of four parts with dots, its parts of three digits digit by digit."""
     parts = m[0].split(".")
-    say = digit_words if len(parts) == 4 else number_words
-    return (" dot " if len(parts) == 4 else " point ").join(say(p) for p in parts)
+    words = (digit_words(p) if len(parts) == 4 and len(p) == 3 else number_words(p) for p in parts)
+    return (" dot " if len(parts) == 4 else " point ").join(words)
 
 
 def _between(word: str) -> Callable[[Match, bool], str]:
@@ -122,7 +122,7 @@ RULES: Final[tuple[tuple[str, Callable[[Match, bool], str]], ...]] = (
     (r"(?<![\w/.,])(\d+[ ])?(\d{1,3})/(\d{1,3})(?![\w/])", _fraction),
     (r"(\d|\b[a-zA-Z]{1,2})\^(-?\d+)", _power),
     (rf"(?<![\w.,])({NUMBER}) ?[xX\N{{MULTIPLICATION SIGN}}*] ?({NUMBER})", _product),
-    (r"\b(\d+)x\b", lambda m, b: f"{m[1]} times"),
+    (r"\b(\d+)x(?=\s+[a-z]|[.,!?]|$)", lambda m, b: f"{m[1]} times"),
     (r"\b(\d+(?:\.\d+)?)k\b", lambda m, b: f"{m[1]} thousand"),
     (rf"(?<=\d) \+ (?={NUMBER})", lambda m, b: " plus "),
     (rf"(?<=\d) [-\N{{EN DASH}}] (?={NUMBER} ?=)", lambda m, b: " minus "),

@@ -53,11 +53,30 @@ def test_ordinary_words_stay_as_they_are(words: list[str]) -> None:
     assert spoken_form(typed) == typed
 
 
-@pytest.mark.parametrize("letter", ["A", "a", "b"])
-def test_phonemes_of_a_run_of_letters_grow_with_it(letter: str) -> None:
-    lengths = [len(text.phonemize(letter * n)) for n in (40, 80, 150, 400)]
-    assert lengths == sorted(set(lengths))
-    assert lengths[-1] > 8 * lengths[0]
+LONG = [
+    ("A", "en-us"), ("a", "en-us"), ("ab-", "en-us"), ("ab'", "en-us"), ("a/b", "en-us"), ("x_y", "en-us"),
+    ("9a", "en-us"),
+    ("$5", "en-us"), ("dog ", "en-us"), ("한", "en-us"), ("я", "en-us"), ("é", "fr-fr"), ("का", "hi"), ("ไทย", "th"),
+    ("世", "cmn"),
+]  # fmt: skip
+
+
+def sounds(typed: str, language: str) -> int:
+    return sum(c.isalpha() for c in text.phonemize(typed, language))
+
+
+@pytest.mark.parametrize(("unit", "language"), LONG)
+def test_phonemes_grow_with_what_was_typed(unit: str, language: str) -> None:
+    some, more, most = (sounds(unit * n, language) for n in (40, 100, 300))
+    assert more > 2.2 * some
+    assert most > 2.6 * more
+
+
+def test_espeak_would_lose_the_end_of_a_long_clause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the cuts, Korean does not grow: the test above would see it."""
+    monkeypatch.setattr(front_ends, "_clauses", lambda words, language: [words])
+    some, more, most = (sounds("한" * n, "en-us") for n in (40, 100, 300))
+    assert not (more > 2.2 * some and most > 2.6 * more)
 
 
 def test_a_front_end_that_loses_words_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from export_onnx.text.markup import read_markup
 from export_onnx.text.spoken_form import spoken_form
@@ -47,3 +49,34 @@ def test_the_table_is_large_enough_and_repeats_nothing() -> None:
 @pytest.mark.parametrize(("language", "typed", "words"), table())
 def test_every_line_is_spoken_as_a_reader_says_it(language: str, typed: str, words: str) -> None:
     assert spoken(typed, language) == words
+
+
+LANGUAGES = ("en-us", "en-gb", "es", "fr-fr", "it", "pt-br", "hi", "de", "ja", "zh")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.text(max_size=60), st.sampled_from(LANGUAGES))
+def test_any_text_has_a_spoken_form(typed: str, language: str) -> None:
+    words = spoken_form(typed, language)
+    assert words == " ".join(words.split())
+    assert all(c.isprintable() for c in words)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.text("0123456789.,:/-$€%° kmh'()+", min_size=1, max_size=25).filter(lambda text: any(map(str.isdigit, text))),
+    st.sampled_from(("es", "fr-fr", "it", "pt-br")),
+)
+def test_no_digit_is_left_in_languages_with_words_for_them(typed: str, language: str) -> None:
+    words = spoken_form(typed, language)
+    assert not any(map(str.isdigit, words))
+    assert any(map(str.isalpha, words))
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    sorted({(row[0], row[2]) for row in table() if row[0].startswith("en") and "|" not in row[2]}),
+)
+def test_spoken_words_stay_as_they_are(language: str, words: str) -> None:
+    """Whoever reads a text twice hears the same: words that are spoken already are no written form of others."""
+    assert spoken("\n".join(spoken_form(line, language) for line in words.split("\n")), language) == words
