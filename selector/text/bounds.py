@@ -4,10 +4,11 @@ Words are what white space separates; in scripts without spaces, what marks sepa
 (`unspaced.py`). A cut is never inside a word. `GLUE` holds words together that are said as one: a title and its name,
 a number and its unit, the parts of a date.
 
-A blank line, a form feed or a paragraph separator ends a paragraph. A line's end is a pause, too, as in lists, verses
-and letter heads: a line without a mark at its end gets a full stop, so that the pause is heard inside a chunk. Only
-where a line has at least `WRAPPED` characters and the next is no item of a list, its end is a space: the text was
-wrapped there. `sdk/cpp/words.hpp` and the Java do the same.
+A blank line, a form feed or a paragraph separator ends a paragraph. A line's end is a pause, too, as in lists and
+letter heads: a line without a mark at its end gets a full stop, and the next one begins a chunk, as models make hardly
+any pause between short sentences. A line that ends with a comma goes on, as in verses. Where a line is as long as
+`WRAPPED` lines are, and the next is no item of a list, its end is a space. `sdk/cpp/words.hpp` and the Java do the
+same.
 """
 
 from __future__ import annotations
@@ -35,11 +36,22 @@ class Bound(IntEnum):
 
 @dataclass(frozen=True)
 class Word:
-    """One word with its punctuation, and the bound behind it; `spaced`: a space separates it from the next."""
+    """One word with its punctuation, and the bound behind it.
+
+    Attributes:
+        spaced: a space separates it from the next.
+        ends_line: the next one begins a line that is spoken for itself.
+    """
 
     text: str
     bound: Bound
     spaced: bool = True
+    ends_line: bool = False
+
+    @property
+    def ends_chunk(self) -> bool:
+        """Whether no chunk goes on behind it."""
+        return self.ends_line or self.bound is Bound.PARAGRAPH
 
 
 def joined_text(run: Iterable[Word]) -> str:
@@ -67,7 +79,7 @@ BEFORE_A_NUMBER: Final = frozenset(_NUMBERS.split())
 MAY_END: Final = frozenset(_MAY_END.split())
 SCALES: Final = frozenset(_SCALES.split())
 TOKEN: Final = re.compile(r"\n *\n|\n|[^ \n]+")
-WRAPPED: Final = 45  # characters of a line: shorter ones end on purpose
+WRAPPED: Final = range(45, 121)  # characters of a line: shorter ones end on purpose, longer ones nobody wraps
 ITEM: Final = re.compile(r"[-*+•‣◦·]|(?:\d|\d\d)[.)]", re.ASCII)
 
 
@@ -86,12 +98,13 @@ def words(text: str) -> Iterator[Word]:
             continue
         for i, part in enumerate(unspaced_parts(token)):
             if word:
-                bound, text_now = _bound(word, part, starts), word
+                bound, text_now, ends_line = _bound(word, part, starts), word, False
                 if i:
                     bound = bound if bound >= Bound.CLAUSE else Bound.INSIDE
-                elif line_ends and (length < WRAPPED or ITEM.fullmatch(token)):
+                elif line_ends and (length not in WRAPPED or ITEM.fullmatch(token)):
                     bound, text_now = _line_end(word, bound)
-                yield Word(text_now, bound, not i)
+                    ends_line = bound >= Bound.SENTENCE
+                yield Word(text_now, bound, not i, ends_line)
                 starts = bound >= Bound.SENTENCE
             if line_ends:
                 length, line_ends = 0, False

@@ -1,10 +1,11 @@
 """Splits text of any length into chunks that fit, at sentence, clause or word bounds, balanced, without orphans.
 
-Lengths are phonemes, counted by a callable. A paragraph that fits is one chunk, and no chunk goes on behind the end of
-its paragraph: only between chunks is a pause as long as the joiner makes it. 510 phonemes is the limit of a chunk, not
-of the text: a whole book is split in linear time, and its first chunk does not wait for its last page.
+Lengths are phonemes, counted by a callable. A *section* is a paragraph, or a line of it that is spoken for itself (see
+`bounds.py`). A section that fits is one chunk, and no chunk goes on behind its section's end: only between chunks is a
+pause as long as the joiner makes it. 510 phonemes is the limit of a chunk, not of the text: a whole book is split in
+linear time, and its first chunk does not wait for its last page.
 
-1. The paragraph is divided into *atoms*. If a sentence fits into a chunk, it is an atom; else each clause is one, if it
+1. The section is divided into *atoms*. If a sentence fits into a chunk, it is an atom; else each clause is one, if it
    fits; else words that belong together are one; else each word is one; else letters of text without spaces.
 2. The atoms are grouped into chunks by the cheapest cuts (dynamic programming over blocks of a few chunks). The costs
    below are choices: tests check what they prefer, not their values.
@@ -84,7 +85,7 @@ def chunk(text: str, count: Count, limit: int, first_limit: int | None = None) -
         text: any length; see `bounds.py` for what ends paragraphs and lines.
         count: gives the number of phonemes of a piece of text.
         limit: phonemes per chunk; a single word beyond it is a chunk of its own.
-        first_limit: a smaller limit for the first chunk of a first paragraph that is split anyway, so that sound starts
+        first_limit: a smaller limit for the first chunk of a first section that is split anyway, so that sound starts
             early.
 
     Raises:
@@ -98,26 +99,26 @@ def chunk(text: str, count: Count, limit: int, first_limit: int | None = None) -
     if begun is None:
         raise TextError("text", expected="at least one word", got=repr(text[:40]), todo="Pass text with words in it.")
     while begun is not None:
-        yield from _chunks_of(_paragraph(begun, stream), count, limit, first)
+        yield from _chunks_of(_section(begun, stream), count, limit, first)
         begun, first = next(stream, None), limit
 
 
-def _paragraph(begun: Word, stream: Iterator[Word]) -> Iterator[Word]:
-    """The words from `begun` to the end of its paragraph, read lazily."""
+def _section(begun: Word, stream: Iterator[Word]) -> Iterator[Word]:
+    """The words from `begun` to the end of its section, read lazily."""
     yield begun
-    while begun.bound < Bound.PARAGRAPH:
+    while not begun.ends_chunk:
         begun = next(stream)  # the last word of a text ends a paragraph
         yield begun
 
 
-def _chunks_of(paragraph: Iterator[Word], count: Count, limit: int, first: int) -> Iterator[Chunk]:
-    head, phonemes = _beginning(paragraph, count, limit)
+def _chunks_of(section: Iterator[Word], count: Count, limit: int, first: int) -> Iterator[Chunk]:
+    head, phonemes = _beginning(section, count, limit)
     if phonemes <= limit:
         yield _joined([_Atom(tuple(head), phonemes)])
         return
     size = 0
     block: list[_Atom] = []
-    for atom in _atoms(chain(head, paragraph), count, limit, first):
+    for atom in _atoms(chain(head, section), count, limit, first):
         block.append(atom)
         size += atom.phonemes + 1
         if size >= BLOCK * limit:
@@ -129,11 +130,11 @@ def _chunks_of(paragraph: Iterator[Word], count: Count, limit: int, first: int) 
     yield from map(_joined, _mended(_grouped(block, limit, first, final=True), count, limit, first))
 
 
-def _beginning(paragraph: Iterator[Word], count: Count, limit: int) -> tuple[list[Word], int]:
+def _beginning(section: Iterator[Word], count: Count, limit: int) -> tuple[list[Word], int]:
     """The sentences up to the first that no longer fits, and their phonemes, which are at most `limit` if all fit."""
     head: list[Word] = []
     phonemes, at, space = 0, 0, 0
-    for word in paragraph:
+    for word in section:
         head.append(word)
         if word.bound >= Bound.SENTENCE:
             phonemes += _size(head[at:], count, limit) + space
@@ -153,7 +154,7 @@ def _atoms(stream: Iterable[Word], count: Count, limit: int, first: int) -> Iter
     """Gives the largest pieces that fit, in order. The first sentence must fit the first limit."""
     sentence: list[Word] = []
     ceiling = first
-    for word in stream:  # the last ends a paragraph
+    for word in stream:  # the last ends a sentence
         sentence.append(word)
         if word.bound >= Bound.SENTENCE:
             yield from _pieces(sentence, count, ceiling, int(Bound.CLAUSE))

@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from export_onnx.errors import TextError
-from selector.text.bounds import Bound, joined_text, words
+from selector.text.bounds import WRAPPED, Bound, joined_text, words
 from selector.text.characters import clean
 from selector.text.chunk import ORPHAN_WORDS, Chunk, chunk
 
@@ -154,9 +154,14 @@ def test_no_chunk_goes_on_behind_a_paragraph(limit):
     assert ended == "Chapter One¶It was a dark night.¶And a stormy one.¶The end¶"
 
 
-def test_a_list_in_one_chunk_has_a_mark_at_each_line():
-    (whole,) = chunk("milk\neggs\nbread\nfour apples", len, 500)
-    assert whole.text == "milk. eggs. bread. four apples"
+def test_each_line_of_a_list_is_a_chunk_and_wrapped_lines_are_none():
+    made = list(chunk("milk\n“eggs”\nbread,\nfour apples", len, 500))
+    assert [c.text for c in made] == ["milk.", "“eggs”.", "bread, four apples"]
+    assert [c.bound for c in made] == [Bound.SENTENCE, Bound.SENTENCE, Bound.PARAGRAPH]
+    line = "This is a line of fifty characters, as margins make"
+    assert len(line) in WRAPPED
+    assert len(list(chunk(f"{line}\n{line}\n{line}", len, 500))) == 1
+    assert len(list(chunk(f"{line * 3}\n{line * 3}", len, 500))) == 2, "lines that are paragraphs"
 
 
 def test_text_without_spaces_is_cut_at_marks_first_and_then_where_a_line_may_end():

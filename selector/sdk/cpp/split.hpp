@@ -5,7 +5,7 @@
 //     while (const auto chunk = chunks.next()) speak(chunk->text);
 //
 // The same chunks as Python's: at sentence, then clause, then word bounds, balanced, without orphans, never inside a
-// word, abbreviations and numbers respected; a paragraph that fits is one chunk. Text is UTF-8; a byte that is not is a
+// word, abbreviations and numbers respected; a paragraph or line that fits is one chunk. Text is UTF-8; a byte that is not is a
 // space. What the numbers are for: selector/text/chunk.py; the shared vectors compare. Errors are std::invalid_argument.
 #pragma once
 
@@ -59,7 +59,7 @@ public:
             if (atoms_.empty()) {
                 if (open_) {
                     const Run run = sentence();
-                    open_ = run.back().bound < Bound::paragraph;
+                    open_ = !run.back().ends_chunk;
                     pieces(run, std::exchange(ceiling_, limit_), static_cast<int>(Bound::clause));
                 } else if (!block_.empty()) {
                     block_size_ = 0;
@@ -108,13 +108,13 @@ private:
     detail::Words words_;
     Count count_;
     std::int64_t limit_, first_ = 0, ceiling_ = 0, block_size_ = 0;
-    bool open_ = false;              // whether there is more of a paragraph that does not fit
-    std::deque<detail::Word> head_;  // read already, to see whether the paragraph fits
+    bool open_ = false;              // whether there is more of what did not fit
+    std::deque<detail::Word> head_;  // read already, to see whether it fits
     std::deque<Atom> atoms_;
     Group block_;
     std::deque<Chunk> ready_;
 
-    // A paragraph: whole where it fits, else opened, with a limit for its first chunk.
+    // A paragraph, or a line of it: whole where it fits, else opened, with a limit for its first chunk.
     void begin(std::int64_t first) {
         first_ = ceiling_ = first;
         Run head;
@@ -125,7 +125,7 @@ private:
             phonemes += size(run, limit_) + space;
             space = run.back().spaced ? 1 : 0;
             head.insert(head.end(), run.begin(), run.end());
-        } while (phonemes <= limit_ && head.back().bound < Bound::paragraph);
+        } while (phonemes <= limit_ && !head.back().ends_chunk);
         open_ = phonemes > limit_;
         if (open_)
             head_.assign(head.begin(), head.end());

@@ -44,12 +44,14 @@ inline constexpr Range blank[] = {
     {0x0, 0x9, 1}, {0xB, 0x20, 1}, {0x7F, 0xA0, 1}, {0x1680, 0x1680, 1}, {0x2000, 0x200A, 1}, {0x2028, 0x2029, 1},
     {0x202F, 0x202F, 1}, {0x205F, 0x205F, 1}, {0x3000, 0x3000, 1}, {0xD800, 0xF8FF, 1}, {0xF0000, 0x10FFFF, 1}};
 
-// One word with its punctuation. `length` in code points; `spaced`: a space separates it from the next.
+// One word with its punctuation. `length` in code points; `spaced`: a space separates it from the next; `ends_chunk`: it
+// is the last of a paragraph, or of a line that is spoken for itself.
 struct Word {
     std::string text;
     std::int64_t length = 0;
     Bound bound = Bound::paragraph;
     bool spaced = true;
+    bool ends_chunk = false;
 };
 
 // The text of words that follow each other.
@@ -147,7 +149,7 @@ public:
                     starts_ = true;
                     line_ends_ = false;
                     length_ = 0;
-                    if (!word.empty()) return made(word, Bound::paragraph, true);
+                    if (!word.empty()) return made(word, Bound::paragraph, true, true);
                     if (token.empty()) return std::nullopt;
                     continue;
                 }
@@ -160,12 +162,15 @@ public:
             std::optional<Word> out;
             if (!word_.empty()) {
                 Bound bound = between(word_, part);
-                if (!first)
+                bool ends_chunk = false;
+                if (!first) {
                     bound = bound >= Bound::clause ? bound : Bound::inside;
-                else if (line_ends_ && (length_ < wrapped || item_))
+                } else if (line_ends_ && (length_ < wrapped || length_ > longest_wrapped || item_)) {
                     bound = line_end(word_, bound);
+                    ends_chunk = bound >= Bound::sentence;
+                }
                 starts_ = bound >= Bound::sentence;
-                out = made(word_, bound, first);
+                out = made(word_, bound, first, ends_chunk);
             }
             if (line_ends_) length_ = 0;
             line_ends_ = false;
@@ -177,7 +182,8 @@ public:
 
 private:
     using View = std::u32string_view;
-    static constexpr std::size_t wrapped = 45;  // characters of a line: shorter ones end on purpose
+    // Characters of a line: shorter ones end on purpose, longer ones nobody wraps.
+    static constexpr std::size_t wrapped = 45, longest_wrapped = 120;
     static constexpr View closers_ = U"\"'’”»)]}*_」』）】》〉〕］｝", openers_ = U"\"'‘“«([{*_「『（【《〈〔［｛";
     static constexpr View sentence_end_ = U".!?…。！？।．｡", clause_end_ = U",;:，、；：､—–";
     Tokens tokens_;
@@ -189,8 +195,8 @@ private:
     bool line_ends_ = false;             // behind word_
     std::size_t length_ = 0;             // of word_'s line, as far as it is read
 
-    static Word made(const std::u32string& word, Bound bound, bool spaced) {
-        Word out{{}, static_cast<std::int64_t>(word.size()), bound, spaced};
+    static Word made(const std::u32string& word, Bound bound, bool spaced, bool ends_chunk) {
+        Word out{{}, static_cast<std::int64_t>(word.size()), bound, spaced, ends_chunk};
         for (const char32_t c : word) append_utf8(out.text, c);
         return out;
     }

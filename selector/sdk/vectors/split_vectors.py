@@ -51,6 +51,7 @@ PROSE: Final = (
     + "\nwrapped line that is long enough to be one of them\n- item "
     + "z" * 40,
     "Long lines of a list, which nobody wrapped at all here\n10. next one\n• and one\n100. no item\nTyger Tyger,\nA.",
+    "w" * 118 + " one\nnext " + "v" * 110 + " one\nlast, " + "u" * 114 + " one\nand " + "t" * 120 + ",\nmore",
     "one\x0ctwo\x0bthree\x85four\u2028five\u2029six\rseven\r\neight\n\rnine\n \x0c ten\x0c\x0c\neleven\r\u200b\ntwelve",
     "吾輩は猫である。名前はまだ無い。「どこで生れたか、とんと見当がつかぬ！」と言った。何でも薄暗いじめじめした所でニャーニャー泣いていた",
     "今天天气很好,我们去公园吧!好的…走吧（真的吗？）“是的。”他说。第１，０００章，价格3.14元。ABC公司：成立于2020年",

@@ -12,7 +12,7 @@ import java.util.NoSuchElementException;
  * Text of any length to chunks that fit; the same chunks as Python's.
  *
  * <p>At sentence, then clause, then word bounds, balanced, without orphans, never inside a word, abbreviations and
- * numbers respected; every word is in exactly one chunk, and a paragraph that fits is one chunk. The first does not wait for
+ * numbers respected; every word is in exactly one chunk, and a paragraph or line that fits is one chunk. The first does not wait for
  * the last: text is read and counted as far as the next chunks need. For one thread at a time.
  */
 public final class Splitter implements Iterator<Chunk> {
@@ -37,9 +37,9 @@ public final class Splitter implements Iterator<Chunk> {
     private final long limit;
     private long first;
     private long ceiling;
-    /** Whether there is more of a paragraph that does not fit. */
+    /** Whether there is more of what did not fit. */
     private boolean open;
-    /** Read already, to see whether the paragraph fits. */
+    /** Read already, to see whether it fits. */
     private final ArrayDeque<Word> head = new ArrayDeque<>();
     private final ArrayDeque<Atom> atoms = new ArrayDeque<>();
     private List<Atom> block = new ArrayList<>();
@@ -70,14 +70,14 @@ public final class Splitter implements Iterator<Chunk> {
         }
     }
 
-    /** A paragraph: whole where it fits, else opened, with a limit for its first chunk. */
+    /** A paragraph, or a line of it: whole where it fits, else opened, with a limit for its first chunk. */
     private void begin(long firstLimit) {
         first = firstLimit;
         ceiling = firstLimit;
         List<Word> beginning = new ArrayList<>();
         long phonemes = 0;
         int space = 0;
-        Bound bound;
+        boolean ends;
         do {
             List<Word> sentence = sentence();
             if (sentence.isEmpty()) {
@@ -86,9 +86,9 @@ public final class Splitter implements Iterator<Chunk> {
             Word last = sentence.get(sentence.size() - 1);
             phonemes += size(sentence, limit) + space;
             space = last.spaced ? 1 : 0;
-            bound = last.bound;
+            ends = last.endsChunk;
             beginning.addAll(sentence);
-        } while (phonemes <= limit && bound != Bound.PARAGRAPH);
+        } while (phonemes <= limit && !ends);
         open = phonemes > limit;
         if (open) {
             head.addAll(beginning);
@@ -103,7 +103,7 @@ public final class Splitter implements Iterator<Chunk> {
             if (atoms.isEmpty()) {
                 if (open) {
                     List<Word> sentence = sentence();
-                    open = sentence.get(sentence.size() - 1).bound != Bound.PARAGRAPH;
+                    open = !sentence.get(sentence.size() - 1).endsChunk;
                     pieces(sentence, ceiling, Bound.CLAUSE.ordinal());
                     ceiling = limit;
                 } else if (!block.isEmpty()) {

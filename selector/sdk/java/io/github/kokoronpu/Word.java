@@ -10,11 +10,14 @@ final class Word {
     final int length;
     /** Whether a space separates it from the next. */
     final boolean spaced;
+    /** Whether it is the last of a paragraph, or of a line that is spoken for itself. */
+    final boolean endsChunk;
 
-    Word(String text, Bound bound, boolean spaced) {
+    Word(String text, Bound bound, boolean spaced, boolean endsChunk) {
         this.text = text;
         this.bound = bound;
         this.spaced = spaced;
+        this.endsChunk = endsChunk;
         this.length = text.codePointCount(0, text.length());
     }
 

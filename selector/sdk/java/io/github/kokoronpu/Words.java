@@ -29,6 +29,7 @@ final class Words {
             "hundred thousand million billion trillion percent dollars euros pounds");
     private static final Pattern ITEM = Pattern.compile("[-*+•‣◦·]|[0-9]{1,2}[.)]");
     private static final int WRAPPED = 45; // characters of a line: shorter ones end on purpose
+    private static final int LONGEST_WRAPPED = 120; // longer ones nobody wraps
     private static final int END = -1;
 
     private final String text;
@@ -67,7 +68,7 @@ final class Words {
                     lineEnds = false;
                     length = 0;
                     if (!last.isEmpty()) {
-                        return new Word(last, Bound.PARAGRAPH, true);
+                        return new Word(last, Bound.PARAGRAPH, true, true);
                     }
                     if (token.isEmpty()) {
                         return null;
@@ -97,9 +98,10 @@ final class Words {
     private Word ended(String part, boolean first) {
         Bound bound = between(word, part);
         String said = word;
+        boolean endsLine = first && lineEnds && (length < WRAPPED || length > LONGEST_WRAPPED || item);
         if (!first) {
             bound = bound.compareTo(Bound.CLAUSE) >= 0 ? bound : Bound.INSIDE;
-        } else if (lineEnds && (length < WRAPPED || item)) {
+        } else if (endsLine) {
             String bare = rightStripped(word, CLOSERS);
             if (bare.isEmpty() || rightStripped(bare, SENTENCE_END).length() < bare.length()) {
                 bound = Bound.SENTENCE;
@@ -111,7 +113,7 @@ final class Words {
             }
         }
         starts = bound.compareTo(Bound.SENTENCE) >= 0;
-        return new Word(said, bound, first);
+        return new Word(said, bound, first, endsLine && starts);
     }
 
     /** A word, "\n" for the end of a line, or "\f" for a blank line; empty at the end. */
