@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -36,8 +37,8 @@ def onnxruntime_library(folder: Path) -> Path:
     return link
 
 
-def build_engine(work: Path, *options: str) -> Path:
-    """The folder with libkokoro_npu.so, the probe and the libraries that they need."""
+def build_engine(work: Path) -> Path:
+    """The folder with libkokoro_npu.so (for the JVM, too, where there is a JDK), the probe and what they need."""
     if missing := lacking():
         pytest.skip(f"the engine cannot be made here: no {', no '.join(missing)}")
     try:
@@ -45,18 +46,15 @@ def build_engine(work: Path, *options: str) -> Path:
     except DeviceError as error:
         pytest.skip(f"no headers of ONNX Runtime: {error}")
     library = onnxruntime_library(work)
-    at = [
-        "cmake",
-        "-S",
-        str(SOURCES),
-        "-B",
-        str(work / "build"),
-        f"-DORT_INCLUDE={headers}",
-        f"-DORT_LIBRARY={library}",
-    ]
+    javac = shutil.which("javac")
+    jni = [f"-DJNI_INCLUDE={Path(javac).resolve().parent.parent / 'include'}"] if javac else []
+    made = ["cmake", "-S", str(SOURCES), "-B", str(work / "build"), f"-DORT_INCLUDE={headers}"]
     done = [
         subprocess.run(command, capture_output=True, text=True)
-        for command in ([*at, *options], ["cmake", "--build", str(work / "build"), "--parallel", "2"])
+        for command in (
+            [*made, f"-DORT_LIBRARY={library}", *jni],
+            ["cmake", "--build", str(work / "build"), "--parallel", "2"],
+        )
     ]
     assert all(one.returncode == 0 for one in done), "\n".join(one.stdout[-3000:] + one.stderr[-3000:] for one in done)
     (work / "build" / library.name).symlink_to(library.resolve())
@@ -76,10 +74,12 @@ class Options(ctypes.Structure):
         ("threads", ctypes.c_int32),
         ("provider", ctypes.c_int32),
         ("skip_hashes", ctypes.c_int32),
-        ("reserved", ctypes.c_int32),
+        ("probe_seconds", ctypes.c_int32),
         ("plugin", ctypes.c_char_p),
         ("probe_program", ctypes.c_char_p),
         ("cache_folder", ctypes.c_char_p),
+        ("soc", ctypes.c_char_p),
+        ("model", ctypes.c_char_p),
     )
 
 

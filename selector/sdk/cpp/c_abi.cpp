@@ -129,9 +129,12 @@ kokoro_npu_status kokoro_npu_open(const char* folder, const kokoro_npu_options* 
         opened.memory_limit = c.memory_limit;
         opened.provider = static_cast<kokoro_npu::ProviderChoice>(c.provider);
         opened.check_hashes = c.skip_hashes == 0;
+        if (c.probe_seconds > 0) opened.probe_seconds = c.probe_seconds;
         opened.plugin = text_of(c.plugin);
         opened.probe_program = text_of(c.probe_program);
         opened.cache_folder = text_of(c.cache_folder);
+        opened.soc = text_of(c.soc);
+        opened.model = text_of(c.model);
         *given(engine, "engine") = new kokoro_npu_engine{kokoro_npu::Engine(given(folder, "folder"), std::move(opened))};
     });
 }

@@ -1,6 +1,14 @@
 #include "choose_provider.hpp"
 
 #include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <sstream>
+
+#include "device_identity.hpp"
+#include "probe_child.hpp"
+#include "probe_verdict.hpp"
+#include "sha256.hpp"
 
 namespace kokoro_npu {
 namespace {
@@ -15,15 +23,89 @@ std::string quoted(const std::string& text) {
     return out + "\"";
 }
 
+std::vector<std::string> npu_stages(const Package& package) {
+    std::vector<std::string> out;
+    for (const StageContract& stage : package.manifest().stages)
+        if (stage.on_npu) out.push_back(stage.name);
+    return out;
+}
+
+// What receipts say of this device, if they say anything.
+bool receipts_say(const Package& package, const DeviceIdentity& device, Choice& choice) {
+    const Manifest& manifest = package.manifest();
+    const auto& entries = device.soc.empty() ? manifest.models : manifest.socs;
+    const auto found = entries.find(device.soc.empty() ? device.model : device.soc);
+    if (found == entries.end()) return false;
+    const auto failed = found->second.failed.find(manifest.target);
+    choice.npu = found->second.use == manifest.target && failed == found->second.failed.end();
+    choice.reason = "receipt of " + found->first + ": " +
+                    (failed != found->second.failed.end() ? failed->second : "use " + found->second.use);
+    return true;
+}
+
+// A probe's result holds for one device, system, package, provider library and ONNX Runtime.
+std::string cache_file(const Package& package, const EngineOptions& options, const DeviceIdentity& device) {
+    if (options.cache_folder.empty()) return {};
+    Sha256 sum;
+    for (const std::string& part : {device.soc, device.model, device.build, package.models_digest(), options.plugin,
+                                    package.manifest().npu.name, std::string(OrtGetApiBase()->GetVersionString())}) {
+        const std::string ended = part + '\0';
+        sum.update(ended.data(), ended.size());
+    }
+    return options.cache_folder + "/kokoro-npu-" + sum.hex().substr(0, 32) + ".txt";
+}
+
+bool read_cached(const std::string& path, Choice& choice) {
+    std::ifstream file(path);
+    std::string first, reason;
+    if (path.empty() || !std::getline(file, first) || !std::getline(file, reason)) return false;
+    if (first != "npu" && first != "cpu") return false;
+    choice = {first == "npu", reason + " (kept from before)"};
+    return true;
+}
+
+void keep(const std::string& path, const Choice& choice) {
+    if (path.empty()) return;
+    const std::string work = path + "." + std::to_string(::getpid());
+    {
+        std::ofstream file(work);
+        file << (choice.npu ? "npu" : "cpu") << '\n' << choice.reason << '\n';
+        if (!file.flush()) return;  // a probe that cannot be kept is made again
+    }
+    std::rename(work.c_str(), path.c_str());
+}
+
+Choice probed(const Package& package, const EngineOptions& options) {
+    const ChildAnswer answer = run_child(
+        {options.probe_program, package.folder(), options.plugin, std::to_string(options.threads)},
+        options.probe_seconds);
+    const std::vector<StageProbe> probes = read_probes(answer.printed);
+    if (answer.failure.empty()) return probe_verdict(probes, npu_stages(package));
+    const std::vector<std::string> stages = npu_stages(package);
+    const std::string at = probes.size() < stages.size() ? stages[probes.size()] : "end";
+    const auto refused = answer.printed.find("REFUSED ");
+    std::string said = refused == std::string::npos ? "" : ": " + answer.printed.substr(refused + 8, 200);
+    std::replace(said.begin(), said.end(), '\n', ' ');
+    return {false, "probe: " + at + " " + answer.failure + said};
+}
+
 }  // namespace
 
 Choice choose_provider(const Package& package, const EngineOptions& options) {
-    const auto& stages = package.manifest().stages;
-    const bool any = std::any_of(stages.begin(), stages.end(), [](const StageContract& s) { return s.on_npu; });
-    if (!any) return {false, "the package runs every stage on the CPU"};
+    if (npu_stages(package).empty()) return {false, "the package runs every stage on the CPU"};
     if (options.provider == ProviderChoice::cpu) return {false, "the app chose the CPU"};
     if (options.provider == ProviderChoice::npu) return {true, "the app chose the NPU"};
-    return {false, "no receipt of this device"};
+    DeviceIdentity device = this_device();
+    if (!options.soc.empty()) device.soc = options.soc;
+    if (!options.model.empty()) device.model = options.model;
+    Choice choice;
+    if (receipts_say(package, device, choice)) return choice;
+    const std::string cached = cache_file(package, options, device);
+    if (read_cached(cached, choice)) return choice;
+    if (options.probe_program.empty()) return {false, "no receipt of this device, and no program to probe it"};
+    choice = probed(package, options);
+    keep(cached, choice);
+    return choice;
 }
 
 std::string placement_report(const Package& package, const Placement& placement, std::size_t open_sessions) {

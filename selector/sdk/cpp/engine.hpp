@@ -31,7 +31,9 @@ struct EngineOptions {
     bool check_hashes = true;  // false: sizes alone, for a folder that only this app writes
     std::string plugin;        // library of the NPU's provider, where ONNX Runtime has it not built in
     std::string probe_program;  // kokoro_npu_probe; without it, only receipts can choose the NPU
+    int probe_seconds = 120;    // after which a probe that does not answer is ended
     std::string cache_folder;   // for results of probes; without it, each opening probes anew
+    std::string soc, model;     // as receipts name devices; empty: as Android says
 };
 
 struct SpeechRequest {

@@ -61,10 +61,12 @@ typedef struct kokoro_npu_options {
     int32_t threads;           /* inside one operator; 0 is one per core */
     int32_t provider;          /* kokoro_npu_provider */
     int32_t skip_hashes;       /* 1: check sizes alone */
-    int32_t reserved;          /* 0 */
+    int32_t probe_seconds;     /* after which a probe that does not answer is ended; 0 is 120 */
     const char* plugin;        /* library of the NPU's provider, or NULL */
     const char* probe_program; /* path of kokoro_npu_probe, or NULL */
     const char* cache_folder;  /* for results of probes, or NULL */
+    const char* soc;           /* this device as receipts name it (ro.soc.model), or NULL: as Android says */
+    const char* model;         /* likewise (ro.product.model) */
 } kokoro_npu_options;
 
 /* When one symbol sounds, in samples since the beginning of the speech. A pad's symbol is empty. */

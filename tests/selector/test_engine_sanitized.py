@@ -1,0 +1,138 @@
+"""The C++ engine under AddressSanitizer and UndefinedBehaviorSanitizer, on damaged manifests and odd texts; no leak."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from android_test.device.linux_runner import fetch_headers, lacking
+from export_onnx.errors import DeviceError
+from selector.sdk.vectors.split_vectors import ODD, PROSE
+from tests.selector.conftest import NAME
+from tests.selector.engine_library import SOURCES, WORK, Library, onnxruntime_library
+
+MANIFESTS, TEXTS = 400, 60
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
+# ONNX Runtime keeps a few things until the process ends.
+ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1", "LSAN_OPTIONS": "suppressions=leaks.txt"}
+
+
+@pytest.fixture(scope="module")
+def drill(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program, with everything of the engine instrumented."""
+    if missing := lacking():
+        pytest.skip(f"the engine cannot be made here: no {', no '.join(missing)}")
+    work = tmp_path_factory.mktemp("drill")
+    try:
+        headers = fetch_headers(WORK / "apt")
+    except DeviceError as error:
+        pytest.skip(f"no headers of ONNX Runtime: {error}")
+    (work / "plain.cpp").write_text("int main() {}")
+    flags = ["c++", "-std=c++17", "-O1", "-g", *SANITIZERS]
+    if subprocess.run([*flags, str(work / "plain.cpp"), "-o", str(work / "plain")], capture_output=True).returncode:
+        pytest.skip("this compiler has no sanitizers")
+    (work / "leaks.txt").write_text("leak:libonnxruntime\n")
+    library = onnxruntime_library(work)
+    sources = [Path(__file__).parent / "vectors" / "drill.cpp", *engine_sources()]
+    include = [f"-I{SOURCES}", "-isystem", str(headers)]
+    linked = [*map(str, sources), str(library), f"-Wl,-rpath,{work}", "-ldl", "-o", str(work / "drill")]
+    subprocess.run([*flags, *include, *linked], check=True)
+    return work / "drill"
+
+
+def engine_sources() -> list[Path]:
+    """Everything but the entry for the JVM and the probe's own `main`."""
+    return sorted(file for file in SOURCES.glob("*.cpp") if file.name not in ("jni.cpp", "kokoro_npu_probe.cpp"))
+
+
+def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Every place in a JSON value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(place for key, item in inner for place in places(item, (*path, key)))]
+
+
+STRANGE: list[Any] = [None, True, -1, 0, 1, 1e300, 2**53, -(2**53), 1.5, "", "../x", "/", "\x00", "é" * 99, [], {}]
+
+
+def damaged_manifest(whole: str, draws: random.Random) -> bytes:
+    """A manifest with one to three values replaced or lost, or with bytes cut, doubled or changed."""
+    if draws.random() < 0.3:
+        content = bytearray(whole.encode())
+        for _ in range(draws.randint(1, 4)):
+            at = draws.randrange(len(content))
+            content[at : at + draws.choice([0, 1, 50])] = bytes(
+                draws.randrange(256) for _ in range(draws.randint(0, 3))
+            )
+        return bytes(content[: draws.choice([None, draws.randrange(len(content))])])
+    value = json.loads(whole)
+    for _ in range(draws.randint(1, 3)):
+        *path, last = draws.choice([place for place in places(value) if place])
+        target = value
+        for key in path:
+            target = target[key]
+        if draws.random() < 0.3:
+            del target[last]
+        else:
+            target[last] = draws.choice(STRANGE)
+    return json.dumps(value, ensure_ascii=draws.random() < 0.5).encode()
+
+
+def odd_text(draws: random.Random) -> bytes:
+    words = [*ODD, *PROSE, "b" * 300, "1234567890" * 9, "a-b_c" * 60]
+    text = " ".join(draws.choice(words) for _ in range(draws.randint(0, 30))).encode("utf-8", "surrogatepass")
+    content = bytearray(text[: draws.choice([None, draws.randint(0, 400)])])
+    for _ in range(draws.choice([0, 0, 3])):  # bytes that are no UTF-8
+        content.insert(draws.randint(0, len(content)), draws.randint(1, 255))
+    return bytes(content).replace(b"\0", b"")
+
+
+def test_no_damaged_manifest_and_no_odd_text_upsets_the_engine(drill: Path, dist: Path, tmp_path: Path) -> None:
+    draws = random.Random(5)
+    whole = (dist / NAME / "manifest.json").read_text(encoding="utf-8")
+    (tmp_path / "manifests").mkdir()
+    for number in range(MANIFESTS):
+        (tmp_path / "manifests" / str(number)).write_bytes(damaged_manifest(whole, draws))
+    (tmp_path / "texts").write_bytes(b"\0".join(odd_text(draws) for _ in range(TEXTS)))
+    command = [drill, dist / NAME, tmp_path / "manifests", tmp_path / "texts"]
+    done = subprocess.run(command, cwd=drill.parent, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-4000:]
+    (taken, refused), (spoken, unspoken) = (map(int, line.split()) for line in done.stdout.splitlines())
+    assert taken + refused == MANIFESTS
+    assert taken > MANIFESTS // 20, "some damage does not matter"
+    assert refused > MANIFESTS // 2
+    assert spoken + unspoken == TEXTS
+    assert spoken > TEXTS // 4
+
+
+def test_the_sanitizers_are_on(drill: Path) -> None:
+    done = subprocess.run([drill, "overrun"], cwd=drill.parent, env=ENVIRONMENT, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "heap-buffer-overflow" in done.stderr
+
+
+def resident() -> int:
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_two_hundred_engines_leave_nothing_behind(library: Library, dist: Path) -> None:
+    def cycles(number: int, close: bool = True) -> int:
+        before = resident()
+        for _ in range(number):
+            engine = library.open(dist / NAME, threads=1)
+            assert engine.speak(phonemes="bad dog")
+            if close:
+                engine.close()
+        return resident() - before
+
+    cycles(20)
+    grown = cycles(200)
+    open_ones = cycles(20, close=False)  # the defect: what engines hold that nobody closes
+    assert grown < 4e6, grown
+    assert open_ones > 2 * 4e6, open_ones
