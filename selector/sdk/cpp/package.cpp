@@ -6,7 +6,6 @@
 
 #include "mapped_file.hpp"
 #include "sha256.hpp"
-#include "voice_mix.hpp"
 
 namespace kokoro_npu {
 namespace {
@@ -90,32 +89,41 @@ std::string Package::models_digest() const {
 }
 
 std::vector<float> Package::rows_of(const std::string& name) const {
-    const auto found = manifest_.voices.find(name);
-    if (found == manifest_.voices.end()) {
-        std::string all;
-        for (const auto& voice : manifest_.voices) all += (all.empty() ? "" : ", ") + voice.first;
-        throw Error(Fault::package, "voice '" + name.substr(0, 40) + "'", "one of " + all, "no voice of that name",
-                    "Choose one of these.");
-    }
-    const MappedFile file(path(found->second));
+    const std::string& listed = manifest_.voices.at(name);
+    const MappedFile file(path(listed));
     const auto count = static_cast<std::size_t>(manifest_.voice_rows * manifest_.voice_width);
     if (file.size() != count * 4)
-        throw Error(Fault::package, found->second, std::to_string(count * 4) + " bytes", std::to_string(file.size()), again);
+        throw Error(Fault::package, listed, std::to_string(count * 4) + " bytes", std::to_string(file.size()), again);
     std::vector<float> rows(count);
     std::memcpy(rows.data(), file.data(), file.size());  // little-endian, as every Android
     for (const float value : rows)
         if (!std::isfinite(value))
-            throw Error(Fault::package, found->second, "finite numbers", "NaN or infinity", again);
+            throw Error(Fault::package, listed, "finite numbers", "NaN or infinity", again);
     return rows;
 }
+
+namespace {
+
+std::vector<MixPart> parts_of(const std::string& name, const std::map<std::string, std::string>& voices) {
+    try {
+        return mix_parts(name, [&](const std::string& one) { return voices.count(one) > 0; });
+    } catch (const std::invalid_argument& error) {
+        std::string known;
+        for (const auto& [voice, file] : voices) known += (known.empty() ? "" : ", ") + voice;
+        throw Error(Fault::package, "voice '" + name.substr(0, 60) + "'", "one of " + known + ", or a mix of them",
+                    error.what(), "Write a mix as name,name or name:0.7+name:0.3.");
+    }
+}
+
+}  // namespace
 
 Voice Package::voice(const std::string& name) const {
     Voice voice;
     voice.width = static_cast<std::size_t>(manifest_.voice_width);
-    const std::vector<VoicePart> parts = voice_parts(name, manifest_.voices);
+    const std::vector<MixPart> parts = parts_of(name, manifest_.voices);
     if (parts.size() == 1) voice.rows = rows_of(parts[0].name);
     std::vector<double> sums;
-    for (const VoicePart& part : parts) {
+    for (const MixPart& part : parts) {
         voice.parts.push_back(part.name);
         if (parts.size() == 1) break;
         const std::vector<float> rows = rows_of(part.name);
