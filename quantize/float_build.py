@@ -69,7 +69,7 @@ class FloatBuild:
     @cached_property
     def config(self) -> dict[str, Any]:
         """The checkpoint's."""
-        return read_config(self.source)
+        return exported_config(self.source)
 
     @cached_property
     def vocoder(self) -> onnx.ModelProto:
@@ -99,7 +99,7 @@ class FloatBuild:
         return self._plans[key]
 
 
-def read_config(source: Path) -> dict[str, Any]:
+def exported_config(source: Path) -> dict[str, Any]:
     """The checkpoint's config, as the export wrote it."""
     config: dict[str, Any] = json.loads((source / "config.json").read_text(encoding="utf-8"))
     return config
@@ -110,7 +110,7 @@ def gather(
 ) -> FloatBuild:
     """Reads calibration's statistics and speech, and chooses how the text stages' weights are stored."""
     first, unheard = buckets[0], split["held_out_voices"]
-    config = read_config(source)
+    config = exported_config(source)
     judge = Judge(source, first, read_samples(calibrated, "held_out"), unheard)
     searcher = replace(judge, samples=read_samples(calibrated, "search"))
     elsewhere = tuple(Judge(source, b, [in_bucket(judge.samples[0], config, b)], unheard) for b in buckets[1:])

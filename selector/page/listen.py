@@ -21,7 +21,7 @@ from export_onnx.buckets import Bucket
 from export_onnx.contracts import FRAMES_PER_TOKEN
 from export_onnx.run.chain import DURATIONS, FROM_SOURCE, Chain
 from export_onnx.run.padding import waveform
-from quantize.float_build import read_config
+from quantize.float_build import exported_config
 from quantize.listen.quality import Quality, compare_sounds
 from quantize.recipes import recipe
 
@@ -64,7 +64,7 @@ def listen_to_targets(build: Path, bucket: Bucket, targets: Sequence[str]) -> li
     """
     samples = sentences_to_hear(read_samples(build / "calibrate", "held_out"))
     sounds: list[dict[str, Waveform]] = [{} for _ in samples]
-    config = read_config(build / "export_onnx")
+    config = exported_config(build / "export_onnx")
     with console.progress("speak for the page", len(targets) * len(samples)) as advance:
         for target in targets:
             (at, *_) = recipe(target).buckets([bucket])

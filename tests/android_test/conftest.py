@@ -75,4 +75,4 @@ def scripted(plan: VerifyPlan, script: str) -> VerifyPlan:
     os.link(fake, real)
     fake.unlink()
     fake.write_text(f'#!/bin/sh\nreal() {{ /lib64/ld-linux-x86-64.so.2 ./real.so "$@"; }}\n{script}\n')
-    return dataclasses.replace(plan, stages=("bert", "tail"), buckets=("5s",))
+    return dataclasses.replace(plan, stages=("bert", "tail"), buckets=("any",))

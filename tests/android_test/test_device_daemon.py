@@ -127,7 +127,7 @@ def test_a_cable_pulled_in_mid_run_is_recorded_and_the_second_run_resumes(
     hand.join()
     assert outcomes(receipt) == ["lost", "finished"]
     assert receipt.stages[0].verdict == "failed"
-    tail = next(plan.work.glob("devices/*/probe_tail_5s.json"))
+    tail = next(plan.work.glob("devices/*/probe_tail_any.json"))
     kept = tail.stat().st_mtime_ns
     assert outcomes(verify(Phone.find(SERIAL), plan)) == ["finished", "finished"]
     assert tail.stat().st_mtime_ns == kept
@@ -198,7 +198,7 @@ def test_a_corrupted_push_is_seen_on_the_device(device: LinuxDevice, plan: Verif
     device.shell(f"rm -r {HOME}")
     (tmp_path / "count").unlink()
     always = Phone(str(corrupting(device, tmp_path, 99)), SERIAL)
-    receipt = verify(always, dataclasses.replace(plan, stages=("bert",), buckets=("5s",)))
+    receipt = verify(always, dataclasses.replace(plan, stages=("bert",), buckets=("any",)))
     assert outcomes(receipt) == ["not run"]
     assert "sha256" in receipt.stages[0].reasons[0]
 
@@ -213,9 +213,8 @@ def test_the_command_s_exit_status_tells(device: LinuxDevice, plan: VerifyPlan, 
     arguments = ["verify", "--dist", str(packages), "--serial", SERIAL, "--runner", str(plan.runner), "--runs", "1"]
     arguments += ["--build", str(plan.work), "--target"]
     assert main([*arguments, "cpu"]) == 0
-    restricted = ["--buckets", "5s", "--stages", "decoder"]
-    assert main([*arguments, "cpu", *restricted]) == 1  # what was left out is not proven
-    assert main([*arguments, "nnapi", *restricted]) == 1
+    assert main([*arguments, "cpu", "--stages", "decoder"]) == 1  # what was left out is not proven
+    assert main([*arguments, "nnapi", "--stages", "decoder", "--buckets", "5s"]) == 1
     folder = plan.work / "android_test" / "verify" / "devices"
     stored = json.loads(next(folder.glob("nnapi-*/receipt.json")).read_text(encoding="utf-8"))
     assert "built without NNAPI" in stored["stages"][0]["reasons"][0]

@@ -13,6 +13,7 @@ from calibrate.speech import in_bucket
 from export_onnx.errors import ContractError
 from export_onnx.graph.shared_weights import load
 from export_onnx.proof.decibels import snr
+from export_onnx.run.chain import Chain
 from quantize.listen.judge import Judge, sound
 from quantize.sound.split_channels import FloatChannels
 from quantize.sound.transfer_plan import transfer_plan
@@ -57,13 +58,11 @@ def test_the_sound_is_as_good_as_the_fixed_buckets(
     judge = Judge(free.folder, free.bucket, samples)
     padded = bench.judge.score_graph(apply(plan, bench.model))
     natural = judge.score_graph(apply(transfer_plan(plan, bench.model, vocoder), vocoder))
-    for one, other in zip(padded, natural, strict=True):
-        assert abs(one.snr_db - other.snr_db) < 1, (one, other)
+    assert len(natural) == len(samples) > 0
+    assert max(abs(one.snr_db - other.snr_db) for one, other in zip(padded, natural, strict=True)) < 1
 
 
 def test_a_sample_without_its_padding_sounds_the_same(bench: Bench, free: Small) -> None:
-    from export_onnx.run.chain import Chain
-
     sample = bench.judge.samples[0]
     cropped = in_bucket(sample, free.weights.config, free.bucket)
     assert cropped.values["har"].shape[2] == 120 * sample.frames + 1

@@ -184,3 +184,30 @@ def test_the_schema_is_exported_and_the_manifest_keeps_it(dist):
     assert schema["additionalProperties"] is False
     written = json.loads((dist / NAME / "manifest.json").read_text(encoding="utf-8"))
     assert set(schema["properties"]) == set(written)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            lambda told: told["buckets"].append({**told["buckets"][0], "name": "5s", "dynamic": False}),
+            "fixed and dynamic",
+        ),
+        (lambda told: told["stages"][0].update(runs_on="npu"), "takes fixed shapes only"),
+    ],
+)
+def test_free_lengths_beside_fixed_ones_or_on_an_npu_are_refused(copy, change, says):
+    told = json.loads((copy / "manifest.json").read_text())
+    manifest.parse(json.dumps(told), "as it is")
+    change(told)
+    with pytest.raises(PackageError, match=says):
+        manifest.parse(json.dumps(told), "changed")
+
+
+def test_a_bucket_holds_a_text_at_its_own_sizes_where_lengths_are_free(copy):
+    (bucket,) = Package.open(copy).manifest.buckets
+    at = bucket.holding(9, 30)
+    assert (at.tokens, at.frames, at.seconds, at.models) == (9, 30, 0.75, bucket.models)
+    assert at.sizes == sizes(CONFIG, DYNAMIC.holding(9, 30))
+    fixed = bucket.model_copy(update={"dynamic": False})
+    assert fixed.holding(9, 30) == fixed

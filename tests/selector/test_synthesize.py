@@ -17,17 +17,14 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from export_onnx.errors import ContractError, PackageError, PipelineError, TextError
-from export_onnx.geometry import SAMPLE_RATE, SAMPLES_PER_FRAME
-from export_onnx.run import text as front
-from export_onnx.run.padding import waveform
+from export_onnx.geometry import SAMPLE_RATE
 from selector.choose.choose_bucket import most_tokens
-from selector.choose.chunk_limits import LONGEST, chunk_limits
 from selector.package import make_packages
 from selector.package.opened import Package
-from selector.speak.synthesize import Spoken, Synthesizer
 from selector.speak.to_wav import find_package, read_text, speak_to_wav
 from tests.selector.seam_limits import CLICK_LIMIT_DB, DEAD_AIR_LIMIT
-from tests.selector.selector_fakes import STRETCH, frames_of, make_build, sound_of
+from tests.selector.selector_fakes import STRETCH, make_build
+from tests.selector.spoken_faults import faults, say
 
 CONSONANTS = "bdfhjklmnpstvwz"
 
@@ -35,8 +32,8 @@ CONSONANTS = "bdfhjklmnpstvwz"
 @pytest.fixture(scope="module")
 def dist(tmp_path_factory) -> Path:
     work = tmp_path_factory.mktemp("speaking")
-    build = make_build(work / "build", ("nnapi", "cpu"))
-    make_packages.make_packages(build, work / "dist", ["nnapi", "cpu"], "0.1.0", "python -m selector package")
+    build = make_build(work / "build", ("nnapi",))
+    make_packages.make_packages(build, work / "dist", ["nnapi"], "0.1.0", "python -m selector package")
     return work / "dist"
 
 
@@ -44,62 +41,6 @@ def dist(tmp_path_factory) -> Path:
 def package(dist) -> Package:
     """Fixed buckets; no stage is proven, so all run on the CPU."""
     return Package.open(find_package(dist, "nnapi"))
-
-
-@pytest.fixture(scope="module")
-def free(dist) -> Package:
-    """One bucket of free lengths."""
-    return Package.open(find_package(dist, "cpu"))
-
-
-def spelled(text: str, language: str) -> str:
-    """A front end for tests: letters speak for themselves, so that a lost one is missed."""
-    clean = " ".join(text.split())
-    if not any(c.isalnum() for c in clean):
-        raise TextError("text", expected="words", got=text, todo="")
-    return clean
-
-
-class Recorder(Synthesizer):
-    """Keeps what was rendered: ids and sound, in order."""
-
-    rendered: list[tuple[str, Spoken]]
-
-    def _render(self, words: str, phonemes: str, index: int) -> Spoken | None:
-        sound = super()._render(words, phonemes, index)
-        if sound:
-            self.rendered.append((phonemes, sound))
-        return sound
-
-
-def say(package: Package, text: str, voice: str, speed: float) -> tuple[list[Spoken], list[tuple[str, Spoken]]]:
-    speaker = Recorder(package.chains, package.manifest, voice, package.voice(voice), speed, phonemize=spelled)
-    object.__setattr__(speaker, "rendered", [])
-    return list(speaker.speak(text)), speaker.rendered
-
-
-def faults(package: Package, text: str, voice: str, speed: float, heard: np.ndarray, rendered: list) -> list[str]:
-    """What is missing in the sound of `text`: a word, a piece of one, its order or its length."""
-    found = []
-    vocabulary = package.manifest.vocabulary
-    said = [w for phonemes, _ in rendered for w in phonemes.split() if any(c.isalnum() for c in w)]
-    wanted = [w for w in text.split() if any(c.isalnum() for c in w)]
-    if said != wanted:
-        found.append("words")
-    raw, at = heard.tobytes(), 0
-    for phonemes, sound in rendered:
-        ids = front.encode(phonemes, vocabulary).ids
-        if sound.frames != frames_of(ids, STRETCH[voice], speed).sum():
-            found.append("frames")
-        whole = sound_of(ids, STRETCH[voice], speed)
-        # To the sample: around it is the silence of the pads.
-        loud = np.flatnonzero(whole)
-        wanted_bytes = whole[loud[0] : loud[-1] + 1].tobytes()
-        at = raw.find(wanted_bytes, at)
-        if at < 0:
-            return [*found, f"cut: {phonemes[:20]}"]
-        at += len(wanted_bytes)
-    return found
 
 
 LETTERS = st.text(CONSONANTS, min_size=1, max_size=9)
@@ -184,44 +125,6 @@ def test_a_text_that_fits_is_not_split_for_an_early_start(package):
     assert others[0][1].text_bucket == buckets[-1].name
 
 
-def test_free_lengths_give_the_sound_of_fixed_buckets_without_padding(free, package):
-    text = "good dog jumps, and the lazy fox sleeps"
-    chain = free.chains["any"]
-    ids = front.encode(spelled(text, ""), free.manifest.vocabulary).ids
-    values = chain.speak(ids, free.voice("bf_long")[len(ids) - 3 : len(ids) - 2])
-    frames = int(values["n_frames"][0])
-    assert values["ids"].shape == (1, len(ids))
-    assert values["asr"].shape[2] == frames
-    assert values["waveform"].shape == (1, frames * SAMPLES_PER_FRAME)
-    wanted = sound_of(ids, STRETCH["bf_long"], 1.0)
-    np.testing.assert_allclose(values["waveform"][0], wanted, atol=1e-6)
-    padded = package.chains["15s"].speak(ids, free.voice("bf_long")[len(ids) - 3 : len(ids) - 2])
-    np.testing.assert_allclose(waveform(padded), wanted, atol=1e-6)
-
-
-@pytest.mark.parametrize("speed", [0.5, 1.0, 2.0])
-def test_every_token_of_a_long_text_is_heard_at_free_lengths(free, speed):
-    text = "Bad dog. " + "jumps over the lazy fox, slowly; and then it sleeps till noon. " * 12
-    spoken, rendered = say(free, text, "bf_long", speed)
-    heard = np.concatenate([s.samples for s in spoken])
-    assert faults(free, text, "bf_long", speed, heard, rendered) == []
-    assert max(s.frames for s in spoken) <= LONGEST.frames
-
-
-def test_at_free_lengths_a_listener_waits_for_a_short_piece_only(free):
-    table = free.manifest.selector.voices["af_short"]
-    limit, first = chunk_limits(free.manifest.buckets, table, 1.0)
-    assert first < limit
-    assert limit < most_tokens(free.manifest.buckets, table, 1.0)
-    fits = "mnd fghj klp. " + "bvd mnd fghj, " * (limit // 28)
-    assert first < len(fits) < limit
-    _, (head, *others) = say(free, fits, "af_short", 1.0)
-    assert head[1].tokens - 2 <= first
-    assert len(others) == 1, "the rest of what fits one chunk stays whole"
-    _, whole = say(free, "mnd fghj klp bvd " * (limit // 28), "af_short", 1.0)
-    assert len(whole) == 1, "no cut within a clause"
-
-
 def test_the_same_seed_gives_the_same_sound(package):
     one, other = (np.concatenate([s.samples for s in package.synthesize("Hello there.", seed=3)]) for _ in range(2))
     assert one.tobytes() == other.tobytes()
@@ -253,7 +156,7 @@ def test_bad_input_is_a_clear_error_and_the_old_file_stays(dist, tmp_path, chang
     out.write_bytes(b"an older recording")
     arguments = {"text": "Hello.", "voice": "af_short", "speed": 1.0} | changed
     with pytest.raises(kind, match=says) as raised:
-        speak_to_wav(dist, "cpu", out=out, **arguments)
+        speak_to_wav(dist, "nnapi", out=out, **arguments)
     error = raised.value
     assert isinstance(error, PipelineError)
     assert all((error.where, error.expected, error.got, error.todo))
