@@ -57,7 +57,7 @@ def _fuse(options: argparse.Namespace) -> int:
     graphs = {half: graph.model for half, graph in fused[first].items()}
     facts = _measure(options, source / f"tail_{first}.onnx", stock[first], graphs, library)
     facts["fused"] = {
-        half: {"sites": len(graph.sites), "convolutions": len(graph.convolutions)}
+        half: {"sites": len(graph.sites), "convolutions": len(graph.convolutions), "sums": len(graph.sums)}
         for half, graph in fused[first].items()
     }
     report.write(facts)
