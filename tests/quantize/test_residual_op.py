@@ -144,6 +144,7 @@ def test_what_does_not_fit_stays() -> None:
 def test_the_whole_lowering(floating: onnx.ModelProto, ops: Path) -> None:
     stock = quantized(floating, 8)
     found = fuse_graph(stock)
+    assert found.model.SerializeToString() == fuse_graph(stock).model.SerializeToString()
     assert len(found.sites) > 50
     assert len(found.convolutions) > 40
     assert len(found.sums) > 5
