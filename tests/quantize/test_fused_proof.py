@@ -60,6 +60,7 @@ def test_a_sample_without_padding(bench: Bench) -> None:
     found = without_padding(sample, config)
     assert found.values["asr"].shape[-1] == sample.frames < sample.values["asr"].shape[-1]
     assert found.values["f0"].shape[-1] == 2 * sample.frames
+    assert found.values["har"].shape[-1] == 120 * sample.frames + 1
     assert found.values["frame_mask"].all()
     assert np.array_equal(found.values["asr"], sample.values["asr"][..., : sample.frames])
 
