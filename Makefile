@@ -121,8 +121,8 @@ cpu-fused: ops
 	$(PYTHON) -m quantize.ops --build $(BUILD)
 ops-android:
 	@test -f '$(NDK)/build/cmake/android.toolchain.cmake' || { echo 'NDK=… names no NDK; see quantize/ops/README.md'; exit 1; }
-	cmake -S quantize/ops -B $(BUILD)/ops-$(ABI) -DCMAKE_TOOLCHAIN_FILE='$(abspath $(NDK))/build/cmake/android.toolchain.cmake' -DANDROID_ABI=$(ABI) -DANDROID_PLATFORM=android-27 -DORT_INCLUDE='$(abspath $(ORT_ANDROID))/headers'
-	cmake --build $(BUILD)/ops-$(ABI)
+	cmake -S quantize/ops -B $(BUILD)/ops/$(ABI) -DCMAKE_TOOLCHAIN_FILE='$(abspath $(NDK))/build/cmake/android.toolchain.cmake' -DANDROID_ABI=$(ABI) -DANDROID_PLATFORM=android-27 -DORT_INCLUDE='$(abspath $(ORT_ANDROID))/headers'
+	cmake --build $(BUILD)/ops/$(ABI)
 verify-device: $(READY)
 	$(PYTHON) -m android_test verify --target $(TARGET) --dist $(DIST) --serial '$(SERIAL)' --runner '$(RUNNER)' --runs $(RUNS) --build $(BUILD)
 

@@ -23,7 +23,15 @@ from export_onnx.errors import ContractError, PipelineError
 REPORTS: Final = ("*/report.json", "quantize/*/report.json", "android_test/*/report.json", "bench/*/*/report.json")
 KEYS: Final = ("signature", "versions")  # of every step's report
 STEPS: Final = ("export_onnx", "calibrate", "quantize", "selector", "android_test")  # each has a folder in the build
-BESIDE: Final = ("weights", "bench", "report.html", "long.txt", "long.json", LOCK)  # what they and `make` write besides
+BESIDE: Final = (
+    "weights",
+    "bench",
+    "ops",
+    "report.html",
+    "long.txt",
+    "long.json",
+    LOCK,
+)  # what they and `make` write besides
 PACKAGES: Final = ("kokoro-npu-*", ".unfinished-kokoro-npu-*")  # what a killed run left, too
 ARCHIVES: Final = (".zip", ".aar", ".jar")
 WRITTEN_LAST: Final = ("manifest.json", "device_targeting_config.xml")  # of a package, of an AI pack

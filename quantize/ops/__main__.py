@@ -5,6 +5,7 @@ The library that the models need must be built before (`make ops`)."""
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -22,9 +23,10 @@ from export_onnx.provenance import Report, completed, sha256, signature, start
 from export_onnx.run.sessions import SessionSettings
 from quantize.ops.build_library import OPS_LIBRARY
 from quantize.ops.fuse_graph import Fused, fuse_graph
-from quantize.ops.fused_proof import VocoderSessions, check_fused, compare_fused, time_fused
+from quantize.ops.fused_proof import VocoderSessions, check_fused, compare_fused, time_fused, without_padding
 
 THREADS: Final = (1, 2)
+MASK: Final = "frame_mask"  # the input that graphs of free length do not have
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -57,7 +59,7 @@ def _fuse(options: argparse.Namespace) -> int:
     graphs = {half: graph.model for half, graph in fused[first].items()}
     facts = _measure(options, source / f"tail_{first}.onnx", stock[first], graphs, library)
     facts["fused"] = {
-        half: {"sites": len(graph.sites), "convolutions": len(graph.convolutions)}
+        half: {"sites": len(graph.sites), "convolutions": len(graph.convolutions), "sums": len(graph.sums)}
         for half, graph in fused[first].items()
     }
     report.write(facts)
@@ -73,7 +75,10 @@ def _measure(
     library: Path,
 ) -> dict[str, Any]:
     """The sound, which is judged, and the time in turns."""
-    samples = read_samples(options.build / "calibrate", "held", options.sentences)
+    samples = read_samples(options.build / "calibrate", "held_out", options.sentences)
+    if not any(port.name == MASK for port in stock[HALVES[0]].graph.input):
+        config = json.loads((options.build / "export_onnx" / "config.json").read_text(encoding="utf-8"))
+        samples = [without_padding(sample, config) for sample in samples]
     seconds = {}
     for threads in THREADS:
         settings = SessionSettings(threads=threads, libraries=(library,))

@@ -179,18 +179,11 @@ OrtStatus* compute(const Kernel& kernel, OrtKernelContext* context) {
   return status;
 }
 
-// An attribute's number; 0 where it is absent.
-bool flag_of(const OrtApi* api, const OrtKernelInfo* info, const char* name) {
-  std::int64_t value = 0;
-  if (OrtStatus* absent = api->KernelInfoGetAttribute_int64(info, name, &value)) api->ReleaseStatus(absent);
-  return value != 0;
-}
-
 OrtStatus* ORT_API_CALL create(const OrtCustomOp* op, const OrtApi* api, const OrtKernelInfo* info, void** made) {
   auto* kernel = static_cast<Kernel*>(std::malloc(sizeof(Kernel)));
   if (!kernel) return api->CreateStatus(ORT_FAIL, "kokoro_npu.AdaIN: no memory");
-  *kernel = {api, static_cast<const Operator*>(op)->path, 1, flag_of(api, info, "channels_last_in"),
-             flag_of(api, info, "channels_last_out")};
+  *kernel = {api, static_cast<const Operator*>(op)->path, 1, flag_of(*api, info, "channels_last_in"),
+             flag_of(*api, info, "channels_last_out")};
   if (OrtStatus* absent = api->KernelInfoGetAttribute_float(info, "slope", &kernel->slope)) api->ReleaseStatus(absent);
   *made = kernel;
   return nullptr;
@@ -224,18 +217,8 @@ Operator adain_operator(const Path* path) {
   op.GetOutputCharacteristic = [](const OrtCustomOp*, std::size_t) { return INPUT_OUTPUT_OPTIONAL; };
   op.GetInputMemoryType = [](const OrtCustomOp*, std::size_t) { return OrtMemTypeDefault; };
   // The sum may take the memory of what is added, if nobody reads that later.
-  op.GetMayInplace = [](int** input, int** output) -> std::size_t {
-    *input = static_cast<int*>(std::malloc(sizeof(int)));
-    *output = static_cast<int*>(std::malloc(sizeof(int)));
-    if (!*input || !*output) return 0;
-    **input = ADDED;
-    **output = SUM;
-    return 1;
-  };
-  op.ReleaseMayInplace = [](int* input, int* output) {
-    std::free(input);
-    std::free(output);
-  };
+  op.GetMayInplace = [](int** inputs, int** outputs) { return one_in_place(ADDED, SUM, inputs, outputs); };
+  op.ReleaseMayInplace = release_in_place;
   op.GetStartVersion = [](const OrtCustomOp*) { return DOMAIN_VERSION; };
   op.GetEndVersion = [](const OrtCustomOp*) { return DOMAIN_VERSION; };
   op.CreateKernelV2 = create;

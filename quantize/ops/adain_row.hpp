@@ -47,6 +47,9 @@ struct Path {
                   std::int64_t stride);
   void (*from_rows)(const std::uint8_t* rows, std::int64_t stride, std::int64_t channels, std::int64_t columns,
                     std::uint8_t* to);
+  // out = (bytes - zero) * step + added; `out` may be `added`.
+  void (*add_bytes)(const std::uint8_t* bytes, std::int64_t count, float step, int zero, const float* added,
+                    float* out);
 };
 
 // The paths of this build, the fastest first; `plain` is the last and always supported.

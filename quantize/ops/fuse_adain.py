@@ -81,22 +81,22 @@ def _fuse(graph: ir.Graph, norm: AdainNorm, activation: AdainActivation) -> str:
     inputs |= activation.inputs
     if norm.mask is not None:
         inputs["mask"] = norm.mask
-    source = _source(norm.value)
+    source = read_bytes(norm.value)
     inputs |= source
     rounded = [node for node in readers_of(activation.result, "QuantizeLinear") if holds_bytes(node)]
     out, total, active = ir.Value(), ir.Value(), ir.Value()
     ends = rounded[:1]
     if ends:
         inputs |= {"step": input_of(ends[0], 1), "zero": input_of(ends[0], 2)}
-        _take_over(out, ends[0].outputs[0])
+        take_over(out, ends[0].outputs[0])
     floats_read = activation.result.is_graph_output() or len(list(activation.result.consumers())) > len(ends)
     if floats_read:
-        _take_over(active, activation.result)
+        take_over(active, activation.result)
     # What reads the value outside of this norm reads the sum from now on; where the value is a plain DQ, it stays.
     scaled_read = "factor" in source and len(set(norm.value.consumers())) > READERS_IN_NORM
     sum_read = "bytes" in source and ("added" in source or scaled_read or norm.value.is_graph_output())
     if sum_read:
-        _take_over(total, norm.value)
+        take_over(total, norm.value)
     attributes = [] if activation.slope is None else [ir.AttrFloat32("slope", activation.slope)]
     outputs = ((out, bool(ends)), (total, sum_read), (active, floats_read))
     name = str(producer_of(norm.result).name)
@@ -112,7 +112,7 @@ def _fuse(graph: ir.Graph, norm: AdainNorm, activation: AdainActivation) -> str:
     return name
 
 
-def _take_over(new: ir.Value, old: ir.Value) -> None:
+def take_over(new: ir.Value, old: ir.Value) -> None:
     """`new` gets the name, the type, the shape and the readers of `old`."""
     new.type, new.shape = old.type, old.shape
     name = name_of(old)
@@ -121,8 +121,8 @@ def _take_over(new: ir.Value, old: ir.Value) -> None:
     new.name = name
 
 
-def _source(value: ir.Value) -> dict[str, ir.Value]:
-    """The inputs from which AdaIN makes the value."""
+def read_bytes(value: ir.Value) -> dict[str, ir.Value]:
+    """The inputs from which a fused operator makes the value: bytes, or bytes and `added`, or `added` alone."""
     bytes_ = _dequantized(value)
     if bytes_:
         return bytes_

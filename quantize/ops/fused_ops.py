@@ -25,6 +25,8 @@ ADAIN_INPUTS: Final = (
     "step",  # of the output `out`, if there is one
     "zero",
 )
+RESIDUAL: Final = "Residual"
+RESIDUAL_INPUTS: Final = ("bytes", "byte_step", "byte_zero", "factor", "added")  # as AdaIN's; the output is their sum
 LAST_IN: Final = "channels_last_in"  # an attribute: `bytes` are [1, 1, T, C]
 LAST_OUT: Final = "channels_last_out"  # `out` is
 ADAIN_OUTPUTS: Final = ("out", "sum", "active")  # u8; the value in floats; the activated value in floats: each optional

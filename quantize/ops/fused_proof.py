@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Final
@@ -19,9 +19,11 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from calibrate.speech import Sample
+from calibrate.speech import Sample, in_bucket
+from export_onnx.buckets import Bucket
 from export_onnx.contracts import HALVES
 from export_onnx.errors import ParityError
+from export_onnx.geometry import FRAMES_PER_SECOND, spectral_columns
 from export_onnx.proof.decibels import snr
 from export_onnx.run.sessions import SessionSettings, cpu_session, run_session
 from quantize.listen.quality import Quality, compare_sounds
@@ -48,6 +50,15 @@ class VocoderSessions:
         for session in self.sessions:
             values |= run_session(session, values)
         return np.asarray(values["waveform"], np.float32).ravel()[: sample.reference.size]
+
+
+def without_padding(sample: Sample, config: Mapping[str, Any]) -> Sample:
+    """The sample at its own length, for graphs of free length, which have no masks."""
+    cropped = in_bucket(sample, config, Bucket(sample.frames / FRAMES_PER_SECOND, sample.tokens))
+    har = cropped.values["har"][
+        ..., : spectral_columns(sample.frames)
+    ]  # a fixed bucket has columns that no sound needs
+    return replace(cropped, values=cropped.values | {"har": har})
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,6 @@ bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_support
 }  // namespace
 
 extern const Path AVX2;
-const Path AVX2{"avx2", has_avx2, adain, to_rows, from_rows};
+const Path AVX2{"avx2", has_avx2, adain, to_rows, from_rows, add_bytes};
 
 }  // namespace kokoro_npu

@@ -39,6 +39,6 @@ bool has_avx512() {
 }  // namespace
 
 extern const Path AVX512;
-const Path AVX512{"avx512", has_avx512, adain, to_rows, from_rows};
+const Path AVX512{"avx512", has_avx512, adain, to_rows, from_rows, add_bytes};
 
 }  // namespace kokoro_npu

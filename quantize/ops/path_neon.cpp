@@ -40,6 +40,6 @@ bool always() { return true; }
 }  // namespace
 
 extern const Path NEON;
-const Path NEON{"neon", always, adain, to_rows, from_rows};
+const Path NEON{"neon", always, adain, to_rows, from_rows, add_bytes};
 
 }  // namespace kokoro_npu

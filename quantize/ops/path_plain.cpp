@@ -23,6 +23,6 @@ bool always() { return true; }
 }  // namespace
 
 extern const Path PLAIN;
-const Path PLAIN{"plain", always, adain, to_rows, from_rows};
+const Path PLAIN{"plain", always, adain, to_rows, from_rows, add_bytes};
 
 }  // namespace kokoro_npu

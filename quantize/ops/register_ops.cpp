@@ -1,6 +1,7 @@
 // The library's one exported function, by which ONNX Runtime learns its operators.
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
 
 #include "runtime.hpp"
 
@@ -27,9 +28,12 @@ RegisterCustomOps(OrtSessionOptions* options, const OrtApiBase* base) {
   OrtCustomOpDomain* domain = nullptr;
   KOKORO_NPU_TRY(api->CreateCustomOpDomain(DOMAIN, &domain));
   // Sessions keep pointers to the operators and to the domain, and nobody says when the last one ends: both stay.
-  auto* adain = static_cast<Operator*>(std::malloc(sizeof(Operator)));
-  if (adain) *adain = adain_operator(path);
-  OrtStatus* status = adain ? api->CustomOpDomain_Add(domain, adain) : refuse(*api, "kokoro_npu: no memory");
+  OrtStatus* status = nullptr;
+  for (const auto make : {adain_operator, residual_operator}) {
+    auto* made = static_cast<Operator*>(std::malloc(sizeof(Operator)));
+    if (made) *made = make(path);
+    if (!status) status = made ? api->CustomOpDomain_Add(domain, made) : refuse(*api, "kokoro_npu: no memory");
+  }
   if (!status) status = api->AddCustomOpDomain(options, domain);
   if (status) api->ReleaseCustomOpDomain(domain);
   return status;

@@ -227,6 +227,12 @@ void adain_of_floats(const AdainRow& row) {
   }
 }
 
+void add_bytes(const std::uint8_t* __restrict bytes, std::int64_t count, float step, int zero, const float* added,
+               float* out) {
+#pragma omp simd
+  for (std::int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(bytes[i] - zero) * step + added[i];
+}
+
 void adain(const AdainRow& row) {
   if (row.added) {
     adain_of_floats(row);

@@ -1,5 +1,7 @@
 #include "runtime.hpp"
 
+#include <cstdlib>
+
 namespace kokoro_npu {
 
 OrtStatus* refuse(const OrtApi& api, const char* message) { return api.CreateStatus(ORT_INVALID_ARGUMENT, message); }
@@ -17,6 +19,26 @@ OrtStatus* dims_of(const OrtApi& api, const OrtValue* value, Dims* dims) {
 }
 
 }  // namespace
+
+bool flag_of(const OrtApi& api, const OrtKernelInfo* info, const char* name) {
+  std::int64_t value = 0;
+  if (OrtStatus* absent = api.KernelInfoGetAttribute_int64(info, name, &value)) api.ReleaseStatus(absent);
+  return value != 0;
+}
+
+std::size_t one_in_place(int input, int output, int** inputs, int** outputs) {
+  *inputs = static_cast<int*>(std::malloc(sizeof(int)));
+  *outputs = static_cast<int*>(std::malloc(sizeof(int)));
+  if (!*inputs || !*outputs) return 0;
+  **inputs = input;
+  **outputs = output;
+  return 1;
+}
+
+void release_in_place(int* inputs, int* outputs) {
+  std::free(inputs);
+  std::free(outputs);
+}
 
 OrtStatus* read_input(const OrtApi& api, const OrtKernelContext* context, std::size_t index, Input* input) {
   const OrtValue* value = nullptr;

@@ -18,8 +18,13 @@ struct Operator : OrtCustomOp {
   const Path* path;
 };
 
-// Fills in the callbacks of the operator AdaIN (adain_op.cpp).
+// Fill in the callbacks of the operators AdaIN (adain_op.cpp) and Residual (residual_op.cpp).
 Operator adain_operator(const Path* path);
+Operator residual_operator(const Path* path);
+
+// For GetMayInplace: one output may take the memory of one input. And for ReleaseMayInplace.
+std::size_t one_in_place(int input, int output, int** inputs, int** outputs);
+void release_in_place(int* inputs, int* outputs);
 
 constexpr std::size_t MOST_DIMENSIONS = 8;
 
@@ -42,6 +47,9 @@ OrtStatus* read_input(const OrtApi& api, const OrtKernelContext* context, std::s
 
 // Output `index`; `data` is null where the graph has no such output.
 OrtStatus* make_output(const OrtApi& api, OrtKernelContext* context, std::size_t index, const Dims& dims, void** data);
+
+// An attribute's number; false where it is 0 or absent.
+bool flag_of(const OrtApi& api, const OrtKernelInfo* info, const char* name);
 
 OrtStatus* refuse(const OrtApi& api, const char* message);
 

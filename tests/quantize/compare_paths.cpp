@@ -1,7 +1,8 @@
 // Compares every path that this processor supports with the plain one, and the plain one's sine with the C library's.
 //
 // `compare_paths` prints a line per path: its name, the calls, the worst distance of the output in dB, the most steps
-// that a byte is off, and the worst distances of the sum and of the activated floats in dB. `compare_paths defect` gives the other paths another
+// that a byte is off, the worst distances of the sum, of the activated floats and of
+// Residual's sum in dB, and whether bytes survive the way from channels last to rows and back. `compare_paths defect` gives the other paths another
 // epsilon, shift and mask than the plain one, which its reader must refuse.
 #include <cstdio>
 #include <cstdlib>
@@ -123,6 +124,34 @@ Distance compare_all(const Path& path, bool defect) {
   return found;
 }
 
+// Turns bytes from channels last to rows, adds them to floats, and turns them back: the distance of the sums, and whether
+// the bytes came back.
+double layouts(const Path& path, bool* same) {
+  const Path& plain = *PATHS[PATH_COUNT - 1];
+  double worst = 200;
+  for (const int channels : {1, 15, 16, 17, 64}) {
+    for (const int columns : {1, 16, 33, 256}) {
+      const auto size = static_cast<std::size_t>(channels * columns);
+      std::vector<std::uint8_t> bytes(size), rows(size), other(size), back(size);
+      std::vector<float> added(size), sum(size), wanted(size);
+      for (std::size_t i = 0; i < size; ++i) {
+        bytes[i] = static_cast<std::uint8_t>(random_number(0, 256));
+        added[i] = random_number(-3, 3);
+      }
+      path.to_rows(bytes.data(), channels, columns, rows.data(), columns);
+      for (int i = 0; i < columns; ++i) {
+        for (int j = 0; j < channels; ++j) other[j * columns + i] = bytes[i * channels + j];
+      }
+      path.from_rows(rows.data(), columns, channels, columns, back.data());
+      *same = *same && rows == other && back == bytes;
+      path.add_bytes(rows.data(), channels * columns, 0.03f, 117, added.data(), sum.data());
+      plain.add_bytes(rows.data(), channels * columns, 0.03f, 117, added.data(), wanted.data());
+      worst = std::fmin(worst, distance(wanted, sum));
+    }
+  }
+  return worst;
+}
+
 double sine_decibels() {
   double signal = 0, error = 0;
   for (int i = -400000; i <= 400000; ++i) {
@@ -146,6 +175,9 @@ int main(int count, char**) {
       continue;
     }
     const Distance found = compare_all(path, count > 1);
-    std::printf("path %s %d %.1f %d %.1f %.1f\n", path.name, found.calls, found.out, found.steps, found.sum, found.active);
+    bool same = true;
+    const double added = layouts(path, &same);
+    std::printf("path %s %d %.1f %d %.1f %.1f %.1f %d\n", path.name, found.calls, found.out, found.steps, found.sum,
+                found.active, added, same);
   }
 }

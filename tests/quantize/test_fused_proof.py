@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from calibrate.speech import write_sample
@@ -14,7 +16,7 @@ from export_onnx.graph.shared_weights import ModelFolder, load
 from export_onnx.provenance import Report, read_report
 from quantize.listen.quality import Quality
 from quantize.ops import __main__ as command
-from quantize.ops.fused_proof import MEL_LOSS, PESQ_LOSS, FusedSound, check_fused
+from quantize.ops.fused_proof import MEL_LOSS, PESQ_LOSS, FusedSound, check_fused, without_padding
 from quantize.sound.choose_blocklist import convolutions
 from quantize.sound.vocoder_plan import apply, make_plan
 from tests.quantize.conftest import Bench
@@ -48,8 +50,19 @@ def build(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> Path:
     Report(folder, "made", {"weights": {"name": "random-small"}, "stages": ["vocoder"], "buckets": [name]}).write()
     for number, sample in enumerate(bench.judge.samples):
         (build / "calibrate").mkdir(exist_ok=True)
-        write_sample(build / "calibrate", "held", number, sample)
+        write_sample(build / "calibrate", "held_out", number, sample)
     return build
+
+
+def test_a_sample_without_padding(bench: Bench) -> None:
+    (sample, *_) = bench.judge.samples
+    config = json.loads((bench.folder / "config.json").read_text(encoding="utf-8"))
+    found = without_padding(sample, config)
+    assert found.values["asr"].shape[-1] == sample.frames < sample.values["asr"].shape[-1]
+    assert found.values["f0"].shape[-1] == 2 * sample.frames
+    assert found.values["har"].shape[-1] == 120 * sample.frames + 1
+    assert found.values["frame_mask"].all()
+    assert np.array_equal(found.values["asr"], sample.values["asr"][..., : sample.frames])
 
 
 def test_the_command(build: Path, ops: Path, bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
