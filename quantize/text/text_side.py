@@ -16,8 +16,8 @@ and the choice holds.
 Today every recipe has `bert` on the CPU: on Kokoro-82M, integers change 4.6 % of the tokens with 8-bit activations,
 some by five frames, and 0.8 % with 16 bits. In float32 it is a fifth of a package, for 2.7 % of the multiply-adds, and
 an NPU computes float in half precision, whose durations a simulation can check on a few sentences only. With 10 bits
-per weight the rule holds, in 8 MB. Context binaries have `bert` on the NPU all the same (`half_norms.py`), because their
-proof counts the frames on the simulation.
+per weight the rule holds, in 8 MB. Context binaries have `bert` on the NPU all the same (`half_norms.py`): their proof
+counts the frames on the simulation.
 """
 
 from __future__ import annotations
