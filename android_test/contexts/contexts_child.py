@@ -17,7 +17,6 @@ from android_test.coverage.htp.htp_child import assignment, open_session
 
 def main(path: Path) -> None:
     """Makes one context after the other; stops at the first that the compiler refuses."""
-    kept = []  # the provider shares weights between sessions that exist
     with path.with_suffix(".answer.jsonl").open("w", encoding="utf-8") as answer:
         for request in json.loads(path.read_text(encoding="utf-8")):
             started = time.monotonic()
@@ -26,10 +25,10 @@ def main(path: Path) -> None:
             except Exception as error:  # the compiler's refusals have several types; their text is the verdict
                 answer.write(json.dumps({"error": f"{type(error).__name__}: {error}"}) + "\n")
                 return
-            kept.append(session)
             line = {"seconds": time.monotonic() - started, "assignment": assignment(session)}
             answer.write(json.dumps(line) + "\n")
             answer.flush()
+            del session  # the provider keeps what is shared by itself
 
 
 if __name__ == "__main__":
