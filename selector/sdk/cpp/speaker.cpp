@@ -13,6 +13,8 @@ namespace kokoro_npu {
 namespace {
 
 constexpr std::int64_t pads = 2;
+// Seconds of sound of a chunk, and of the first of a text, where lengths are free: selector/choose/chunk_limits.py.
+constexpr std::int64_t longest_seconds = 10, first_seconds = 3;
 
 [[noreturn]] void nothing_to_say(const std::string& text) {
     throw Error(Fault::text, "text", "at least one word to say", "'" + text.substr(0, 40) + "'",
@@ -46,11 +48,11 @@ Speaker::Speaker(const Package& package, StageChain chain, SpeechSettings settin
 
 void Speaker::say(const std::string& text, Bound ends) {
     if (heard_.empty()) heard_ = text.substr(0, 40);
-    const std::int64_t most = limit(package_.selector().buckets().size());
+    const std::int64_t most = limit(false), first = std::max<std::int64_t>(limit(true), 1);
     const auto counting = [this](std::string_view piece) { return count(piece); };
     std::optional<Splitter> chunks;
     try {
-        chunks.emplace(text, counting, most, std::max<std::int64_t>(limit(1), 1));
+        chunks.emplace(text, counting, most, first);
     } catch (const std::invalid_argument&) {
         if (most < 1)
             throw Error(Fault::text, "chunk limit", "at least 1 phoneme", std::to_string(most), "Check bucket and speed.");
@@ -58,6 +60,8 @@ void Speaker::say(const std::string& text, Bound ends) {
     }
     const bool at_the_end = ends == Bound::paragraph;  // as every last chunk: nobody need look ahead for it
     std::optional<Chunk> chunk = chunks->next(), next;
+    if (chunk && at_the_end && chain_.dynamic(package_.selector().buckets().front()) && early(*chunk, first))
+        chunk = chunks->next();
     for (; chunk; chunk = at_the_end ? chunks->next() : std::move(next)) {
         if (!at_the_end) next = chunks->next();
         const Bound bound = at_the_end || next ? chunk->bound : std::min(chunk->bound, ends);
@@ -75,12 +79,45 @@ void Speaker::finish() {
     on_spoken_(end);
 }
 
-// Phonemes of a chunk in the `buckets` smallest buckets; for a mix, what its slowest voice takes.
-std::int64_t Speaker::limit(std::size_t buckets) const {
-    std::int64_t least = package_.manifest().max_phonemes;
-    for (const std::string& part : settings_.voice.parts)
-        least = std::min(least, package_.selector().most_tokens(part, settings_.speed, buckets) - pads);
+// Phonemes of a chunk, or of a text's first chunk; for a mix, what its slowest voice takes. In fixed buckets, a chunk
+// fits the largest, and the first one the smallest.
+std::int64_t Speaker::limit(bool first) const {
+    const Selector& selector = package_.selector();
+    const Manifest& manifest = package_.manifest();
+    const bool dynamic = chain_.dynamic(selector.buckets().front());
+    const std::int64_t frames =
+        (first ? first_seconds : longest_seconds) * manifest.sample_rate / manifest.samples_per_frame;
+    std::int64_t least = manifest.max_phonemes;
+    for (const std::string& part : settings_.voice.parts) {
+        if (!dynamic) {
+            least = std::min(least, selector.most_tokens(part, settings_.speed, first ? 1 : selector.buckets().size()) - pads);
+            continue;
+        }
+        const auto fits = [&](std::int64_t phonemes) {
+            const std::int64_t needed = selector.expected_frames(phonemes + pads, part, settings_.speed);
+            return needed >= 0 && needed <= frames;
+        };
+        while (least > 0 && !fits(least)) --least;
+    }
     return least;
+}
+
+// Where lengths are free, the first piece of speech is cut off a chunk behind a sentence or a clause, so that a listener
+// waits for that piece only (selector/speak/early.py). Returns whether it was, and was spoken with the rest.
+bool Speaker::early(const Chunk& chunk, std::int64_t first) {
+    if (chunk.phonemes <= first || !has_letters(chunk.text)) return false;
+    const auto counting = [this](std::string_view piece) { return count(piece); };
+    const std::vector<Piece> parts = split(chunk.text, counting, first);
+    if (parts.size() < 2 || parts[0].bound < Bound::clause || parts[0].phonemes > first) return false;
+    Piece rest{"", static_cast<std::int64_t>(parts.size()) - 2, 0, chunk.bound};
+    for (std::size_t i = 1; i < parts.size(); ++i) {
+        rest.text += (i > 1 ? " " : "") + parts[i].text;
+        rest.phonemes += parts[i].phonemes;
+        rest.words += parts[i].words;
+    }
+    for (const Piece& piece : {parts[0], rest})
+        if (has_letters(piece.text)) fitted(piece, limit(false), spoken_);
+    return true;
 }
 
 // As the table counts it, without pads: a run of marks is worth more.

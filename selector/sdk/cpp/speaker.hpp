@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "join.hpp"
+#include "split.hpp"
 #include "stage_chain.hpp"
 #include "words.hpp"
 
@@ -77,7 +78,8 @@ private:
     std::int64_t at_ = 0;  // samples given
     std::string heard_;    // the beginning of what was asked for, for errors
 
-    std::int64_t limit(std::size_t buckets) const;
+    std::int64_t limit(bool first) const;
+    bool early(const Chunk& chunk, std::int64_t first);
     std::int64_t length(std::string_view phonemes) const;
     std::int64_t count(std::string_view text) const;
     std::vector<Piece> split(const std::string& text, const std::function<std::int64_t(std::string_view)>& count,
