@@ -13,7 +13,7 @@ namespace kokoro_npu {
 namespace {
 
 constexpr std::int64_t pads = 2;
-// Seconds of sound of a chunk, and of the first of a text, where lengths are free: selector/choose/chunk_limits.py.
+// Seconds of sound of a chunk, and of the first of a text, where lengths are free; the same as in Python.
 constexpr std::int64_t longest_seconds = 10, first_seconds = 3;
 
 [[noreturn]] void nothing_to_say(const std::string& text) {
@@ -103,7 +103,7 @@ std::int64_t Speaker::limit(bool first) const {
 }
 
 // Where lengths are free, the first piece of speech is cut off a chunk behind a sentence or a clause, so that a listener
-// waits for that piece only (selector/speak/early.py). Returns whether it was, and was spoken with the rest.
+// waits for that piece only. Returns whether it was, and was spoken with the rest.
 bool Speaker::early(const Chunk& chunk, std::int64_t first) {
     if (chunk.phonemes <= first || !has_letters(chunk.text)) return false;
     const auto counting = [this](std::string_view piece) { return count(piece); };
