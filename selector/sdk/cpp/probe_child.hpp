@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,8 +12,6 @@
 #include <cstring>
 #include <string>
 #include <vector>
-
-extern char** environ;
 
 namespace kokoro_npu {
 
@@ -26,21 +23,23 @@ struct ChildAnswer {
 // Starts a program and reads what it prints, for at most `seconds`; then it is killed.
 inline ChildAnswer run_child(const std::vector<std::string>& command, int seconds) {
     using Clock = std::chrono::steady_clock;
+    // Android has posix_spawn only since version 9. Between fork and exec nothing is called that could wait for a lock.
+    if (::access(command[0].c_str(), X_OK) != 0) return {"", std::string("cannot be started: ") + std::strerror(errno)};
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return {"", std::strerror(errno)};
     std::vector<char*> arguments;
     for (const std::string& one : command) arguments.push_back(const_cast<char*>(one.c_str()));
     arguments.push_back(nullptr);
-    posix_spawn_file_actions_t actions;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    pid_t child = 0;
-    const int error = ::posix_spawn(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
-    ::posix_spawn_file_actions_destroy(&actions);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::dup2(ends[1], STDOUT_FILENO);
+        ::execv(arguments[0], arguments.data());
+        ::_exit(127);
+    }
     ::close(ends[1]);
-    if (error != 0) {
+    if (child < 0) {
         ::close(ends[0]);
-        return {"", std::string("cannot be started: ") + std::strerror(error)};
+        return {"", std::strerror(errno)};
     }
     ChildAnswer answer;
     const auto until = Clock::now() + std::chrono::seconds(seconds);

@@ -148,7 +148,9 @@ void StageChain::run(const StageContract& stage, const Bucket& bucket, bool npu,
     for (const Port& port : stage.outputs) out.push_back(port.name.c_str());
     std::vector<OrtValue*> made(out.size(), nullptr);
     try {
-        const Ort::RunOptions options;
+        Ort::RunOptions options;
+        // Texts of many lengths would leave blocks of memory that fit no other.
+        if (dynamic(bucket) && !npu) options.AddConfigEntry("memory.enable_memory_arena_shrinkage", "cpu:0");
         Ort::ThrowOnError(Ort::GetApi().Run(*session, options, in.data(), given.data(), in.size(), out.data(),
                                             out.size(), made.data()));
     } catch (const Ort::Exception& error) {
