@@ -103,10 +103,9 @@ class InverseStft(nn.Module):
         windows = nn.functional.conv_transpose1d(present, self.squared_window, stride=HOP)
         length = HOP * (magnitude.shape[2] - 1)
         centre = slice(N_FFT // 2, N_FFT // 2 + length)
+        kept = None
+        if real is not None:  # a sample is real if the column behind it is
+            kept = (real[:, :, 1:].unsqueeze(3) * torch.ones(HOP)).reshape(1, 1, length)
         # The squared windows of real samples sum to 1 or more.
         sound = summed[:, :, centre] / windows[:, :, centre].clamp(min=0.5)
-        if real is None:
-            return sound.squeeze(1)
-        # A sample is real if the column behind it is.
-        kept = (real[:, :, 1:].unsqueeze(3) * torch.ones(HOP)).reshape(1, 1, length)
-        return (sound * kept).squeeze(1)
+        return (sound if kept is None else sound * kept).squeeze(1)

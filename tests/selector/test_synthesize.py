@@ -200,9 +200,10 @@ def test_speak_writes_24_khz_and_says_what_it_did(dist, tmp_path, capsys):
 
 def test_the_command_refuses_without_a_traceback(dist, tmp_path):
     command = [sys.executable, "-m", "selector", "speak", "--dist", str(dist), "--out", str(tmp_path / "o.wav")]
-    done = subprocess.run([*command, "--text", "Hi.", "--voice", "nobody"], capture_output=True, text=True)
+    command += ["--target", "nnapi", "--text", "Hi.", "--voice", "nobody"]
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
-    assert "PackageError" in done.stderr
+    assert "PackageError: voice 'nobody'" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "o.wav").exists()
 
@@ -215,7 +216,8 @@ def test_a_full_disk_is_said_and_leaves_no_recording(dist, tmp_path):
         "resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))\n"
         "sys.exit(console.guarded(lambda: main(sys.argv[1:])))\n"
     )
-    arguments = ["speak", "--dist", str(dist), "--out", str(tmp_path / "o.wav"), "--text", "This is long enough. " * 20]
+    arguments = ["speak", "--dist", str(dist), "--out", str(tmp_path / "o.wav"), "--target", "nnapi"]
+    arguments += ["--text", "This is long enough. " * 20]
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True)
     assert done.returncode == 1
     assert "PackageError" in done.stderr
@@ -239,7 +241,8 @@ def test_a_long_text_is_spoken_in_bounded_memory(dist, tmp_path):
 
     def peak(name: str) -> Iterator[float]:
         command = [sys.executable, "-m", "selector", "speak", "--dist", str(dist), "--out", str(tmp_path / "o.wav")]
-        done = subprocess.run([*command, "--text-file", str(tmp_path / name)], capture_output=True, text=True)
+        command += ["--target", "nnapi", "--text-file", str(tmp_path / name)]
+        done = subprocess.run(command, capture_output=True, text=True)
         fields = dict(part.rsplit(" ", 1) for part in done.stdout.strip().split("\n")[-1].split(", "))
         yield float(fields["seconds"])
         yield float(fields["peak memory mb"])

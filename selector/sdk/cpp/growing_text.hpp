@@ -46,7 +46,8 @@ private:
         std::string out;
         for (std::size_t i = from; i < to; ++i) {
             out += words[i].text;
-            if (i + 1 < to) out += words[i].bound == Bound::paragraph ? "\n\n" : words[i].spaced ? " " : "";
+            if (i + 1 < to)
+                out += words[i].bound == Bound::paragraph ? "\n\n" : words[i].ends_chunk ? "\n" : words[i].spaced ? " " : "";
         }
         return out;
     }
