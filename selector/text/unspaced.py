@@ -18,15 +18,16 @@ FULL_WIDTH_MARKS: Final = "。！？、，；：．｡､"
 NARROW_MARKS: Final = ".!?,;:…—"  # end a part of unspaced text only: behind a letter of it, and before one
 ENDING: Final = FULL_WIDTH_MARKS + NARROW_MARKS
 CLOSERS_BEHIND: Final = CLOSING + "”’"
+GIVEN: Final = "](/"  # stands in `[word](/phonemes/)`, which is one word to the front end
 CANDIDATE: Final = re.compile(f"{pattern(UNSPACED)}|[{FULL_WIDTH_MARKS}]")
 
 
 def unspaced_parts(token: str) -> list[str]:
-    """The parts of what white space separates, one for a word of a script with spaces.
+    """The parts of what white space separates, one for a word of a script with spaces or with given phonemes.
 
     Their texts joined without spaces are the token.
     """
-    if not CANDIDATE.search(token):
+    if not CANDIDATE.search(token) or GIVEN in token:
         return [token]
     parts, begin = [], 0
     for at in range(1, len(token)):

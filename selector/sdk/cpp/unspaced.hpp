@@ -68,7 +68,8 @@ inline std::vector<std::u32string> unspaced_parts(const std::u32string& token) {
     std::vector<std::u32string> parts;
     std::size_t begin = 0;
     const auto candidate = [](char32_t c) { return in(unspaced, c) || is_one_of(full_width_marks, c); };
-    if (std::any_of(token.begin(), token.end(), candidate)) {
+    const bool given = token.find(U"](/") != std::u32string::npos;  // [word](/phonemes/) is one word
+    if (!given && std::any_of(token.begin(), token.end(), candidate)) {
         for (std::size_t at = 1; at < token.size(); ++at) {
             if (!part_ends(token, at)) continue;
             parts.push_back(token.substr(begin, at - begin));

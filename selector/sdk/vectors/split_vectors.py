@@ -57,6 +57,7 @@ PROSE: Final = (
     "今天天气很好,我们去公园吧!好的…走吧（真的吗？）“是的。”他说。第１，０００章，价格3.14元。ABC公司：成立于2020年",
     "カッコーとチャーハンがキャッと言ってしゃっくりをしたっきりゃあーあーあーあーあーあーあーあーあーあーあーあーあーあー",
     "あ" * 70 + "、" + "ｱｯﾊﾟｰ" * 9 + "｡" + "𠀀𠀁" * 12 + " spaced 漢字 words 々々 「" + "」" * 5 + "。」。」あ",
+    "[漢字](/kanʥi/)です。「[東京␣都](/toːkʲoː␣to/)」、行く。次の文も長い。",
     "漢字\n漢字かな\n「はい」\nそして、\n終わり！\n1. 項目\nEnd\n5 km\nMr.\nSmith etc.\nand",
     "He said (loudly.) Then left. So do I. You too. I.e. this: e.g. that, cf. Jones vs. Brown in No. 5 or no. Nine.",
 )

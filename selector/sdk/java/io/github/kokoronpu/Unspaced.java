@@ -23,6 +23,7 @@ final class Unspaced {
         for (int c : all) {
             candidate |= Characters.isUnspaced(c) || FULL_WIDTH_MARKS.indexOf(c) >= 0;
         }
+        candidate &= !token.contains("](/"); // [word](/phonemes/) is one word
         List<String> parts = new ArrayList<>();
         int begin = 0;
         for (int at = 1; candidate && at < all.length; at++) {
