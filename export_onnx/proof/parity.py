@@ -1,18 +1,18 @@
 """Each exported stage against the original at its natural length, in dB, with floors.
 
-Each floor stands 10 dB below the least that `python -m export_onnx` measured in any bucket, rounded down to 5 dB:
-another processor or version adds float32 numbers in another order. The least values, in dB, with the float model and
+Each floor stands 10 dB below the least that `python -m export_onnx` measured in any bucket, that of free lengths
+included (not for random-small), rounded down to 5 dB: another processor or version adds float32 numbers in another order. The least values, in dB, with the float model and
 ONNX Runtime on an x86-64 CPU; Kokoro-82M is `kokoro-82m-int8`, so its weights are the published 8-bit ones:
 
     stage     Kokoro-82M    demo  random-small  floor
-    bert           104.4   134.8         133.1     90
-    duration       124.6   133.0         127.4    110
-    prosody        129.6   136.3         117.8    105
-    source         116.2   107.7         133.9     95
+    bert           102.0   132.2         133.1     90
+    duration       124.5   132.5         127.4    110
+    prosody        128.4   134.2         117.8    105
+    source         115.9   107.7         133.9     95
     style          135.9   136.6         133.8    120
-    decoder        128.1   122.6         130.4    110
-    generator      123.7   131.4         120.6    110
-    tail           118.7   131.9         134.4    105
+    decoder        127.6   122.6         130.4    110
+    generator      119.3   130.0         120.6    105
+    tail           118.7   131.2         134.4    105
 
 The whole chain has no floor here: it is limited by the source, because the original with its source in float64 agrees
 with itself in float32 at 41 dB only.
@@ -54,7 +54,7 @@ FLOORS: Final = {
     "source": 95.0,
     "style": 120.0,
     "decoder": 110.0,
-    "generator": 110.0,
+    "generator": 105.0,
     "tail": 105.0,
 }
 
