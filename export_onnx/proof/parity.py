@@ -1,8 +1,9 @@
 """Each exported stage against the original at its natural length, in dB, with floors.
 
 Each floor stands 10 dB below the least that `python -m export_onnx` measured in any bucket, that of free lengths
-included (not for random-small), rounded down to 5 dB: another processor or version adds float32 numbers in another order. The least values, in dB, with the float model and
-ONNX Runtime on an x86-64 CPU; Kokoro-82M is `kokoro-82m-int8`, so its weights are the published 8-bit ones:
+included (except for random-small), rounded down to 5 dB: another processor or version adds float32 numbers in another
+order. The least values, in dB, with the float model and ONNX Runtime on an x86-64 CPU; Kokoro-82M is `kokoro-82m-int8`,
+so its weights are the published 8-bit ones:
 
     stage     Kokoro-82M    demo  random-small  floor
     bert           102.0   132.2         133.1     90
