@@ -166,7 +166,7 @@ def signed(build: Path, small: Small, monkeypatch: pytest.MonkeyPatch) -> dict[s
 
     return {
         "calibrate": lambda *more: run(calibrate_command.main, *more),
-        "quantize": lambda *more: run(quantize_command.main, "--targets", "cpu", *more),
+        "quantize": lambda *more: run(quantize_command.main, "--targets", "nnapi", *more),
     }
 
 
