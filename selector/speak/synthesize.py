@@ -66,7 +66,7 @@ class Spoken:
 def loosened(word: str) -> str:
     """Adds spaces to a word that is spoken as several: behind inner punctuation, between the digits of long numbers.
 
-    (Numbers of ten digits and more are spelled by the front ends anyway.)
+    A number of ten digits or more that fits no chunk is spelled digit by digit.
     """
     apart = re.sub(r"([^\w\s]|_)(?=\w)", r"\1 ", word)
     return re.sub(r"\d{10,}", lambda number: " ".join(number.group()), apart)
