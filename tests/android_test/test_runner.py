@@ -44,9 +44,8 @@ def test_a_provider_that_takes_nothing_is_not_verified(
     subprocess.run(build, check=True)
     relaxed = "" if strict else "grep -v disable_cpu_ep_fallback job.txt > relaxed.txt; mv relaxed.txt job.txt;"
     plan = scripted(plan, f"{relaxed} LD_PRELOAD=./lying.so real $1")
-    plan = dataclasses.replace(
-        plan, stages=("decoder",), package=Package.open(packages / "kokoro-npu-fake-0.1.0-nnapi")
-    )
+    npu = Package.open(packages / "kokoro-npu-fake-0.1.0-nnapi")
+    plan = dataclasses.replace(plan, buckets=("5s",), stages=("decoder",), package=npu)
     plan = dataclasses.replace(plan, settings=dataclasses.replace(FAST, runs=5))
     stage = verify(Phone.find(SERIAL), plan).stages[0]
     assert stage.evidence.provider == "nnapi"
