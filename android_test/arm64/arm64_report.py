@@ -7,6 +7,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from export_onnx.proof.decibels import CEILING
 from export_onnx.provenance import REPORT
 from selector.package.arm64_schema import ARM64_LEVEL, Arm64Report
 from selector.package.strict_schema import dumps
@@ -29,7 +30,7 @@ def show_arm64(report: Arm64Report) -> None:
         table.add_column(column)
     for target, stages in report.targets.items():
         for one in stages:
-            worst = {run.processor: f"{min(run.decibels.values(), default=-200.0):.0f}" for run in one.runs}
+            worst = {run.processor: f"{min(run.decibels.values(), default=-CEILING):.0f}" for run in one.runs}
             said = [worst.get(processor, "") for processor in processors]
             table.add_row(target, one.stage, one.bucket, f"{one.floor:g}", *said)
 

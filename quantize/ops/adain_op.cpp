@@ -193,16 +193,11 @@ OrtStatus* ORT_API_CALL run(void* kernel, OrtKernelContext* context) {
   return compute(*static_cast<const Kernel*>(kernel), context);
 }
 
-void ORT_API_CALL destroy(void* kernel) { std::free(kernel); }
-
 }  // namespace
 
 Operator adain_operator(const Path* path) {
-  Operator op{};
-  op.path = path;
-  op.version = API;
+  Operator op = common_operator(path);
   op.GetName = [](const OrtCustomOp*) { return "AdaIN"; };
-  op.GetExecutionProviderType = [](const OrtCustomOp*) -> const char* { return nullptr; };
   op.GetInputTypeCount = [](const OrtCustomOp*) -> std::size_t { return INPUTS; };
   op.GetInputType = [](const OrtCustomOp*, std::size_t index) {
     return has_bytes(index) ? ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
@@ -215,15 +210,10 @@ Operator adain_operator(const Path* path) {
     return index == BYTES_OUT ? ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
   };
   op.GetOutputCharacteristic = [](const OrtCustomOp*, std::size_t) { return INPUT_OUTPUT_OPTIONAL; };
-  op.GetInputMemoryType = [](const OrtCustomOp*, std::size_t) { return OrtMemTypeDefault; };
   // The sum may take the memory of what is added, if nobody reads that later.
   op.GetMayInplace = [](int** inputs, int** outputs) { return one_in_place(ADDED, SUM, inputs, outputs); };
-  op.ReleaseMayInplace = release_in_place;
-  op.GetStartVersion = [](const OrtCustomOp*) { return DOMAIN_VERSION; };
-  op.GetEndVersion = [](const OrtCustomOp*) { return DOMAIN_VERSION; };
   op.CreateKernelV2 = create;
   op.KernelComputeV2 = run;
-  op.KernelDestroy = destroy;
   return op;
 }
 

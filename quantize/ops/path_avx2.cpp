@@ -1,17 +1,4 @@
 // The path for x86-64 with AVX2 and FMA, which is every x86-64 of the last ten years.
-#include "adain_row.hpp"
-
-namespace kokoro_npu {
-namespace {
-
-void look_up(const std::uint8_t* table, const std::uint8_t* bytes, std::int64_t count, std::uint8_t* out) {
-  for (std::int64_t i = 0; i < count; ++i) out[i] = table[bytes[i]];
-}
-
-}  // namespace
-}  // namespace kokoro_npu
-
-#define KOKORO_NPU_LOOKUP look_up
 #include "layout_loops.hpp"
 #include "row_loops.hpp"
 

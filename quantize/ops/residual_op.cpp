@@ -90,16 +90,11 @@ OrtStatus* ORT_API_CALL run(void* kernel, OrtKernelContext* context) {
   return compute(*static_cast<const Kernel*>(kernel), context);
 }
 
-void ORT_API_CALL destroy(void* kernel) { std::free(kernel); }
-
 }  // namespace
 
 Operator residual_operator(const Path* path) {
-  Operator op{};
-  op.path = path;
-  op.version = API;
+  Operator op = common_operator(path);
   op.GetName = [](const OrtCustomOp*) { return "Residual"; };
-  op.GetExecutionProviderType = [](const OrtCustomOp*) -> const char* { return nullptr; };
   op.GetInputTypeCount = [](const OrtCustomOp*) -> std::size_t { return INPUTS; };
   op.GetInputType = [](const OrtCustomOp*, std::size_t index) {
     return index == BYTES || index == BYTE_ZERO ? ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8
@@ -111,14 +106,9 @@ Operator residual_operator(const Path* path) {
   op.GetOutputTypeCount = [](const OrtCustomOp*) -> std::size_t { return 1; };
   op.GetOutputType = [](const OrtCustomOp*, std::size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; };
   op.GetOutputCharacteristic = [](const OrtCustomOp*, std::size_t) { return INPUT_OUTPUT_REQUIRED; };
-  op.GetInputMemoryType = [](const OrtCustomOp*, std::size_t) { return OrtMemTypeDefault; };
   op.GetMayInplace = [](int** inputs, int** outputs) { return one_in_place(ADDED, 0, inputs, outputs); };
-  op.ReleaseMayInplace = release_in_place;
-  op.GetStartVersion = [](const OrtCustomOp*) { return DOMAIN_VERSION; };
-  op.GetEndVersion = [](const OrtCustomOp*) { return DOMAIN_VERSION; };
   op.CreateKernelV2 = create;
   op.KernelComputeV2 = run;
-  op.KernelDestroy = destroy;
   return op;
 }
 

@@ -1,5 +1,5 @@
-// The loops of every path. Each path_*.cpp defines KOKORO_NPU_LOOKUP, a function that replaces bytes by a table's
-// entries, and includes this file; the compiler vectorizes the loops for the instruction set of that file.
+// The loops of every path. A path_*.cpp may define KOKORO_NPU_LOOKUP, a function that replaces bytes by a table's entries
+// faster than one by one, and includes this file; the compiler vectorizes the loops for the instruction set of that file.
 //
 // Floats are rounded by adding and subtracting 1.5 * 2^23, because every instruction set can vectorize an addition.
 // Sums run in float over blocks of 4096 and in double over the blocks.
@@ -12,6 +12,13 @@
 
 namespace kokoro_npu {
 namespace {
+
+#ifndef KOKORO_NPU_LOOKUP
+#define KOKORO_NPU_LOOKUP look_up
+void look_up(const std::uint8_t* table, const std::uint8_t* bytes, std::int64_t count, std::uint8_t* out) {
+  for (std::int64_t i = 0; i < count; ++i) out[i] = table[bytes[i]];
+}
+#endif
 
 constexpr float ROUNDER = 12582912.0f;  // 1.5 * 2^23
 constexpr std::int64_t BLOCK = 4096;

@@ -20,6 +20,19 @@ OrtStatus* dims_of(const OrtApi& api, const OrtValue* value, Dims* dims) {
 
 }  // namespace
 
+Operator common_operator(const Path* path) {
+  Operator op{};
+  op.path = path;
+  op.version = API;
+  op.GetExecutionProviderType = [](const OrtCustomOp*) -> const char* { return nullptr; };
+  op.GetInputMemoryType = [](const OrtCustomOp*, std::size_t) { return OrtMemTypeDefault; };
+  op.ReleaseMayInplace = release_in_place;
+  op.GetStartVersion = [](const OrtCustomOp*) { return DOMAIN_VERSION; };
+  op.GetEndVersion = [](const OrtCustomOp*) { return DOMAIN_VERSION; };
+  op.KernelDestroy = [](void* kernel) { std::free(kernel); };  // every kernel is malloc's
+  return op;
+}
+
 bool flag_of(const OrtApi& api, const OrtKernelInfo* info, const char* name) {
   std::int64_t value = 0;
   if (OrtStatus* absent = api.KernelInfoGetAttribute_int64(info, name, &value)) api.ReleaseStatus(absent);

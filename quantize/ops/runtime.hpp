@@ -22,6 +22,9 @@ struct Operator : OrtCustomOp {
 Operator adain_operator(const Path* path);
 Operator residual_operator(const Path* path);
 
+// An operator with what all have in common; callbacks of inputs, outputs and the kernel are left to fill in.
+Operator common_operator(const Path* path);
+
 // For GetMayInplace: one output may take the memory of one input. And for ReleaseMayInplace.
 std::size_t one_in_place(int input, int output, int** inputs, int** outputs);
 void release_in_place(int* inputs, int* outputs);

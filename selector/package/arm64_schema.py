@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 
 from export_onnx.errors import PackageError
 from export_onnx.graph.shared_weights import WEIGHTS_FILE
+from export_onnx.proof.decibels import CEILING
 from export_onnx.provenance import REPORT, sha256
 from selector.package.providers import Target
 from selector.package.receipt_schema import Decibels, FiniteSchema, RunOutcome
@@ -59,13 +60,9 @@ class EmulatedStage(FiniteSchema):
             if run.outcome != "finished":
                 found.append(f"{self.stage} on {run.processor}: {run.outcome}: {run.reason}")
             for name in self.outputs if run.outcome == "finished" else ():
-                if not (got := run.decibels.get(name, -200.0)) >= self.floor:
+                if not (got := run.decibels.get(name, -CEILING)) >= self.floor:
                     found.append(f"{self.stage} on {run.processor}: {name} at {got:g} dB, floor {self.floor:g}")
         return found
-
-    def worst(self) -> float:
-        """dB of the worst output on the worst processor."""
-        return min(min(run.decibels.values(), default=-200.0) for run in self.runs)
 
 
 class Arm64Report(FiniteSchema):

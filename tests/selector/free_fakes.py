@@ -13,6 +13,21 @@ from export_onnx import geometry
 node = helper.make_node
 
 
+def durations() -> list[Any]:
+    """Whole frames per id, `least`, from `ids`, `prosody_style` and `speed`, with and without padding."""
+    return [
+        node("Cast", ["ids"], ["i"], to=T.FLOAT),
+        node("Mod", ["i", "four"], ["rest"], fmod=1),
+        node("Add", ["rest", "two"], ["base"]),
+        node("Slice", ["prosody_style", "zero", "one_i", "one_i"], ["stretch"]),
+        node("Add", ["stretch", "one"], ["factor"]),
+        node("Mul", ["base", "factor"], ["long"]),
+        node("Div", ["long", "speed"], ["scaled"]),
+        node("Round", ["scaled"], ["whole"]),
+        node("Max", ["whole", "one"], ["least"]),
+    ]
+
+
 def free_stages(
     sizes: dict[str, int], one_frame: np.ndarray, gain: np.float32
 ) -> dict[str, tuple[list[Any], dict[str, Any]]]:
@@ -28,15 +43,7 @@ def free_stages(
         ),
         "duration": (
             [
-                node("Cast", ["ids"], ["i"], to=T.FLOAT),
-                node("Mod", ["i", "four"], ["rest"], fmod=1),
-                node("Add", ["rest", "two"], ["base"]),
-                node("Slice", ["prosody_style", "zero", "one_i", "one_i"], ["stretch"]),
-                node("Add", ["stretch", "one"], ["factor"]),
-                node("Mul", ["base", "factor"], ["long"]),
-                node("Div", ["long", "speed"], ["scaled"]),
-                node("Round", ["scaled"], ["whole"]),
-                node("Max", ["whole", "one"], ["least"]),
+                *durations(),
                 node("Cast", ["least"], ["frames_per_token"], to=T.INT32),
                 node("Identity", ["d_en"], ["t_en"]),
                 node("Tile", ["d_en", "thirty_three"], ["d"]),

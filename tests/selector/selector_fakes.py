@@ -21,7 +21,7 @@ from export_onnx.checkpoint.architecture import load_architecture
 from export_onnx.graph.shared_weights import ModelFolder
 from export_onnx.provenance import sha256
 from quantize.recipes import recipe
-from tests.selector.free_fakes import free_stages
+from tests.selector.free_fakes import durations, free_stages
 
 CONFIG = {**load_architecture("small"), "hidden_dim": 4}
 WEIGHTS = {"source": "random", "name": "fake", "revision": "none", "sha256": {"fake.pth": "0" * 64}}
@@ -95,15 +95,7 @@ def graphs(bucket: Bucket) -> dict[str, onnx.ModelProto]:
         ),
         "duration": (
             [
-                node("Cast", ["ids"], ["i"], to=T.FLOAT),
-                node("Mod", ["i", "four"], ["rest"], fmod=1),
-                node("Add", ["rest", "two"], ["base"]),
-                node("Slice", ["prosody_style", "zero", "one_i", "one_i"], ["stretch"]),
-                node("Add", ["stretch", "one"], ["factor"]),
-                node("Mul", ["base", "factor"], ["long"]),
-                node("Div", ["long", "speed"], ["scaled"]),
-                node("Round", ["scaled"], ["whole"]),
-                node("Max", ["whole", "one"], ["least"]),
+                *durations(),
                 node("Less", ["range_t", "n_tokens"], ["real"]),
                 node("Cast", ["real"], ["real_f"], to=T.FLOAT),
                 node("Mul", ["least", "real_f"], ["masked"]),
