@@ -17,7 +17,7 @@ from export_onnx.contracts import HALVES
 from export_onnx.errors import CoverageError
 from export_onnx.graph.shared_weights import WEIGHTS_FILE, ModelFolder, load
 from export_onnx.provenance import sha256
-from quantize.text.half_norms import halve_norms, norm_extremes
+from quantize.text.half_norms import fit_norms_to_half, norm_extremes
 
 GRAPHS: Final = Path("android_test", "context_graphs")  # in the build folder: `bert` for half precision
 BERT: Final = "bert"
@@ -72,7 +72,7 @@ def write_half_bert(build: Path, buckets: Sequence[Bucket]) -> None:
         for bucket in buckets:
             graph = load(build / "export_onnx" / f"{BERT}_{bucket.name}.onnx")
             extremes = norm_extremes(graph, seen)
-            halved = halve_norms(graph, extremes)
+            halved = fit_norms_to_half(graph, extremes)
             refuse_what_half_precision_loses(f"{BERT} {bucket.name}", GraphView.of(halved), extremes)
             models.save(halved, f"{BERT}_{bucket.name}")
 

@@ -93,7 +93,7 @@ def norm_extremes(model: onnx.ModelProto, seen: Mapping[str, float]) -> dict[str
     return {norm.value: sum(_largest(model, term, seen) for term in norm.terms) for norm in layer_norms(model)}
 
 
-def halve_norms(model: onnx.ModelProto, extremes: Mapping[str, float]) -> onnx.ModelProto:
+def fit_norms_to_half(model: onnx.ModelProto, extremes: Mapping[str, float]) -> onnx.ModelProto:
     """A copy of `model` with every norm's input scaled by a power of two, and an epsilon that half precision holds.
 
     Args:

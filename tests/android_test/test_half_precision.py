@@ -22,7 +22,7 @@ from export_onnx.buckets import Bucket
 from export_onnx.contracts import VOCODER
 from export_onnx.errors import CoverageError
 from export_onnx.graph.shared_weights import load
-from quantize.text.half_norms import halve_norms, layer_norms
+from quantize.text.half_norms import fit_norms_to_half, layer_norms
 from tests.conftest import Small
 
 F = np.float32
@@ -158,15 +158,15 @@ def test_bert_is_taken_with_norms_for_half_precision_only(small: Small) -> None:
     refused = check_qnn(GraphView.of(bert), loud)
     rules = {(refusal.op, refusal.rule.partition(" of ")[0]) for refusal in refused.refusals}
     assert rules == {("Add", "an epsilon"), ("Mul", "squares")}
-    assert check_qnn(GraphView.of(halve_norms(bert, loud)), loud).covered
-    unscaled = halve_norms(bert, dict.fromkeys(loud, 64.1))  # a factor of 1: the epsilon fits, the squares do not
+    assert check_qnn(GraphView.of(fit_norms_to_half(bert, loud)), loud).covered
+    unscaled = fit_norms_to_half(bert, dict.fromkeys(loud, 64.1))  # a factor of 1: the epsilon fits, the squares do not
     assert {refusal.op for refusal in check_qnn(GraphView.of(unscaled), loud).refusals} == {"Mul"}
 
 
 @pytest.mark.skipif(bool(unavailable()), reason=unavailable() or "-")
 def test_bert_runs_in_half_precision_on_the_simulation(small: Small) -> None:
     bert = load(small.folder / f"bert_{small.bucket.name}.onnx")
-    halved = halve_norms(bert, {norm.value: 4.0 for norm in layer_norms(bert)})
+    halved = fit_norms_to_half(bert, {norm.value: 4.0 for norm in layer_norms(bert)})
     tokens = small.bucket.tokens
     feed = {"ids": np.arange(tokens, dtype=np.int32)[None] % 40, "token_mask": np.ones((1, tokens), F)}
     agreement = simulate(halved, feed)

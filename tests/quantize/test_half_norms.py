@@ -21,7 +21,7 @@ from quantize.text.half_norms import (
     EPSILON_NAME,
     PRICE_DB,
     ROOT,
-    halve_norms,
+    fit_norms_to_half,
     layer_norms,
     norm_extremes,
     norm_scale,
@@ -60,7 +60,7 @@ def price(reader: TextReader, before: onnx.ModelProto, after: onnx.ModelProto) -
 def test_every_norm_is_another_form_of_the_same_function(
     reader: TextReader, bert: onnx.ModelProto, extremes: dict[str, float]
 ) -> None:
-    halved = halve_norms(bert, extremes)
+    halved = fit_norms_to_half(bert, extremes)
     onnx.checker.check_model(halved)
     norms = layer_norms(bert)
     assert len(norms) == len(layer_norms(halved)) + len(norms) == 1 + 2 * 3, "a scaled norm is not scaled again"
@@ -77,7 +77,9 @@ def test_an_epsilon_that_matters_costs_more_than_the_price(
     reader: TextReader, bert: onnx.ModelProto, extremes: dict[str, float]
 ) -> None:
     """Scaled down a thousandfold, 2^-14 is no longer small beside the variance."""
-    assert price(reader, bert, halve_norms(bert, {name: 1000 * largest for name, largest in extremes.items()})) < 40
+    assert (
+        price(reader, bert, fit_norms_to_half(bert, {name: 1000 * largest for name, largest in extremes.items()})) < 40
+    )
 
 
 @pytest.mark.parametrize("largest", [1e-3, 0.9, 63.97, 63.99, 289.0, 1e5])
@@ -101,12 +103,12 @@ def test_a_graph_with_another_square_root_is_refused(bert: onnx.ModelProto, extr
     pow_ = next(node for node in other.graph.node if node.op_type == "Mul" and len(set(node.input)) == 1)
     pow_.input[1] = bert.graph.output[0].name
     with pytest.raises(ContractError, match="7 norms, got 6 norms and 7 Sqrt"):
-        halve_norms(other, extremes)
+        fit_norms_to_half(other, extremes)
     with pytest.raises(ContractError, match="an extreme above zero of each norm"):
-        halve_norms(bert, dict.fromkeys(extremes, 0.0))
+        fit_norms_to_half(bert, dict.fromkeys(extremes, 0.0))
 
 
 def test_what_the_file_holds_is_read_again(bert: onnx.ModelProto, extremes: dict[str, float], tmp_path: Path) -> None:
-    onnx.save(halve_norms(bert, extremes), tmp_path / "bert.onnx")
-    twice = [halve_norms(bert, extremes).SerializeToString(deterministic=True) for _ in range(2)]
+    onnx.save(fit_norms_to_half(bert, extremes), tmp_path / "bert.onnx")
+    twice = [fit_norms_to_half(bert, extremes).SerializeToString(deterministic=True) for _ in range(2)]
     assert twice[0] == twice[1] == onnx.load(tmp_path / "bert.onnx").SerializeToString(deterministic=True)
