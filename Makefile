@@ -77,7 +77,7 @@ export-int8: package
 export_onnx: $(READY)
 	$(PYTHON) -m export_onnx --weights '$(WEIGHTS)' $(ONLY) --build $(BUILD)
 calibrate: export_onnx
-	$(PYTHON) -m calibrate --build $(BUILD) $(if $(BUCKETS),--bucket $(firstword $(BUCKETS)))
+	$(PYTHON) -m calibrate --build $(BUILD) $(ONLY)
 quantize: calibrate
 	$(PYTHON) -m quantize --targets $(TARGETS) $(ONLY) --build $(BUILD) $(if $(filter readme,$(MAKECMDGOALS)),--compare)
 coverage: quantize

@@ -16,7 +16,7 @@ from calibrate.ranges import METHODS
 from calibrate.speech import SPEECH, Sample, write_sample
 from calibrate.statistics import ChannelStatistics
 from export_onnx import console
-from export_onnx.buckets import BUCKETS, Bucket
+from export_onnx.buckets import BUCKETS, Bucket, sentence_bucket
 from export_onnx.build_lock import build_lock
 from export_onnx.contracts import QUANTIZED
 from export_onnx.errors import ContractError
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _calibrate(options: argparse.Namespace) -> int:
     source, folder = options.build / "export_onnx", options.build / "calibrate"
-    bucket = next(b for b in BUCKETS if f"{b.seconds:g}" == options.bucket)
+    bucket = sentence_bucket([b for b in BUCKETS if f"{b.seconds:g}" in options.buckets])
     stages = tuple(stage for stage in QUANTIZED if stage in options.stages)
     exported = completed(source, "export_onnx", (*BEFORE_SOUND, *stages), [bucket.name])
     voices = sorted(file.stem for file in (source / "voices").glob("*.npy"))
@@ -59,7 +59,7 @@ def _calibrate(options: argparse.Namespace) -> int:
             f"bucket {bucket.name}",
             expected="at least one sentence that fits",
             got="none",
-            todo="Take a larger --bucket, or shorter sentences.",
+            todo="Take larger --buckets, or shorter sentences.",
         )
     store.write_statistics(folder, collected, used, options.method)
     kept = {part: keep_speech(source, bucket, getattr(split, part), folder, part) for part in PARTS[1:]}
@@ -132,7 +132,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--corpus", help="text, csv, json or parquet file, or a hub name (default: our sentences)")
     parser.add_argument("--sentences", type=int, default=SENTENCES, help=f"how many (default: {SENTENCES})")
     names = [f"{bucket.seconds:g}" for bucket in BUCKETS]
-    parser.add_argument("--bucket", default=names[0], choices=names, help="in seconds; ranges serve all buckets")
+    parser.add_names("--buckets", names, "in seconds; the one that holds ordinary sentences is taken and serves all")
     parser.add_names("--stages", QUANTIZED, "`quantize` refuses to work without one it needs")
     parser.add_argument("--method", default=METHODS[0], choices=METHODS, help="how ranges are chosen")
     return parser.parse_args(arguments)

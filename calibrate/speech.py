@@ -61,7 +61,7 @@ def read_samples(folder: Path, part: str, most: int | None = None) -> list[Sampl
             str(folder / SPEECH),
             expected=f"sentences of the part {part!r}",
             got="none",
-            todo="Run `python -m calibrate`; take shorter sentences or a larger --bucket if it spoke none.",
+            todo="Run `python -m calibrate`; take shorter sentences or larger --buckets if it spoke none.",
         )
     return [_read(file) for file in files]
 

@@ -14,6 +14,7 @@ To add a bucket:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
@@ -70,8 +71,22 @@ class Bucket:
         return replace(self, seconds=frames / geometry.FRAMES_PER_SECOND, tokens=tokens)
 
 
-# The buckets that ship. Their tokens are phoneme symbols and two pads.
-BUCKETS: Final = (Bucket(5, 128), Bucket(10, 256), Bucket(15, 384))
+# The buckets that ship. Their tokens are phoneme symbols and two pads. The shortest is for short answers, and for the
+# first words of a long text, because a listener waits for them.
+BUCKETS: Final = (Bucket(3, 72), Bucket(5, 128), Bucket(10, 256), Bucket(15, 384))
+
+# From here on a bucket holds ordinary sentences.
+SENTENCE: Final = 5.0  # seconds
 
 # Free lengths, for the CPU: all tokens that a voice has rows for, and 30 s, where memory reaches about a gigabyte.
 DYNAMIC: Final = Bucket(30, geometry.MAX_TOKENS, dynamic=True)
+
+
+def sentence_bucket(buckets: Sequence[Bucket]) -> Bucket:
+    """The one in which calibration speaks, plans are made and sound is judged: the shortest that holds ordinary
+    sentences, or the longest if none does.
+
+    Args:
+        buckets: shortest first.
+    """
+    return next((bucket for bucket in buckets if bucket.seconds >= SENTENCE), buckets[-1])

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from calibrate.capture import graphs_of
 from export_onnx import console
-from export_onnx.buckets import BUCKETS
+from export_onnx.buckets import BUCKETS, sentence_bucket
 from export_onnx.build_lock import build_lock
 from export_onnx.contracts import GRAPHS, QUANTIZED, STAGES, VOCODER
 from export_onnx.graph.multiply_adds import share_of_work
@@ -61,7 +61,7 @@ def _quantize(options: argparse.Namespace) -> int:
         wanted = signature(
             exported=exported["signature"],
             calibrated=ranged["signature"],
-            buckets=[buckets[0].name, *made],  # plans are made in the first one
+            buckets=[sentence_bucket(buckets).name, *made],  # plans are made in the first one
             target=target,
             stages=options.stages,
             search=options.search,

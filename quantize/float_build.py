@@ -14,7 +14,7 @@ import onnx
 from calibrate import store
 from calibrate.speech import Sample, in_bucket, read_samples
 from export_onnx import console
-from export_onnx.buckets import Bucket
+from export_onnx.buckets import Bucket, sentence_bucket
 from export_onnx.contracts import VOCODER
 from export_onnx.graph.shared_weights import load
 from quantize.listen.judge import Judge
@@ -39,12 +39,12 @@ class FloatBuild:
         source: the export step's folder.
         weights: the weights' identity, as the export recorded it.
         statistics: calibration's, by stage and value.
-        judge: held-out sentences in the first bucket; no choice depends on their results.
+        judge: held-out sentences in the bucket for sentences, where plans are made; no choice depends on their results.
         searcher: other sentences, by which a block-list is chosen.
-        elsewhere: one held-out sentence in each of the other buckets.
+        elsewhere: the shortest held-out sentence in each of the other buckets.
         text: the inputs from which every target's text side is chosen.
         met: the calibration sentences that second moments are taken from.
-        buckets: the buckets to write, the first one in front.
+        buckets: the fixed buckets to write, shortest first.
     """
 
     source: Path
@@ -59,9 +59,9 @@ class FloatBuild:
     _plans: dict[Hashable, VocoderPlan] = field(default_factory=dict)
 
     def judge_of(self, chosen: Recipe) -> Judge:
-        """The held-out sentences in the target's first bucket."""
-        (first, *_) = chosen.buckets(self.buckets)
-        if first == self.judge.bucket:
+        """The held-out sentences in the bucket for sentences, or in the target's only one."""
+        (first, *_) = made = chosen.buckets(self.buckets)
+        if self.judge.bucket in made:
             return self.judge
         samples = [in_bucket(sample, self.config, first) for sample in self.judge.samples]
         return replace(self.judge, bucket=first, samples=samples)
@@ -73,13 +73,13 @@ class FloatBuild:
 
     @cached_property
     def vocoder(self) -> onnx.ModelProto:
-        """The vocoder's float graph in the first bucket."""
-        return load(self.source / f"{VOCODER.name}_{self.buckets[0].name}.onnx")
+        """The vocoder's float graph in the bucket for sentences."""
+        return load(self.source / f"{VOCODER.name}_{self.judge.bucket.name}.onnx")
 
     @cached_property
     def moments(self) -> Moments:
         """Second moments of the inputs of the vocoder's weights; computed when the first target needs them."""
-        return second_moments(self.source, VOCODER.name, self.buckets[0], self.met)
+        return second_moments(self.source, VOCODER.name, self.judge.bucket, self.met)
 
     def plan(self, nodes: tuple[str, ...], bits: int, floats: FloatChannels, compensates: bool) -> VocoderPlan:
         """The vocoder's plan, see `make_plan`; targets with the same arguments share it.
@@ -109,11 +109,12 @@ def gather(
     source: Path, calibrated: Path, weights: Mapping[str, Any], split: dict[str, Any], buckets: Sequence[Bucket]
 ) -> FloatBuild:
     """Reads calibration's statistics and speech, and chooses how the text stages' weights are stored."""
-    first, unheard = buckets[0], split["held_out_voices"]
+    first, unheard = sentence_bucket(buckets), split["held_out_voices"]
     config = exported_config(source)
     judge = Judge(source, first, read_samples(calibrated, "held_out"), unheard)
     searcher = replace(judge, samples=read_samples(calibrated, "search"))
-    elsewhere = tuple(Judge(source, b, [in_bucket(judge.samples[0], config, b)], unheard) for b in buckets[1:])
+    shortest = min(judge.samples, key=lambda sample: sample.frames)
+    elsewhere = tuple(Judge(source, b, [in_bucket(shortest, config, b)], unheard) for b in buckets if b != first)
     met = read_samples(calibrated, "calibration", MET)
     rounders = {stage: Rounder(second_moments(source, stage, first, met)) for stage in ROUNDED}
     with console.progress("read the text", 2) as advance:

@@ -28,7 +28,7 @@ STEPS = ("export_onnx", "export_onnx.demo_voice.trainer", "calibrate", "quantize
 MOST_LINES = 55  # of one help, at 80 columns
 RESTRICTED = {
     "export_onnx": ("--stages", "--buckets"),
-    "calibrate": ("--stages", "--bucket"),
+    "calibrate": ("--stages", "--buckets"),
     "quantize": ("--stages", "--buckets", "--targets"),
     "selector package": ("--targets",),
     "selector report": ("--targets",),

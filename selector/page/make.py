@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from export_onnx import console
+from export_onnx.buckets import sentence_bucket
 from export_onnx.provenance import (
     Report,
     code_digest,
@@ -48,7 +49,7 @@ def make_page(build: Path, targets: Sequence[str], out: Path | None = None) -> P
     start(folder)
     written = Report(folder, wanted)
     names = [target.name for target in facts.targets]
-    heard = listen_to_targets(build, facts.buckets[0], names) if names else []
+    heard = listen_to_targets(build, sentence_bucket(facts.buckets), names) if names else []
     (folder / PAGE).write_text(render(facts, heard, here=False), encoding="utf-8")
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(render(facts, heard, here=True), encoding="utf-8")

@@ -8,6 +8,7 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
+from export_onnx.buckets import sentence_bucket
 from export_onnx.contracts import STAGES
 from quantize.recipes import recipe
 from quantize.report.blocklist_plot import heard_most, in_float, longest_bar, module
@@ -77,8 +78,8 @@ def command(facts: BuildFacts) -> str:
 
 
 def stage_pictures(facts: BuildFacts) -> list[str]:
-    """Draws the chain at the first bucket, once per way in which targets with an NPU run it, else as `cpu` does."""
-    first = facts.buckets[0].name
+    """Draws the chain at the bucket for sentences, once per way in which NPU targets run it, else as for `cpu`."""
+    first = sentence_bucket(facts.buckets).name
     counted = next((target.work[first] for target in facts.targets if first in target.work), {})
     with_npu = [target for target in facts.targets if target.name != "cpu"]
     ways = {tuple(target.runs_on.values()): target.runs_on for target in with_npu or facts.targets}
