@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 
 from export_onnx import provenance
 from export_onnx.__main__ import write_checkpoint_data
-from export_onnx.buckets import BUCKETS, Bucket
+from export_onnx.buckets import BUCKETS, Bucket, sentence_bucket
 from export_onnx.contracts import STAGES, Port, Stage, sizes, stage
 from export_onnx.errors import ContractError
 from export_onnx.geometry import TIME_MULTIPLE
@@ -28,13 +28,20 @@ from tests.conftest import Small, export_all
 ROOT = Path(__file__).parent.parent.parent
 
 
-def test_buckets_grow_and_hold_5_10_15_seconds() -> None:
-    promised = {("5s", 200, 128), ("10s", 400, 256), ("15s", 600, 384)}
+def test_buckets_grow_and_hold_3_5_10_15_seconds() -> None:
+    promised = {("3s", 120, 72), ("5s", 200, 128), ("10s", 400, 256), ("15s", 600, 384)}
     assert promised <= {(b.name, b.frames, b.tokens) for b in BUCKETS}
     assert all(b.frames % TIME_MULTIPLE == b.tokens % TIME_MULTIPLE == 0 for b in BUCKETS)
     for shorter, longer in pairwise(BUCKETS):
         assert shorter.frames < longer.frames
         assert shorter.tokens < longer.tokens
+
+
+def test_plans_are_made_where_ordinary_sentences_fit() -> None:
+    three, five, ten = Bucket(3, 72), Bucket(5, 128), Bucket(10, 256)
+    assert [sentence_bucket(some) for some in ([three, five, ten], [five, ten], [ten])] == [five, five, ten]
+    assert sentence_bucket([three]) == three  # the longest, where none holds them
+    assert sentence_bucket([Bucket(1, 16), three]) == three
 
 
 def test_stages_meet_by_name() -> None:

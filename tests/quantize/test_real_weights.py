@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from calibrate import store
 from calibrate.ranges import Range
 from calibrate.speech import read_samples
-from export_onnx.buckets import BUCKETS
+from export_onnx.buckets import BUCKETS, sentence_bucket
 from export_onnx.contracts import HALVES
 from export_onnx.errors import ParityError
 from export_onnx.graph.shared_weights import load
@@ -68,7 +68,7 @@ class Real:
 def real() -> Real:
     import json
 
-    source, made, bucket = BUILD / "export_onnx", BUILD / "quantize" / "nnapi", BUCKETS[0]
+    source, made, bucket = BUILD / "export_onnx", BUILD / "quantize" / "nnapi", sentence_bucket(BUCKETS)
     model = load(source / f"vocoder_{bucket.name}.onnx")
     blocklist = json.loads((made / "blocklist.json").read_text(encoding="utf-8"))
     out = excluded_convolutions(blocklist)

@@ -16,7 +16,7 @@ from PIL import Image
 from calibrate.capture import speak_all
 from calibrate.corpus import Utterance
 from calibrate.speech import Sample, write_sample
-from export_onnx.buckets import BUCKETS
+from export_onnx.buckets import BUCKETS, sentence_bucket
 from export_onnx.graph.shared_weights import ModelFolder
 from quantize.listen.quality import Quality, Summary, rounded
 from quantize.recipes import recipe
@@ -116,7 +116,7 @@ def page_build(build: Path, targets: tuple[str, ...] = ("nnapi", "cpu"), gain: f
     split = {"corpus": "ours", "held_out": HELD_OUT, "held_out_voices": [UNHEARD]}
     write(build / "calibrate" / "report.json", {**STEP, "samples": 3, "method": "mse", "split": split})
     said = [Utterance(**one) for one in HELD_OUT]
-    for number, sample in enumerate(speak_all(build / "export_onnx", BUCKETS[0], said, sound=True)):
+    for number, sample in enumerate(speak_all(build / "export_onnx", sentence_bucket(BUCKETS), said, sound=True)):
         assert isinstance(sample, Sample)
         write_sample(build / "calibrate", "held_out", number, sample)
     for target in targets:

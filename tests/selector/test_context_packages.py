@@ -10,6 +10,7 @@ import onnx
 import pytest
 from pydantic import ValidationError
 
+from export_onnx.buckets import BUCKETS
 from export_onnx.clean import packages_to_delete
 from export_onnx.errors import PackageError
 from export_onnx.graph.shared_weights import load
@@ -31,7 +32,7 @@ PACK = "kokoro-npu-ai-pack"
 def made(tmp_path: Path) -> tuple[Path, Path]:
     """A build with contexts of two chips, and `dist` with the plain package."""
     build, dist = make_build(tmp_path / "build", ("qnn",)), tmp_path / "dist"
-    levels = {"5s": ["rules"], "10s": ["rules"], "15s": ["rules"]}
+    levels = {bucket.name: ["rules"] for bucket in BUCKETS}
     fake_coverage(build, {"bert": levels, "decoder": levels, "generator": levels}, "rules", "qnn")
     make_packages(build, dist, ["qnn"], "0.1.0", "python -m selector package")
     for chip in ("SM8550", "SM8750"):

@@ -114,7 +114,7 @@ def test_the_report_says_why_a_stage_runs_on_the_cpu(tmp_path, capsys):
     assert "generator" not in on_cpu()
     assert on_cpu()["decoder"] == "not proven: rules (NNAPI) in 10s"
     fake_coverage(build, {"generator": rules})
-    assert on_cpu()["decoder"] == "not proven: rules (NNAPI) in 5s, 10s, 15s"
+    assert on_cpu()["decoder"] == "not proven: rules (NNAPI) in 3s, 5s, 10s, 15s"
 
 
 def test_what_was_proven_under_other_options_is_not_proven_for_a_package(tmp_path, monkeypatch):
