@@ -1,11 +1,12 @@
 """Chooses, once per opened package, whether its stages run with fused operators or with ONNX Runtime's own.
 
-Fused operators run where the package has a library for this platform whose hash is the manifest's, and ONNX Runtime
-loads the library and every fused model. Elsewhere the stock models run, and the choice has the reason.
+Fused operators run where the package has a library for this platform whose hash and version are the manifest's, and
+ONNX Runtime loads the library and every fused model. Elsewhere the stock models run, and the choice has the reason.
 """
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -59,6 +60,8 @@ def choose_operators(
     if not library.is_file() or sha256(library) != manifest.files[fused.libraries[platform]].sha256:
         got = "changed" if library.is_file() else "missing"
         return OperatorChoice(False, f"{fused.libraries[platform]} is {got}", chains)
+    if refused := version_refusal(library, fused.version):
+        return OperatorChoice(False, f"{fused.libraries[platform]} {refused}", chains)
     quick = fused_chains(folder, fused, chains, library)
     try:
         for bucket, stages in fused.models.items():
@@ -67,6 +70,20 @@ def choose_operators(
     except ContractError as error:
         return OperatorChoice(False, f"ONNX Runtime refuses {fused.libraries[platform]}: {error.got}", chains)
     return OperatorChoice(True, fused.libraries[platform], quick)
+
+
+def version_refusal(library: Path, wanted: int) -> str:
+    """Why the library is not of the wanted version of the operators; empty where it is.
+
+    ONNX Runtime does not compare versions: it would run operators of another meaning.
+    """
+    try:
+        version = int(ctypes.CDLL(str(library)).kokoro_npu_ops_version())
+    except OSError as error:
+        return f"does not load: {error}"[:200]
+    except AttributeError:
+        return "does not say its version"
+    return "" if version == wanted else f"has operators of version {version}, and the models need {wanted}"
 
 
 def fused_chains(folder: Path, fused: FusedModels, chains: Mapping[str, Chain], library: Path) -> dict[str, Chain]:
