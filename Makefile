@@ -14,6 +14,8 @@ SPEED   ?= 1
 TARGET  ?= cpu
 OUT     ?= out.wav
 SERIAL  ?=
+# Anything: `make speak` takes ONNX Runtime's own operators, also where fused ones could run.
+STOCK   ?=
 RUNNER  ?= $(BUILD)/android_test/runner/android
 ABI     ?= arm64-v8a
 RUNS    ?= 20
@@ -39,7 +41,7 @@ READY   := .venv/ready
 NPU     := $(filter-out cpu,$(TARGETS))
 ONLY    := $(if $(BUCKETS),--buckets $(BUCKETS))
 
-.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak speak-long runner-android runner-linux verify-device arm64 bench test lint full-size compile-table demo-voice clean ops ops-android contexts cpu-fused
+.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak speak-long runner-android runner-linux verify-device arm64 bench test lint full-size compile-table demo-voice clean ops ops-android contexts fused cpu-fused
 .DEFAULT_GOAL := help
 
 help:
@@ -48,7 +50,7 @@ help:
 	@echo 'make report        up to $(BUILD)/report.html: the models, the proofs, and the sound'
 	@echo 'make readme        the same, and the tables of README.md and docs/'
 	@echo 'make contexts      SOCS="SM8550 SM8650": context binaries for Qualcomm'"'"'s chips, proven on the simulation'
-	@echo 'make speak         TEXT=… [VOICE=a|a,b|a:0.7+b:0.3 LANGUAGE= LEXICON= SPEED= TARGET=cpu OUT=out.wav]: speaks with the package'
+	@echo 'make speak         TEXT=… [VOICE=a|a,b|a:0.7+b:0.3 LANGUAGE= LEXICON= SPEED= TARGET=cpu STOCK=1 OUT=out.wav]: speaks with the package'
 	@echo 'make runner-android NDK=… ORT_ANDROID=…   the program for the phone; see android_test/runner/README.md'
 	@echo 'make ops           the library of fused operators for this computer; see quantize/ops/README.md'
 	@echo 'make cpu-fused     the vocoder of the target cpu with those operators: proven and timed against the stock ones'
@@ -84,7 +86,13 @@ coverage: quantize
 ifneq ($(NPU),)
 	$(PYTHON) -m android_test coverage $(NPU:%=$(BUILD)/quantize/%) $(ONLY) --float $(BUILD)/export_onnx --build $(BUILD) --require rules --weights-from-memory
 endif
-report: coverage
+# Fused operators for the target cpu where a compiler is; elsewhere its package has the stock operators alone.
+fused: quantize
+ifneq ($(filter cpu,$(TARGETS)),)
+	$(PYTHON) -m android_test ops --build $(BUILD) --if-possible
+	$(PYTHON) -m quantize.ops --build $(BUILD) --if-possible
+endif
+report: coverage fused
 	$(PYTHON) -m selector report --targets $(TARGETS) --build $(BUILD)
 readme: report
 	$(PYTHON) -m selector report --targets $(TARGETS) --build $(BUILD) --readme
@@ -95,7 +103,7 @@ contexts: package
 	$(PYTHON) -m selector contexts --socs $(SOCS) --build $(BUILD) --dist $(DIST)
 
 speak: $(READY)
-	$(PYTHON) -m selector speak --text="$$KOKORO_NPU_TEXT" --voice '$(VOICE)' --language '$(LANGUAGE)' $(if $(LEXICON),--lexicon '$(LEXICON)') --speed $(SPEED) --target $(TARGET) --build $(BUILD) --dist $(DIST) --out $(OUT)
+	$(PYTHON) -m selector speak --text="$$KOKORO_NPU_TEXT" --voice '$(VOICE)' --language '$(LANGUAGE)' $(if $(LEXICON),--lexicon '$(LEXICON)') --speed $(SPEED) --target $(TARGET) $(if $(STOCK),--stock) --build $(BUILD) --dist $(DIST) --out $(OUT)
 
 # 310 of the demo voice's sentences: 20 minutes.
 LINES   ?= 310
@@ -116,9 +124,9 @@ runner-linux: $(READY)
 	$(PYTHON) -m android_test runner-linux --build $(BUILD)
 ops: $(READY)
 	$(PYTHON) -m android_test ops --build $(BUILD)
-# Beside the stock models of the target cpu; needs what `quantize` wrote.
+# Beside the stock models of the target cpu, timed against them; needs what `quantize` wrote.
 cpu-fused: ops
-	$(PYTHON) -m quantize.ops --build $(BUILD)
+	$(PYTHON) -m quantize.ops --build $(BUILD) --runs 5
 ops-android:
 	@test -f '$(NDK)/build/cmake/android.toolchain.cmake' || { echo 'NDK=… names no NDK; see quantize/ops/README.md'; exit 1; }
 	cmake -S quantize/ops -B $(BUILD)/ops/$(ABI) -DCMAKE_TOOLCHAIN_FILE='$(abspath $(NDK))/build/cmake/android.toolchain.cmake' -DANDROID_ABI=$(ABI) -DANDROID_PLATFORM=android-27 -DORT_INCLUDE='$(abspath $(ORT_ANDROID))/headers'

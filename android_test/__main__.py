@@ -5,7 +5,7 @@
 `python -m android_test bench`: builds against other ways to run Kokoro, in one run on this computer.
 `python -m android_test compile-table`: what compiling the full-size vocoder costs, by bucket and chip.
 `python -m android_test runner-linux`: what `verify` runs, for this computer.
-`python -m android_test ops`: the library of fused operators in quantize/ops, for this computer."""
+`python -m android_test ops`: the library of fused operators in quantize/ops, for this computer and for 64-bit ARM."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ from android_test.coverage.htp.simulate import Agreement
 from android_test.coverage.nnapi.nnapi_rules import NnapiOptions
 from android_test.coverage.nnapi.nnapi_tables import DEFAULT_LEVEL, FEATURE_LEVELS
 from android_test.device.adb import Phone
-from android_test.device.linux_runner import build_runner, fetch_headers
+from android_test.device.linux_runner import build_runner
+from android_test.device.ops_builds import build_ops
 from android_test.device.probe import RunSettings
 from android_test.device.verify_device import VerifyPlan, verify
 from export_onnx import console
 from export_onnx.buckets import BUCKETS
 from export_onnx.build_lock import build_lock
 from export_onnx.contracts import NPU_STAGES
-from quantize.ops.build_library import ops_library
 from selector.package.arm64_schema import ARM64_FOLDER, Processor
 from selector.package.coverage_schema import LEVELS, REPORT_FOLDER
 from selector.package.opened import Package
@@ -68,11 +68,9 @@ def main(arguments: list[str] | None = None) -> int:
             return run_bench(options)
         if options.step == "arm64":
             return arm64(options)
-        runner = options.build / "android_test" / "runner"
         if options.step == "ops":
-            ops_library(fetch_headers((runner / "apt").resolve()), options.build / "ops")
-        else:
-            build_runner(runner)
+            return build_ops(options.build, options.if_possible)
+        build_runner(options.build / "android_test" / "runner")
         return 0
 
 
@@ -198,8 +196,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     compile_table.add_compile_options(table)
     linux = steps.add_parser("runner-linux", help="the runner for this computer, with all that it needs")
     linux.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
-    ops = steps.add_parser("ops", help="the library of fused operators, for this computer")
+    ops = steps.add_parser("ops", help="the library of fused operators, for this computer and for 64-bit ARM")
     ops.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
+    ops.add_argument("--if-possible", action="store_true", help="where it cannot be built, say why instead of failing")
     return parser.parse_args(arguments)
 
 

@@ -73,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         words = options.text if options.text_file is None else read_text(options.text_file)
         how = (options.voice, options.speed, options.out, options.weights, options.report, options.build)
-        speak_to_wav(options.dist, options.target, words, *how, options.language, options.lexicon)
+        speak_to_wav(options.dist, options.target, words, *how, options.language, options.lexicon, options.stock)
     return 0
 
 
@@ -112,6 +112,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     talk.add_argument("--voice", default="", help="a name, or a mix: a,b or a:0.7+b:0.3 (default: the package's first)")
     talk.add_argument("--language", default="", help="en-us, en-gb, fr-fr, … (default: by the voice's first letter)")
     talk.add_argument("--lexicon", type=Path, help="a file of words and how to say them")
+    talk.add_argument(
+        "--stock", action="store_true", help="ONNX Runtime's own operators, also where fused ones could run"
+    )
     talk.add_argument("--speed", type=float, default=1.0, help="0.5 to 2")
     talk.add_argument("--out", type=Path, default=Path("out.wav"), help="default: out.wav")
     talk.add_argument("--report", type=Path, help="the figures as JSON: seconds, memory, first sound, click, dead air")

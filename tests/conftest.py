@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 import torch
 
+from android_test.device.linux_runner import fetch_headers
 from export_onnx.__main__ import write_checkpoint_data
 from export_onnx.buckets import DYNAMIC, Bucket
 from export_onnx.checkpoint.weights import Weights, load_weights
 from export_onnx.contracts import STAGES, VOCODER, sizes
+from export_onnx.errors import DeviceError
 from export_onnx.graph.export import export_stages
 from export_onnx.graph.merge import merge
 from export_onnx.graph.shared_weights import ModelFolder
+from quantize.ops.build_library import ops_library
+from tests.android_test.linux_device import WORK
 
 
 @dataclass(frozen=True)
@@ -64,3 +68,22 @@ def free(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Small:
     folder = tmp_path_factory.mktemp("free")
     export_all(small.weights, folder, DYNAMIC)
     return Small(small.weights, folder, DYNAMIC)
+
+
+@pytest.fixture(scope="session")
+def ops_headers() -> Path:
+    """The folder of ONNX Runtime's C API, as the runner's build keeps it."""
+    try:
+        return fetch_headers((WORK / "runner" / "apt").resolve())
+    except DeviceError as error:
+        pytest.skip(f"no headers of ONNX Runtime here: {error}")
+
+
+@pytest.fixture(scope="session")
+def ops(ops_headers: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library of fused operators for this computer; `compare_paths` is beside it."""
+    program = Path(__file__).parent / "quantize" / "compare_paths.cpp"
+    try:
+        return ops_library(ops_headers, tmp_path_factory.mktemp("ops"), program=program)
+    except DeviceError as error:
+        pytest.skip(f"the fused operators cannot be built here: {error}")

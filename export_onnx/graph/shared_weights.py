@@ -11,6 +11,7 @@ used.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -47,10 +48,7 @@ class ModelFolder:
         for tensor in stored.graph.initializer:
             raw = _raw(tensor)
             if len(raw) >= INLINE_BELOW:
-                outside = onnx.TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims, raw_data=raw)
-                set_external_data(outside, WEIGHTS_FILE, offset=self._place(raw), length=len(raw))
-                outside.ClearField("raw_data")
-                tensor.CopyFrom(outside)  # the whole tensor: a quantizer's tensors have float_data, which must not stay
+                _put_outside(tensor, self._place(raw), len(raw))
         path = new_file(self.folder / f"{name}.onnx")
         path.write_bytes(stored.SerializeToString(deterministic=True))
         return path
@@ -63,6 +61,59 @@ class ModelFolder:
             self._offsets[digest] = self._file.tell()
             self._file.write(raw)
         return self._offsets[digest]
+
+
+def stored_places(models: Iterable[Path]) -> dict[str, tuple[int, int]]:
+    """Where `weights.bin` holds the tensors of some models in one folder: digest of the bytes -> offset and length.
+
+    Raises:
+        ContractError: a model or the `weights.bin` is missing or damaged.
+    """
+    places: dict[str, tuple[int, int]] = {}
+    for path in models:
+        try:
+            outside = [t for t in onnx.load(path, load_external_data=False).graph.initializer if uses_external_data(t)]
+            for tensor in outside:
+                place = ExternalDataInfo(tensor)
+                load_outside(tensor, path.parent)
+                digest = hashlib.sha256(tensor.raw_data).hexdigest()
+                places[digest] = (place.offset or 0, len(tensor.raw_data))
+        except Exception as error:  # as `load`
+            raise _no_model(path, error) from error
+    return places
+
+
+def save_sharing(model: onnx.ModelProto, path: Path, places: Mapping[str, tuple[int, int]]) -> int:
+    """Writes a model whose tensors lie where `places` has their bytes; `model` is not changed.
+
+    A tensor that `places` does not have stays inside the file, so that `weights.bin` is as other models know it.
+
+    Args:
+        places: of the `weights.bin` that the file will have beside it, from `stored_places`.
+
+    Returns:
+        The bytes of the large tensors that stayed inside.
+    """
+    stored, inside = onnx.ModelProto(), 0
+    stored.CopyFrom(model)
+    for tensor in stored.graph.initializer:
+        raw = _raw(tensor)
+        if len(raw) < INLINE_BELOW:
+            continue
+        place = places.get(hashlib.sha256(raw).hexdigest())
+        if place is None:
+            inside += len(raw)
+        else:
+            _put_outside(tensor, *place)
+    new_file(path).write_bytes(stored.SerializeToString(deterministic=True))
+    return inside
+
+
+def _put_outside(tensor: onnx.TensorProto, offset: int, length: int) -> None:
+    outside = onnx.TensorProto(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims, raw_data=b"")
+    set_external_data(outside, WEIGHTS_FILE, offset=offset, length=length)
+    outside.ClearField("raw_data")
+    tensor.CopyFrom(outside)  # the whole tensor: a quantizer's tensors have float_data, which must not stay
 
 
 def _raw(tensor: onnx.TensorProto) -> bytes:
@@ -96,12 +147,12 @@ def load(path: Path) -> onnx.ModelProto:
             load_outside(tensor, path.parent)
         return model
     except Exception as error:  # protobuf and onnx raise half a dozen kinds; all mean this
-        raise ContractError(
-            str(path),
-            expected="an ONNX model",
-            got=f"{type(error).__name__}: {error}"[:200],
-            todo="Make it again.",
-        ) from error
+        raise _no_model(path, error) from error
+
+
+def _no_model(path: Path, error: Exception) -> ContractError:
+    got = f"{type(error).__name__}: {error}"[:200]
+    return ContractError(str(path), expected="an ONNX model", got=got, todo="Make it again.")
 
 
 def content_digest(path: Path) -> str:

@@ -6,6 +6,7 @@ library is registered: the fastest that the processor has, or the one that the e
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Final
 
 from export_onnx import console
 from export_onnx.errors import DeviceError
+from export_onnx.provenance import REPORT
+from quantize.ops.platforms import PLACES, this_platform
 
 OPS_SOURCES: Final = Path(__file__).parent
 OPS_LIBRARY: Final = "libkokoro_npu_ops.so"
@@ -46,6 +49,33 @@ def ops_library(headers: Path, work: Path, cross: str = "", program: Path | None
     _cmake("--build", str(work), "--parallel", "2")
     console.say(f"{work / OPS_LIBRARY}: {(work / OPS_LIBRARY).stat().st_size // 1024} KiB")
     return work / OPS_LIBRARY
+
+
+def built_libraries(folder: Path) -> tuple[dict[str, Path], tuple[str, ...]]:
+    """The libraries in `build/ops` by platform, and the platforms whose library is older than its sources.
+
+    An older one was made from other sources perhaps, and does not count.
+    """
+    newest = max(file.stat().st_mtime_ns for file in OPS_SOURCES.iterdir() if file.suffix in (".cpp", ".hpp"))
+    places = {this_platform(): Path(), **{name: place for name, place in PLACES.items() if name != this_platform()}}
+    there = {name: file for name, place in places.items() if (file := folder / place / OPS_LIBRARY).is_file()}
+    old = tuple(name for name, file in there.items() if file.stat().st_mtime_ns < newest)
+    return {name: file for name, file in there.items() if name not in old}, old
+
+
+def keep_why_not(folder: Path, why_not: str) -> None:
+    """Writes why there is no library into the report of `build/ops`; an empty text where there is one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / REPORT).write_text(json.dumps({"why_not": why_not}, indent=1) + "\n", encoding="utf-8")
+
+
+def why_no_library(folder: Path) -> str:
+    """Why `build/ops` has no library for this computer, as `make ops` found it."""
+    try:
+        said = json.loads((folder / REPORT).read_text(encoding="utf-8"))["why_not"]
+    except (OSError, ValueError, KeyError):
+        said = ""
+    return str(said) or "nobody built it"
 
 
 def _cmake(*arguments: str) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
+FUSED_TARGET: Final = "cpu"  # the target whose vocoder has them, beside the stock operators
 OPS_DOMAIN: Final = "kokoro_npu"
 OPS_VERSION: Final = 1
 ADAIN: Final = "AdaIN"

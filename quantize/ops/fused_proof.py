@@ -15,7 +15,6 @@ from statistics import fmean
 from typing import Any, Final
 
 import numpy as np
-import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
@@ -26,7 +25,8 @@ from export_onnx.errors import ParityError
 from export_onnx.geometry import FRAMES_PER_SECOND, spectral_columns
 from export_onnx.proof.decibels import snr
 from export_onnx.run.sessions import SessionSettings, cpu_session, run_session
-from quantize.listen.quality import Quality, compare_sounds
+from quantize.gates import Limits, check_sound
+from quantize.listen.quality import Quality, compare_sounds, summarize
 
 # Kokoro-82M: 4.53 with stock and 4.51 with fused models in one sentence. Ties move single sentences by so much.
 PESQ_LOSS: Final = 0.1
@@ -40,9 +40,10 @@ class VocoderSessions:
     sessions: tuple[ort.InferenceSession, ...]
 
     @classmethod
-    def of(cls, models: Mapping[str, onnx.ModelProto], tail: Path, settings: SessionSettings) -> VocoderSessions:
-        """Loads the halves and the tail."""
-        return cls((*(cpu_session(models[half], settings) for half in HALVES), cpu_session(tail, settings)))
+    def of(cls, folder: Path, bucket: str, tail: Path, settings: SessionSettings) -> VocoderSessions:
+        """Loads the halves of a folder, and the tail."""
+        files = (*(folder / f"{half}_{bucket}.onnx" for half in HALVES), tail)
+        return cls(tuple(cpu_session(file, settings) for file in files))
 
     def speak(self, sample: Sample) -> NDArray[np.float32]:
         """The sound of a sample, [600 * frames]."""
@@ -70,17 +71,9 @@ class FusedSound:
     apart: tuple[float, ...]
 
     def facts(self) -> dict[str, Any]:
-        """The figures as reports hold them."""
+        """The figures as reports hold them: summaries of both, and dB from each other."""
         rows = {"stock": self.stock, "fused": self.fused}
-        means: dict[str, Any] = {
-            name: {
-                "pesq": round(fmean(quality.pesq for quality in row), 3),
-                "mel_db": round(fmean(quality.mel_db for quality in row), 3),
-                "snr_db": round(fmean(quality.snr_db for quality in row), 2),
-            }
-            for name, row in rows.items()
-        }
-        return means | {"apart_db": round(fmean(self.apart), 1), "sentences": len(self.apart)}
+        return {name: summarize(row).facts() for name, row in rows.items()} | {"apart_db": round(fmean(self.apart), 1)}
 
 
 def compare_fused(stock: VocoderSessions, fused: VocoderSessions, samples: Sequence[Sample]) -> FusedSound:
@@ -94,17 +87,21 @@ def compare_fused(stock: VocoderSessions, fused: VocoderSessions, samples: Seque
     return FusedSound(stocks, fuseds, apart)
 
 
-def check_fused(sound: FusedSound) -> None:
-    """That the fused models are as near to the float model as the stock ones.
+def check_fused(where: str, sound: FusedSound, floor: Limits) -> None:
+    """That the fused models pass the gates of the stock ones, and are as near to the float model as those.
+
+    Args:
+        floor: that of the target.
 
     Raises:
-        ParityError: they are further away.
+        ParityError: a gate rejects them, or they are further away.
     """
+    check_sound(where, sound.fused, floor)
     lost = fmean(quality.pesq for quality in sound.stock) - fmean(quality.pesq for quality in sound.fused)
     mel = fmean(quality.mel_db for quality in sound.fused) - fmean(quality.mel_db for quality in sound.stock)
-    if not (lost <= PESQ_LOSS and mel <= MEL_LOSS and all(quality.finite for quality in sound.fused)):
+    if not (lost <= PESQ_LOSS and mel <= MEL_LOSS):
         raise ParityError(
-            "fused models",
+            where,
             expected=f"PESQ at most {PESQ_LOSS} below the stock models', log-mel distance at most {MEL_LOSS} dB above",
             got=f"{lost:.2f} below and {mel:.2f} dB above",
             todo="Compare the sites one by one; tests/quantize/test_fuse_adain.py shows how.",

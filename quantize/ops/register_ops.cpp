@@ -1,4 +1,4 @@
-// The library's one exported function, by which ONNX Runtime learns its operators.
+// The library's exported functions: ONNX Runtime learns its operators by one, and programs their version by the other.
 #include <cstdio>
 #include <cstdlib>
 #include <initializer_list>
@@ -12,6 +12,11 @@ constexpr const char* CHOICE = "KOKORO_NPU_OPS_PATH";  // forces a path, for tes
 
 }  // namespace
 }  // namespace kokoro_npu
+
+// ONNX Runtime does not compare the version that a model asks for, so programs do before they register the library.
+extern "C" __attribute__((visibility("default"))) int kokoro_npu_ops_version(void) {
+  return kokoro_npu::DOMAIN_VERSION;
+}
 
 extern "C" __attribute__((visibility("default"))) OrtStatus* ORT_API_CALL
 RegisterCustomOps(OrtSessionOptions* options, const OrtApiBase* base) {

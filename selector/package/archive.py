@@ -1,7 +1,7 @@
 """Writes a package folder as one `.zip`, and as an `.aar` that Gradle takes as a file; and the SDK's code as a `.jar`.
 
 An app may hold the packages of several targets: each AAR has a namespace and an assets folder of its target, and no
-code. The code is one JAR for all of them. The same inputs give the same bytes.
+Java code. The code is one JAR for all of them. The same inputs give the same bytes.
 """
 
 from __future__ import annotations
@@ -18,10 +18,14 @@ from pathlib import Path
 from typing import Final
 
 from export_onnx.errors import PackageError
+from quantize.ops.build_library import OPS_LIBRARY
+from quantize.ops.platforms import ANDROID_ARM64
+from selector.package.fused_schema import LIBRARIES
 from selector.package.whole_files import whole_file
 
 EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest time in a zip
 NAMESPACE: Final = "io.github.kokoronpu"
+ABI: Final = "arm64-v8a"  # Android's word for 64-bit ARM
 ASSETS: Final = "assets/kokoro-npu"  # a folder per target below it
 MIN_SDK: Final = 24  # ONNX Runtime's own
 MIN_SDK_NNAPI: Final = 27  # NNAPI begins with Android 8.1
@@ -68,12 +72,21 @@ def write_zip(folder: Path) -> Path:
 
 
 def write_aar(folder: Path, target: str) -> Path:
-    """Writes `<package>.aar` beside the folder: the package as assets below `ASSETS/<target>`, without code.
+    """Writes `<package>.aar` beside the folder: the package as assets below `ASSETS/<target>`, without Java code.
+
+    An app may run native code only from where Android unpacks an AAR's `jni/`. So the libraries of fused operators are
+    no assets, and the one for Android lies there.
 
     Raises:
         PackageError: the disk is full or not writable.
     """
-    entries = _files(folder, f"{ASSETS}/{target}") | {
+    assets = f"{ASSETS}/{target}"
+    entries = {
+        name: file for name, file in _files(folder, assets).items() if not name.startswith(f"{assets}/{LIBRARIES}/")
+    }
+    android = folder / LIBRARIES / ANDROID_ARM64 / OPS_LIBRARY
+    entries |= {f"jni/{ABI}/{OPS_LIBRARY}": android} if android.is_file() else {}
+    entries |= {
         "AndroidManifest.xml": android_manifest(target).encode(),
         "R.txt": b"",
         "META-INF/com/android/build/gradle/aar-metadata.properties": AAR_METADATA.encode(),

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,10 +14,13 @@ from numpy.typing import NDArray
 
 from export_onnx import contracts, geometry
 from export_onnx.buckets import BUCKETS, Bucket
-from export_onnx.errors import ContractError, PackageError, WeightsError
-from export_onnx.provenance import changed_files, completed, refuse_other_birth
+from export_onnx.errors import PackageError, WeightsError
+from export_onnx.provenance import refuse_other_birth
+from quantize.ops.fused_ops import FUSED_TARGET
 from quantize.recipes import recipe
+from selector.package.completed_steps import as_package_error, completed_step
 from selector.package.coverage_schema import ProvenCoverage, read_coverage
+from selector.package.fused_inputs import FusedInputs, read_fused_inputs
 from selector.package.manifest import BucketContract
 from selector.package.quality_schema import TargetQuality, read_quality
 from selector.page.packaged import packaged_page
@@ -57,6 +59,7 @@ class TargetInputs:
         quality: as `quantize` measured it.
         coverage: None if the coverage step did not check these very files.
         page: the report that goes into the package; None if there is none.
+        fused: models with fused operators and their libraries; or why there are none, empty for targets of NPUs.
     """
 
     target: str
@@ -65,6 +68,7 @@ class TargetInputs:
     quality: TargetQuality
     coverage: ProvenCoverage | None
     page: Path | None
+    fused: FusedInputs | str = ""
 
 
 def read_build_inputs(build: Path) -> BuildInputs:
@@ -90,7 +94,7 @@ def read_target_inputs(inputs: BuildInputs, target: str) -> TargetInputs:
 
     Raises:
         PackageError: quantization has not completed, or used another export or calibration than lies in the build;
-            coverage was restricted; the page is about other models.
+            coverage was restricted; the page is about other models; fused models are of other stock ones.
     """
     folder = inputs.build / "quantize" / target
     buckets = recipe(target).buckets(inputs.buckets)
@@ -114,36 +118,8 @@ def read_target_inputs(inputs: BuildInputs, target: str) -> TargetInputs:
         read_quality(report, str(folder)),
         read_coverage(inputs.build, target, folder, names),
         packaged_page(inputs.build, target),
+        read_fused_inputs(inputs.build, target) if target == FUSED_TARGET else "",
     )
-
-
-def completed_step(folder: Path, step: str, stages: Sequence[str], buckets: Sequence[str] = ()) -> dict[str, Any]:
-    """Reads the report of a step that was not restricted.
-
-    Raises:
-        PackageError: the step has not completed, its report lacks a stage or a bucket, or a file has changed since, of
-            which the report's figures would not be true.
-    """
-    with as_package_error():
-        report = completed(folder, step, stages, buckets)
-    files = report.get("files") or {}
-    if not files or (changed := changed_files(folder, files)):
-        raise PackageError(
-            str(folder),
-            expected="the files as the step wrote them",
-            got=f"others in {', '.join(changed[:3])}" if files else "a report that lists none",
-            todo=f"Run `python -m {step}` again.",
-        )
-    return report
-
-
-@contextmanager
-def as_package_error() -> Iterator[None]:
-    """A `ContractError` about the steps before, as a `PackageError` of the same facts."""
-    try:
-        yield
-    except ContractError as error:
-        raise PackageError(error.where, expected=error.expected, got=error.got, todo=error.todo) from error
 
 
 def exported_buckets(report: Mapping[str, Any], where: str) -> tuple[Bucket, ...]:

@@ -2,7 +2,8 @@
 
 Git, hubs and file managers leave files of their own (`.git`, `.gitattributes`, `.cache`, `.DS_Store`, `__MACOSX`,
 `._model.onnx`, `desktop.ini`, a hub's `README.md`), and a checkout may change the line ends of text files. Nothing
-reads a file that the manifest does not name, so an extra file cannot change the sound.
+reads a file that the manifest does not name, so an extra file cannot change the sound. A library of fused operators may
+be missing: what would load it checks its hash first, and runs the stock models instead.
 """
 
 from __future__ import annotations
@@ -25,14 +26,18 @@ def check_files(folder: Path, manifest: Manifest) -> tuple[str, ...]:
     """Checks every listed file's size and hash. Files may be links, as in a hub's cache: their content counts.
 
     Returns:
-        Remarks, one line each: a document that is changed or missing, a file that the manifest does not list.
+        Remarks, one line each: a changed or missing document or library, a file that the manifest does not list.
 
     Raises:
         PackageError: a file that a program reads is missing or changed; the error names the first one.
     """
     remarks = []
+    libraries = set(manifest.fused.libraries.values()) if manifest.fused else set()
     for name, listed in sorted(manifest.files.items()):
-        if name not in DOCUMENTS:
+        if name in libraries:
+            if not _is_as_listed(folder / name, listed):
+                remarks.append(f"{name} is changed or missing; stages run with stock operators there")
+        elif name not in DOCUMENTS:
             _check_file(folder / name, listed)
         elif not _is_as_listed(folder / name, listed):
             remarks.append(f"{name} is changed or missing; no program reads it")

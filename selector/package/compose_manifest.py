@@ -14,6 +14,7 @@ from selector.choose.voice_table import Fit
 from selector.choose.worth import summarize_fits
 from selector.package import providers
 from selector.package.build_inputs import VOICE_SHAPE, BuildInputs, TargetInputs, bucket_contracts
+from selector.package.fused_inputs import FusedInputs
 from selector.package.golden import golden_section
 from selector.package.manifest import SCHEMA_VERSION, File, Manifest, parse
 from selector.package.packaged_models import MODELS, models_by_stage
@@ -95,6 +96,7 @@ def compose_manifest(
         "golden": golden_section(models_by_stage(buckets, models), min(inputs.voices)),
         "devices": plan.devices,
         "unfit_socs": list(providers.NO_HALF_PRECISION) if target.target == "qnn" else [],
+        "fused": target.fused.section() if isinstance(target.fused, FusedInputs) else None,
         "files": {path: file.model_dump() for path, file in files.items()},
     }
     return parse(dumps(manifest), name)

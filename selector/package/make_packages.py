@@ -32,6 +32,7 @@ from selector.package.build_inputs import (
 from selector.package.compose_manifest import PackagePlan
 from selector.package.coverage_schema import coverage_signature
 from selector.package.fit_tables import fit_tables, read_mix_coverage
+from selector.package.fused_inputs import fused_signature
 from selector.package.golden import stage_floors
 from selector.package.manifest import MANIFEST
 from selector.package.packaged_models import MODELS, digest_of_models, models_by_stage, read_models
@@ -100,15 +101,26 @@ def package_target(plan: PackagePlan, target: TargetInputs, dist: Path) -> dict[
     for stage, reason in reasons_for_cpu(target).items():
         if reason.startswith(NOT_PROVEN):
             console.say(f"{target.target}: {stage} runs on the CPU, {reason}")
+    if told := fused_in_words(target):
+        console.say(f"{target.target}: {told}")
     console.say(f"{package.folder}: {size / 1e6:.1f} MB{over}; zip, aar")
     return {
         "package": package.folder.name,
         "manifest_sha256": sha256(package.folder / MANIFEST),
         "on_cpu": reasons_for_cpu(target),
+        "fused": fused_in_words(target),
         "bytes": size,
         "within_limit": size <= MOST_BYTES,
         "archives": {file.name: sha256(file) for file in (zipped, aar)},
     }
+
+
+def fused_in_words(target: TargetInputs) -> str:
+    """For which platforms a package has fused operators, or why it has stock ones alone; empty for NPUs' targets."""
+    if isinstance(target.fused, str):
+        return f"stock operators alone: {target.fused}" if target.fused else ""
+    old = f"; left out, because older than their sources: {', '.join(target.fused.old)}" if target.fused.old else ""
+    return f"fused operators for {', '.join(sorted(target.fused.libraries))}{old}"
 
 
 def reasons_for_cpu(target: TargetInputs) -> dict[str, str]:
@@ -160,6 +172,7 @@ def packages_signature(
         licence=sha256(LICENSE),
         buckets={target.target: [asdict(bucket) for bucket in target.buckets] for target in targets},
         targets=names,
+        fused={target.target: fused_signature(target.fused) for target in targets},
         version=version,
         **depends_on("selector"),
     )

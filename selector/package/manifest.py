@@ -7,33 +7,31 @@ the coverage step did not look at the package's very files.
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
 from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from export_onnx.contracts import free_sizes
 from export_onnx.errors import PackageError
 from selector.package.context_schema import PackagedContexts
 from selector.package.coverage_schema import ProvenCoverage
+from selector.package.fused_schema import FusedModels
 from selector.package.providers import NpuTarget, Target
 from selector.package.quality_schema import TargetQuality
-from selector.package.strict_schema import Count, Positive, Sha256, Share, StrictSchema, dumps, first_problem
+from selector.package.strict_schema import (
+    Count,
+    Positive,
+    RelativePath,
+    Sha256,
+    Share,
+    StrictSchema,
+    dumps,
+    first_problem,
+)
 
 SCHEMA_VERSION: Final = 1
 MANIFEST: Final = "manifest.json"
 SCHEMA: Final = "manifest.schema.json"
-
-
-def _inside(path: str) -> str:
-    parts = PurePosixPath(path).parts
-    bad = path.startswith("/") or "\\" in path or ":" in path or "\0" in path
-    if not path or bad or ".." in parts or str(PurePosixPath(path)) != path:
-        raise ValueError("a path must stay inside the package")
-    return path
-
-
-RelativePath = Annotated[str, AfterValidator(_inside)]
 
 
 class File(StrictSchema):
@@ -234,6 +232,7 @@ class Manifest(StrictSchema):
     devices: Devices | None  # null without receipts
     unfit_socs: list[str] = Field(default_factory=list)  # ro.soc.model of chips on which no NPU stage loads
     contexts: PackagedContexts | None = None  # of one chip; null where the NPU's stages are plain ONNX
+    fused: FusedModels | None = None  # null where the package has stock operators alone
     files: dict[RelativePath, File]
 
     @model_validator(mode="after")
@@ -242,6 +241,7 @@ class Manifest(StrictSchema):
             self.tokenizer.model,
             *self.voices.files.values(),
             *(m for b in self.buckets for m in b.models.values()),
+            *(self.fused.files() if self.fused else ()),
         }
         if missing := sorted(named - set(self.files)):
             raise ValueError(f"files are named but not listed: {missing}")
@@ -252,6 +252,9 @@ class Manifest(StrictSchema):
             raise ValueError(f"buckets without a model for every stage: {wrong}")
         if len({bucket.dynamic for bucket in self.buckets}) > 1:
             raise ValueError("fixed and dynamic buckets in one package: their stages take different inputs")
+        on_cpu = {stage.name for stage in self.stages if stage.runs_on == "cpu"}
+        if self.fused and (strange := self.fused.unknown({b.name for b in self.buckets}, on_cpu)):
+            raise ValueError(f"fused models of what the package does not run on the CPU: {strange}")
         if any(bucket.dynamic for bucket in self.buckets) and any(stage.runs_on == "npu" for stage in self.stages):
             raise ValueError("a dynamic bucket with a stage on the NPU, which takes fixed shapes only")
         return self

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,7 @@ from selector.choose.voice_mix import mix_parts, mixed_rows
 from selector.package import manifest as schema
 from selector.package.check_files import AGAIN, check_files
 from selector.package.manifest import MANIFEST, Manifest
+from selector.speak.fused_choice import OperatorChoice, choose_operators
 from selector.speak.synthesize import Spoken, Synthesizer, package_chain
 
 
@@ -34,12 +35,16 @@ class Package:
 
     folder: Path
     manifest: Manifest
-    chains: Mapping[str, Chain]  # by the name of the bucket
+    chains: Mapping[str, Chain]  # of the stock models, by the name of the bucket
     remarks: tuple[str, ...] = ()  # about files that no program reads, see `check_files`
+    stock: bool = False  # whether to speak with ONNX Runtime's own operators in any case
 
     @classmethod
-    def open(cls, folder: str | Path) -> Package:
+    def open(cls, folder: str | Path, stock: bool = False) -> Package:
         """Opens the package in `folder` and checks the size and hash of every file that a program reads.
+
+        Args:
+            stock: whether to speak with ONNX Runtime's own operators also where fused ones could run.
 
         Raises:
             PackageError: no manifest; such a file is changed, missing or a dangling link; or a path leaves the
@@ -59,7 +64,12 @@ class Package:
         manifest = schema.parse(text, str(file))
         remarks = check_files(folder, manifest)
         chains = {bucket.name: package_chain(folder, bucket) for bucket in manifest.buckets}
-        return cls(folder, manifest, chains, remarks)
+        return cls(folder, manifest, chains, remarks, stock)
+
+    @cached_property
+    def operators(self) -> OperatorChoice:
+        """The operators that this package speaks with here, and why; chosen at the first use, which opens sessions."""
+        return choose_operators(self.folder, self.manifest, self.stock)
 
     def voice(self, name: str) -> NDArray[np.float32]:
         """A voice or a mix, [510, 256] float32: row n - 1 belongs to n phonemes, timbre first, prosody behind.
@@ -122,5 +132,5 @@ class Package:
         rows = self.voice(name)
         spoken_language = language or language_of(name)
         phonemize = partial(phonemize_plain, lexicon=lexicon)
-        speaker = Synthesizer(self.chains, self.manifest, name, rows, speed, seed, spoken_language, phonemize)
+        speaker = Synthesizer(self.operators.chains, self.manifest, name, rows, speed, seed, spoken_language, phonemize)
         return speaker.speak(text)

@@ -60,9 +60,15 @@ class PackagedTarget:
 
 
 def models_digest(manifest: Manifest) -> str:
-    """`digest` of a package's models and their weights: it stays when a receipt is taken into the manifest."""
+    """`digest` of a package's models and their weights: it stays when a receipt is taken into the manifest.
+
+    Fused models do not count, because a device's verdicts are about the stock ones.
+    """
     folders = {model.rpartition("/")[0] for bucket in manifest.buckets for model in bucket.models.values()}
-    return digest({n: f.sha256 for n, f in manifest.files.items() if n.rpartition("/")[0] in folders})
+    fused = manifest.fused.model_files() if manifest.fused else set()
+    return digest(
+        {n: f.sha256 for n, f in manifest.files.items() if n.rpartition("/")[0] in folders and n not in fused}
+    )
 
 
 def digest(hashes: Mapping[str, str]) -> str:

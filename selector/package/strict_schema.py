@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
+from pathlib import PurePosixPath
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def _inside(path: str) -> str:
+    parts = PurePosixPath(path).parts
+    bad = path.startswith("/") or "\\" in path or ":" in path or "\0" in path
+    if not path or bad or ".." in parts or str(PurePosixPath(path)) != path:
+        raise ValueError("a path must stay inside the package")
+    return path
+
+
+RelativePath = Annotated[str, AfterValidator(_inside)]
 
 
 class StrictSchema(BaseModel):

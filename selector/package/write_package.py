@@ -9,6 +9,7 @@ from export_onnx.graph.shared_weights import WEIGHTS_FILE
 from export_onnx.provenance import sha256
 from selector.package.build_inputs import BuildInputs, TargetInputs, bucket_contracts
 from selector.package.compose_manifest import TOKENIZER, VOICES, PackagePlan, compose_manifest
+from selector.package.fused_inputs import FusedInputs
 from selector.package.manifest import MANIFEST, SCHEMA, File, json_schema
 from selector.package.notice import notice
 from selector.package.opened import Package
@@ -32,7 +33,7 @@ def write_package(plan: PackagePlan, target: TargetInputs, dist: Path) -> Packag
     models = read_models(buckets, target.models)  # before anything is written
     with whole_folder(final) as folder:
         copy_all(copied_files(target), folder)
-        for path, content in models.items():
+        for path, content in (models | fused_contents(target)).items():
             (folder / path).write_bytes(content)
         check_models(folder, buckets)
         write_made_files(plan.inputs, folder)
@@ -44,7 +45,14 @@ def write_package(plan: PackagePlan, target: TargetInputs, dist: Path) -> Packag
 def copied_files(target: TargetInputs) -> dict[str, Path]:
     """The files that a package copies unchanged: path in the package -> source file."""
     files = {f"{MODELS}/{WEIGHTS_FILE}": target.models / WEIGHTS_FILE}
+    if isinstance(target.fused, FusedInputs):
+        files |= {path: target.fused.libraries[name] for name, path in target.fused.packaged_libraries().items()}
     return files | {PAGE: target.page} if target.page else files
+
+
+def fused_contents(target: TargetInputs) -> dict[str, bytes]:
+    """The fused models by their path in the package. ONNX's checker does not know their operators."""
+    return dict(target.fused.contents) if isinstance(target.fused, FusedInputs) else {}
 
 
 def write_made_files(inputs: BuildInputs, folder: Path) -> None:

@@ -110,22 +110,25 @@ def speak_to_wav(
     build: Path | None = None,
     language: str = "",
     lexicon: Path | None = None,
+    stock: bool = False,
 ) -> dict[str, Any]:
     """Speaks `text` into `out`, 24 kHz mono; prints and returns the buckets, seconds and real-time factor.
 
-    `weights` and `build` are as in `find_package`. `language` is the voice's own where it is empty, and `lexicon` a
-    file as `read_lexicon` reads it. `report` takes the same figures as JSON; `peak_memory_mb` is the
-    whole process's.
+    `weights` and `build` are as in `find_package`, `stock` as in `Package.open`. `language` is the voice's own where
+    it is empty, and `lexicon` a file as `read_lexicon` reads it. `report` takes the same figures as JSON;
+    `peak_memory_mb` is the whole process's.
 
     Raises:
         PackageError, ContractError, TextError: as `Package.open` and `Package.synthesize`; `out` is then as before.
     """
     words = read_lexicon(lexicon) if lexicon else None
-    package = Package.open(find_package(dist, target, weights, build))
+    package = Package.open(find_package(dist, target, weights, build), stock)
     console.say(f"{package.folder.name}, voice {voice or min(package.manifest.voices.files)}, speed {speed:g}")
     for remark in package.remarks[:MOST_REMARKS]:
         console.say(f"  {remark}")
     begun = time.monotonic()
+    operators = package.operators
+    console.say(f"  {'fused' if operators.fused else 'stock'} operators: {operators.reason}")
     samples, chunks, first = 0, 0, 0.0
     worst_click, worst_air = -200.0, -1.0
     with (
@@ -153,6 +156,7 @@ def speak_to_wav(
     audio = samples / SAMPLE_RATE
     result = {
         "out": str(out),
+        "fused_operators": operators.fused,
         "chunks": chunks,
         "seconds": round(audio, 3),
         "real_time_factor": round(elapsed / audio, 3),

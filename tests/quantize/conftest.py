@@ -8,21 +8,17 @@ from pathlib import Path
 import onnx
 import pytest
 
-from android_test.device.linux_runner import fetch_headers
 from calibrate import store
 from calibrate.__main__ import collect
 from calibrate.capture import speak_all
 from calibrate.corpus import Split, Utterance
 from calibrate.speech import Sample
 from export_onnx.buckets import Bucket
-from export_onnx.errors import DeviceError
 from export_onnx.graph.shared_weights import load
 from quantize.listen.judge import Judge
 from quantize.listen.quality import Quality
-from quantize.ops.build_library import ops_library
 from quantize.sound.choose_blocklist import convolutions
 from quantize.sound.vocoder_plan import apply, make_plan
-from tests.android_test.linux_device import WORK
 from tests.conftest import Small
 
 TEXTS = ("The cat sat.", "Is it red?", "Go on now.", "Two boats.")
@@ -62,22 +58,3 @@ def bench(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     model = load(small.folder / f"vocoder_{small.bucket.name}.onnx")
     judge = Judge(small.folder, small.bucket, samples, ("random_b",))
     return Bench(small.folder, small.bucket, model, store.read_statistics(ranges), judge)
-
-
-@pytest.fixture(scope="session")
-def ops_headers() -> Path:
-    """The folder of ONNX Runtime's C API, as the runner's build keeps it."""
-    try:
-        return fetch_headers((WORK / "runner" / "apt").resolve())
-    except DeviceError as error:
-        pytest.skip(f"no headers of ONNX Runtime here: {error}")
-
-
-@pytest.fixture(scope="session")
-def ops(ops_headers: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The library of fused operators for this computer; `compare_paths` is beside it."""
-    program = Path(__file__).with_name("compare_paths.cpp")
-    try:
-        return ops_library(ops_headers, tmp_path_factory.mktemp("ops"), program=program)
-    except DeviceError as error:
-        pytest.skip(f"the fused operators cannot be built here: {error}")

@@ -10,6 +10,7 @@ import pytest
 from selector.choose import measured_texts
 from selector.package import make_packages
 from tests.selector.engine_library import Library, build_engine
+from tests.selector.fused_fakes import add_fused
 from tests.selector.selector_fakes import make_build
 
 NAME = "kokoro-npu-fake-0.1.0-cpu"
@@ -34,6 +35,22 @@ def dist(build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
     make_packages.make_packages(build, folder, ["cpu"], "0.1.0", COMMAND)
     return folder
+
+
+@pytest.fixture(scope="module")
+def fused_build(few_texts: None, ops: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fake build with fused models and a library for this computer."""
+    build = make_build(tmp_path_factory.mktemp("fused") / "build")
+    add_fused(build, ops)
+    return build
+
+
+@pytest.fixture(scope="module")
+def fused_package(fused_build: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package of that build."""
+    folder = tmp_path_factory.mktemp("fused_dist")
+    make_packages.make_packages(fused_build, folder, ["cpu"], "0.1.0", COMMAND)
+    return folder / NAME
 
 
 @pytest.fixture(scope="session")

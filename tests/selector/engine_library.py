@@ -80,6 +80,8 @@ class Options(ctypes.Structure):
         ("cache_folder", ctypes.c_char_p),
         ("soc", ctypes.c_char_p),
         ("model", ctypes.c_char_p),
+        ("stock_operators", ctypes.c_int64),
+        ("ops_library", ctypes.c_char_p),
     )
 
 

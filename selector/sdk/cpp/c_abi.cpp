@@ -135,6 +135,8 @@ kokoro_npu_status kokoro_npu_open(const char* folder, const kokoro_npu_options* 
         opened.cache_folder = text_of(c.cache_folder);
         opened.soc = text_of(c.soc);
         opened.model = text_of(c.model);
+        opened.stock_operators = c.stock_operators != 0;
+        opened.ops_library = text_of(c.ops_library);
         *given(engine, "engine") = new kokoro_npu_engine{kokoro_npu::Engine(given(folder, "folder"), std::move(opened))};
     });
 }

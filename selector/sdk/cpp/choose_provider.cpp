@@ -108,9 +108,12 @@ Choice choose_provider(const Package& package, const EngineOptions& options) {
     return choice;
 }
 
-std::string placement_report(const Package& package, const Placement& placement, std::size_t open_sessions) {
+std::string placement_report(const Package& package, const Placement& placement, const OperatorChoice& operators,
+                             std::size_t open_sessions) {
     return "{\"package\": " + quoted(package.manifest().package) + ", \"target\": " + quoted(package.manifest().target) +
            ", \"npu\": " + (placement.npu() ? "true" : "false") + ", \"reason\": " + quoted(placement.reason()) +
+           ", \"fused_operators\": " + (operators.fused ? "true" : "false") +
+           ", \"operators_reason\": " + quoted(operators.reason) +
            ", \"open_sessions\": " + std::to_string(open_sessions) + "}";
 }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "engine.hpp"
+#include "fused_choice.hpp"
 #include "package.hpp"
 #include "stage_chain.hpp"
 
@@ -13,6 +14,7 @@ namespace kokoro_npu {
 Choice choose_provider(const Package& package, const EngineOptions& options);
 
 // One line of JSON.
-std::string placement_report(const Package& package, const Placement& placement, std::size_t open_sessions);
+std::string placement_report(const Package& package, const Placement& placement, const OperatorChoice& operators,
+                             std::size_t open_sessions);
 
 }  // namespace kokoro_npu

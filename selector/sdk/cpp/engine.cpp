@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "choose_provider.hpp"
+#include "fused_choice.hpp"
 #include "growing_text.hpp"
 
 namespace kokoro_npu {
@@ -12,12 +13,14 @@ struct Engine::State {
     Package package;
     Placement placement;
     SessionPool pool;
+    OperatorChoice operators;
     std::atomic<bool> closed{false};
 
     State(const std::string& folder, const EngineOptions& options)
         : package(folder, options.check_hashes),
           placement(choose_provider(package, options)),
-          pool(package, {options.threads, options.memory_limit, options.plugin}) {}
+          pool(package, {options.threads, options.memory_limit, options.plugin}),
+          operators(choose_operators(package, options, pool)) {}
 };
 
 namespace {
@@ -82,7 +85,7 @@ const Manifest& Engine::manifest() const { return opened()->package.manifest(); 
 std::size_t Engine::open_sessions() const { return opened()->pool.open_sessions(); }
 std::string Engine::report() const {
     const auto& state = opened();
-    return placement_report(state->package, state->placement, state->pool.open_sessions());
+    return placement_report(state->package, state->placement, state->operators, state->pool.open_sessions());
 }
 
 void Engine::close() {

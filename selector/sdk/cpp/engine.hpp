@@ -34,6 +34,10 @@ struct EngineOptions {
     int probe_seconds = 120;    // after which a probe that does not answer is ended
     std::string cache_folder;   // for results of probes; without it, each opening probes anew
     std::string soc, model;     // as receipts name devices; empty: as Android says
+    bool stock_operators = false;  // ONNX Runtime's own operators, also where the package's fused ones could run
+    // The library of fused operators, where it is not the package's: a path, or the name by which the system finds it
+    // (in an Android app: libkokoro_npu_ops.so). Its hash is not checked; empty: the package's, if its hash is right.
+    std::string ops_library;
 };
 
 struct SpeechRequest {
@@ -64,7 +68,7 @@ public:
     Speech begin(const SpeechRequest& request, OnSpoken on_spoken) const;
 
     const Manifest& manifest() const;
-    // Which provider speaks and why, and what fell back, as one line of JSON.
+    // Which provider and which operators speak and why, and what fell back, as one line of JSON.
     std::string report() const;
     std::size_t open_sessions() const;
     // Frees everything. A speech on another thread ends before its next stage with Error(cancelled).

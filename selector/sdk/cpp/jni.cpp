@@ -116,8 +116,10 @@ extern "C" {
 JNIEXPORT jlong JNICALL Java_io_github_kokoronpu_KokoroNpu_openNative(JNIEnv* env, jclass, jbyteArray folder,
                                                                       jlong memory_limit, jint threads, jint provider,
                                                                       jboolean skip_hashes, jbyteArray plugin,
-                                                                      jbyteArray probe_program, jbyteArray cache_folder) {
-    const std::string paths[] = {text_of(env, plugin), text_of(env, probe_program), text_of(env, cache_folder)};
+                                                                      jbyteArray probe_program, jbyteArray cache_folder,
+                                                                      jboolean stock_operators, jbyteArray ops_library) {
+    const std::string paths[] = {text_of(env, plugin), text_of(env, probe_program), text_of(env, cache_folder),
+                                 text_of(env, ops_library)};
     kokoro_npu_options options{};
     options.size = sizeof options;
     options.memory_limit = static_cast<std::uint64_t>(memory_limit);
@@ -127,6 +129,8 @@ JNIEXPORT jlong JNICALL Java_io_github_kokoronpu_KokoroNpu_openNative(JNIEnv* en
     options.plugin = paths[0].c_str();
     options.probe_program = paths[1].c_str();
     options.cache_folder = paths[2].c_str();
+    options.stock_operators = stock_operators;
+    options.ops_library = paths[3].c_str();
     kokoro_npu_engine* engine = nullptr;
     kokoro_npu_error* error = nullptr;
     const kokoro_npu_status status = kokoro_npu_open(text_of(env, folder).c_str(), &options, &engine, &error);

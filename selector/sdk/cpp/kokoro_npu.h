@@ -26,7 +26,7 @@
 extern "C" {
 #endif
 
-#define KOKORO_NPU_ABI_VERSION 1
+#define KOKORO_NPU_ABI_VERSION 2
 
 typedef enum kokoro_npu_status {
     KOKORO_NPU_OK = 0,
@@ -67,6 +67,8 @@ typedef struct kokoro_npu_options {
     const char* cache_folder;  /* for results of probes, or NULL */
     const char* soc;           /* this device as receipts name it (ro.soc.model), or NULL: as Android says */
     const char* model;         /* likewise (ro.product.model) */
+    int64_t stock_operators;   /* 1: ONNX Runtime's own operators, also where fused ones could run */
+    const char* ops_library;   /* library of fused operators, or NULL: the package's; see engine.hpp */
 } kokoro_npu_options;
 
 /* When one symbol sounds, in samples since the beginning of the speech. A pad's symbol is empty. */

@@ -63,8 +63,19 @@ struct Manifest {
     Golden golden;
     std::map<std::string, DeviceEntry> socs, models;
     std::map<std::string, PackagedFile> files;
+    std::map<std::string, std::map<std::string, std::string>> fused_models;  // bucket -> stage -> file
+    std::map<std::string, std::string> fused_libraries;                      // platform -> file
+    std::int64_t fused_version = 0;                                          // of the operators that they need
     std::string pause_marks;
     std::int64_t pause_tokens = 0;
+
+    // The file of a stage's model with fused operators; null where it has none.
+    const std::string* fused_model(const std::string& bucket, const std::string& stage) const {
+        const auto stages = fused_models.find(bucket);
+        if (stages == fused_models.end()) return nullptr;
+        const auto file = stages->second.find(stage);
+        return file == stages->second.end() ? nullptr : &file->second;
+    }
 };
 
 namespace detail {
@@ -126,6 +137,19 @@ inline std::map<std::string, DeviceEntry> device_entries(const Json& json) {
     return out;
 }
 
+// After `files`, which every model and library is among.
+inline void read_fused(const Json& json, Manifest& m) {
+    const auto listed = [&](const std::string& path) {
+        if (m.files.count(inside(path)) == 0) refuse(path + " is not among the files");
+    };
+    for (const auto& bucket : json["models"].entries()) m.fused_models[bucket.first] = strings(bucket.second);
+    m.fused_libraries = strings(json["libraries"]);
+    m.fused_version = positive(json["version"]);
+    for (const auto& bucket : m.fused_models)
+        for (const auto& model : bucket.second) listed(model.second);
+    for (const auto& library : m.fused_libraries) listed(library.second);
+}
+
 inline Manifest read(const Json& root) {
     Manifest m;
     if (root["schema_version"].whole() != 1) refuse("expected schema version 1");
@@ -172,6 +196,7 @@ inline Manifest read(const Json& root) {
     for (const auto& item : root["buckets"].items())
         for (const auto& model : item["models"].entries())
             if (m.files.count(model.second.str()) == 0) refuse(model.second.str() + " is not among the files");
+    if (const Json* fused = found(root, "fused")) read_fused(*fused, m);
     m.pause_marks = root["selector"]["pause_marks"].str();
     m.pause_tokens = root["selector"]["pause_tokens"].whole();
     if (m.pause_tokens < 0 || m.pause_tokens > 1 << 20) refuse("expected tokens of a pause");

@@ -61,6 +61,7 @@ Package::Package(const std::string& folder, bool hashes)
         if (!selector_.knows(voice.first))
             throw Error(Fault::package, folder + "/manifest.json", "a table for every voice", "none for " + voice.first,
                         again);
+    // Fused models lie beside the stock ones; a library of operators is checked before it is loaded.
     // What no stage reads (LICENSE, the report) may have other line ends or be gone.
     const auto models = model_folders();
     std::map<std::string, bool> read;
@@ -79,9 +80,12 @@ std::map<std::string, bool> Package::model_folders() const {
 
 std::string Package::models_digest() const {
     const auto folders = model_folders();
+    std::map<std::string, bool> fused;
+    for (const auto& bucket : manifest_.fused_models)
+        for (const auto& model : bucket.second) fused[model.second] = true;
     Sha256 sum;
     for (const auto& file : manifest_.files) {
-        if (!folders.count(folder_of(file.first))) continue;
+        if (!folders.count(folder_of(file.first)) || fused.count(file.first)) continue;
         const std::string line = file.first + '\0' + file.second.sha256 + '\n';
         sum.update(line.data(), line.size());
     }

@@ -34,25 +34,27 @@ SessionPool::SessionPool(const Package& package, PoolSettings settings)
     : package_(package), settings_(std::move(settings)), environment_(ort_environment()) {}
 
 std::shared_ptr<Ort::Session> SessionPool::open(const Bucket& bucket, const std::string& stage, bool npu) {
-    const std::string key = stage + ' ' + bucket.name + (npu ? " npu" : " cpu");
     const std::lock_guard<std::mutex> hold(lock_);
+    const std::string* fused = npu || !fused_ ? nullptr : package_.manifest().fused_model(bucket.name, stage);
+    const std::string key = stage + ' ' + bucket.name + (npu ? " npu" : fused ? " fused" : " cpu");
     for (auto at = kept_.begin(); at != kept_.end(); ++at) {
         if (at->key != key) continue;
         kept_.splice(kept_.begin(), kept_, at);
         return at->session;
     }
     const std::uint64_t before = resident_bytes();
-    auto session = load(package_.path(bucket.models.at(stage)), npu);
+    auto session = load(package_.path(fused ? *fused : bucket.models.at(stage)), npu, fused != nullptr);
     const std::uint64_t after = resident_bytes();
     kept_.push_front({key, session, after > before ? after - before : 0});
     return session;
 }
 
-std::shared_ptr<Ort::Session> SessionPool::load(const std::string& file, bool npu) {
+std::shared_ptr<Ort::Session> SessionPool::load(const std::string& file, bool npu, bool fused) {
     try {
         const Manifest& manifest = package_.manifest();
         const auto& provider = npu ? manifest.npu : manifest.cpu;
-        auto options = session_options(*environment_, provider, settings_.threads, npu ? settings_.plugin : "");
+        auto options = fused ? fused_->Clone()
+                             : session_options(*environment_, provider, settings_.threads, npu ? settings_.plugin : "");
         const fs::path weights = fs::path(file).parent_path() / weights_name;
         // NNAPI refuses weights that lie in a file; the CPU's provider reads a file as it needs it.
         const bool in_memory = fs::exists(weights) && (npu || linked_elsewhere(file, weights));
@@ -81,6 +83,19 @@ void SessionPool::trim() {
         sum -= at->bytes;
         at = kept_.erase(at);
     }
+}
+
+void SessionPool::use_fused(const std::string& library) {
+    const std::lock_guard<std::mutex> hold(lock_);
+    auto options = session_options(*environment_, package_.manifest().cpu, settings_.threads, "");
+    options.RegisterCustomOpsLibrary(library.c_str());
+    fused_ = std::make_unique<Ort::SessionOptions>(std::move(options));
+}
+
+void SessionPool::use_stock() {
+    const std::lock_guard<std::mutex> hold(lock_);
+    fused_.reset();
+    kept_.remove_if([](const Kept& one) { return one.key.size() > 6 && one.key.rfind(" fused") == one.key.size() - 6; });
 }
 
 std::size_t SessionPool::open_sessions() const {

@@ -31,6 +31,12 @@ public:
     void trim();
     std::size_t open_sessions() const;
 
+    // From now on, stages that have a fused model take it, with this library of operators. Throws Ort::Exception: ONNX
+    // Runtime does not take the library.
+    void use_fused(const std::string& library);
+    // From now on, every stage takes its stock model. Sessions of fused models are closed.
+    void use_stock();
+
 private:
     // `bytes`: by how much the process grew while the session was opened. Other threads' memory counts, too, so it is
     // a measure for a limit and no figure to report.
@@ -46,8 +52,11 @@ private:
     std::list<Kept> kept_;  // the last used first
     // Behind a provider that takes weights from memory; mapped, so that the sessions share its pages.
     std::shared_ptr<MappedFile> weights_;
+    // With the library of fused operators, from which the options of the fused models' sessions are cloned: the library
+    // keeps a few bytes for each time that it is registered. Empty where stock operators run.
+    std::unique_ptr<Ort::SessionOptions> fused_;
 
-    std::shared_ptr<Ort::Session> load(const std::string& file, bool npu);
+    std::shared_ptr<Ort::Session> load(const std::string& file, bool npu, bool fused);
 };
 
 }  // namespace kokoro_npu

@@ -24,4 +24,11 @@ public final class EngineOptions {
     public String probeProgram;
     /** For results of probes. */
     public String cacheFolder;
+    /** ONNX Runtime's own operators, also where the package's fused ones could run. */
+    public boolean stockOperators;
+    /**
+     * The library of fused operators, where it is not the package's: a path, or in an Android app whose AAR brought it
+     * {@code libkokoro_npu_ops.so}. Its hash is not checked, because the app's signature covers it.
+     */
+    public String opsLibrary;
 }

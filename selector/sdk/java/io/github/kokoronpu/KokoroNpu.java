@@ -48,10 +48,13 @@ public final class KokoroNpu implements Closeable {
 
     /** Opens a package and checks its files. */
     public static KokoroNpu open(String folder, Phonemizer phonemizer, EngineOptions options) {
-        byte[][] paths = {Utf8.bytes(options.plugin), Utf8.bytes(options.probeProgram), Utf8.bytes(options.cacheFolder)};
+        byte[][] paths = {
+            Utf8.bytes(options.plugin), Utf8.bytes(options.probeProgram), Utf8.bytes(options.cacheFolder),
+            Utf8.bytes(options.opsLibrary)
+        };
         long handle = openNative(
                 Utf8.bytes(folder), options.memoryLimit, options.threads, options.provider.ordinal(),
-                options.skipHashes, paths[0], paths[1], paths[2]);
+                options.skipHashes, paths[0], paths[1], paths[2], options.stockOperators, paths[3]);
         return new KokoroNpu(handle, phonemizer);
     }
 
@@ -70,7 +73,7 @@ public final class KokoroNpu implements Closeable {
         return Arrays.asList(tell(0).split("\n"));
     }
 
-    /** Which provider speaks and why, as JSON. */
+    /** Which provider and which operators speak and why, as JSON. */
     public String report() {
         return tell(1);
     }
@@ -139,7 +142,7 @@ public final class KokoroNpu implements Closeable {
 
     private static native long openNative(
             byte[] folder, long memoryLimit, int threads, int provider, boolean skipHashes, byte[] plugin,
-            byte[] probeProgram, byte[] cacheFolder);
+            byte[] probeProgram, byte[] cacheFolder, boolean stockOperators, byte[] opsLibrary);
 
     private static native void speakNative(
             long handle, byte[] text, byte[] phonemes, byte[] voice, byte[] language, double speed, long seed,
