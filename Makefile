@@ -54,7 +54,7 @@ help:
 	@echo 'make runner-android NDK=… ORT_ANDROID=…   the program for the phone; see android_test/runner/README.md'
 	@echo 'make ops           the library of fused operators for this computer; see quantize/ops/README.md'
 	@echo 'make cpu-fused     the vocoder of the target cpu with those operators: proven and timed against the stock ones'
-	@echo 'make verify-device TARGET=nnapi|qnn|cpu [SERIAL=]: runs the package on a phone over adb and writes a receipt'
+	@echo 'make verify-device TARGET=nnapi|qnn|cpu|qnn-sm8550 [SERIAL=]: runs the package on a phone over adb and writes a receipt'
 	@echo 'make arm64         runs the CPU stages of the packages on emulated ARM64 processors; see docs/coverage_levels.md'
 	@echo 'make bench         compares Kokoro-82M and the demo voice with PyTorch and the usual exports [BENCH="--readme"]'
 	@echo 'make test          every quick test, format, lint and types'
@@ -100,7 +100,7 @@ package: report
 	$(PYTHON) -m selector package --targets $(TARGETS) --build $(BUILD) --dist $(DIST) $(if $(RECEIPTS),--receipts $(RECEIPTS))
 contexts: package
 	$(PYTHON) -m android_test contexts --socs $(SOCS) $(ONLY) --build $(BUILD)
-	$(PYTHON) -m selector contexts --socs $(SOCS) --build $(BUILD) --dist $(DIST)
+	$(PYTHON) -m selector contexts --socs $(SOCS) --build $(BUILD) --dist $(DIST) $(if $(RECEIPTS),--receipts $(RECEIPTS))
 
 speak: $(READY)
 	$(PYTHON) -m selector speak --text="$$KOKORO_NPU_TEXT" --voice '$(VOICE)' --language '$(LANGUAGE)' $(if $(LEXICON),--lexicon '$(LEXICON)') --speed $(SPEED) --target $(TARGET) $(if $(STOCK),--stock) --build $(BUILD) --dist $(DIST) --out $(OUT)

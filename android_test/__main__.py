@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -36,6 +37,7 @@ from android_test.coverage.htp.simulate import Agreement
 from android_test.coverage.nnapi.nnapi_rules import NnapiOptions
 from android_test.coverage.nnapi.nnapi_tables import DEFAULT_LEVEL, FEATURE_LEVELS
 from android_test.device.adb import Phone
+from android_test.device.context_models import plain_graphs
 from android_test.device.linux_runner import build_runner
 from android_test.device.ops_builds import build_ops
 from android_test.device.probe import RunSettings
@@ -118,7 +120,20 @@ def verify_package(options: argparse.Namespace) -> int:
     settings = RunSettings(options.warmup, options.runs, options.time_limit)
     runner = options.runner or options.build / "android_test" / "runner" / "android"
     plan = VerifyPlan(package, runner, work, settings, options.buckets, options.stages, options.again)
+    plan = replace(plan, plain=plain_graphs(package, options.build))
     return 1 if misses(verify(phone, plan), PackagedTarget.of(package.manifest)) else 0
+
+
+def target_or_chip(name: str) -> str:
+    """A target's name, or `qnn-sm8550` for the package of a chip's contexts.
+
+    Raises:
+        argparse.ArgumentTypeError: neither.
+    """
+    chips = [f"qnn-{soc.lower()}" for soc in SOCS]
+    if name.lower() not in (*TARGETS, *chips):
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join((*TARGETS, *chips))}")
+    return name.lower()
 
 
 def arm64(options: argparse.Namespace) -> int:
@@ -171,7 +186,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     step.add_argument("--sentences", type=int, default=SENTENCES, help=f"of the proof (default: {SENTENCES})")
     step.add_argument("--build", type=Path, default=Path("build"), help="where steps read and write (default: build)")
     device = steps.add_parser("verify", help="a package on a device over adb: every stage and bucket, and a receipt")
-    device.add_argument("--target", choices=TARGETS, default="nnapi", help="which package (default: nnapi)")
+    named = f"{' | '.join(TARGETS)} | qnn-<chip> for contexts (default: nnapi)"
+    device.add_argument("--target", type=target_or_chip, default="nnapi", help=named)
     device.add_argument("--dist", type=Path, default=Path("dist"), help="a package, or the folder that holds them")
     device.add_argument("--weights", default="", help="whose, if dist/ holds several (default: the build's)")
     device.add_argument("--serial", default="", help="device, as `adb devices` names it; needed if there are several")

@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         with build_lock(options.build):
             plain = find_package(options.dist, "qnn", "", options.build)
-            make_context_packages(options.build, options.dist, plain, options.socs)
+            make_context_packages(options.build, options.dist, plain, options.socs, options.receipts)
     elif options.command == "report":
         from selector.page.facts import read_build_facts
         from selector.page.figures import keep_figures
@@ -91,6 +91,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     chips.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     chips.add_argument("--dist", type=Path, default=Path("dist"), help="where packages are and go (default: dist)")
     chips.add_argument("--socs", nargs="+", default=[], metavar="SOC", help="chips (default: all that were made)")
+    chips.add_argument("--receipts", type=Path, nargs="+", default=[], help="receipt.json files of the contexts' chips")
     page = commands.add_parser("report", help="build/ -> build/report.html, and the packages' copy of it")
     page.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     page.add_argument("--out", type=Path, help="another place for the page")

@@ -53,12 +53,17 @@ def context_graphs(build: Path, buckets: Sequence[Bucket]) -> list[ContextGraph]
             str(missing[0]), expected="the results of the steps before", got="nothing", todo="Run `make quantize`."
         )
     write_half_bert(build, buckets)
-    folders = {stage: build / GRAPHS if stage == BERT else quantized for stage in CONTEXT_STAGES}
     return [
-        ContextGraph(stage, bucket, folder / f"{stage}_{bucket.name}.onnx")
-        for stage, folder in folders.items()
+        ContextGraph(stage, bucket, graph_file(build, stage, bucket.name))
+        for stage in CONTEXT_STAGES
         for bucket in buckets
     ]
+
+
+def graph_file(build: Path, stage: str, bucket: str) -> Path:
+    """Where the graph lies that the context of a stage in a bucket is made from."""
+    folder = build / GRAPHS if stage == BERT else build / "quantize" / "qnn"
+    return folder / f"{stage}_{bucket}.onnx"
 
 
 def write_half_bert(build: Path, buckets: Sequence[Bucket]) -> None:

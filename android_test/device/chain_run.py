@@ -34,7 +34,7 @@ def run_chain(
     stages: list[StageContract],
     sessions: Mapping[str, Session],
     goldens: Goldens,
-    weights: str,
+    weights: Mapping[str, str],
     folder: str,
     settings: RunSettings,
     wav: Path,
@@ -44,7 +44,7 @@ def run_chain(
     One cold run per stage would say more about the file system than about the target, and targets are compared by it.
 
     Args:
-        sessions: by stage.
+        sessions, weights: by stage.
         folder: on the device; holds the golden inputs.
     """
     made: dict[str, str] = {}
@@ -54,7 +54,7 @@ def run_chain(
         inputs = {p.name: made.get(p.name, golden_name(goldens, p.name)) for p in stage.inputs}
         outputs = {p.name: f"{FOLDER}/{p.name}.bin" for p in stage.outputs}
         session, bucket = sessions[stage.name], goldens.bucket
-        job = RunJob(stage, bucket, session, inputs, outputs, weights, settings.warmup, settings.runs)
+        job = RunJob(stage, bucket, session, inputs, outputs, weights[stage.name], settings.warmup, settings.runs)
         done = run_on_device(phone, job, folder, settings.limit)
         if done.outcome != "finished" or done.result is None:
             return _failed(goldens, f"{stage.name}: {done.outcome}: {done.reason}")

@@ -34,12 +34,15 @@ class Session:
     plugin: str = ""
 
 
-def session_of(options: ProviderOptions, libraries: frozenset[str], folder: str, machine: str) -> Session:
+def session_of(
+    options: ProviderOptions, libraries: frozenset[str], folder: str, machine: str, chip: str = ""
+) -> Session:
     """The session that a manifest's provider asks for, on a device whose folder holds `libraries`.
 
     Args:
         folder: on the device, absolute: libraries of providers are opened by whole path.
         machine: of the device; on x86 QNN is simulated.
+        chip: that the simulation is told; by default `SIMULATED`.
 
     Raises:
         DeviceError: the runner does not know the provider.
@@ -58,7 +61,8 @@ def session_of(options: ProviderOptions, libraries: frozenset[str], folder: str,
             given.pop("backend_type", None)
             given["backend_path"] = f"{folder}/{QNN_BACKEND}"
         if machine == "x86_64":
-            given |= {"soc_model": str(SIMULATED.model), "htp_arch": str(SIMULATED.arch)}
+            told = SOCS[chip] if chip else SIMULATED
+            given |= {"soc_model": str(told.model), "htp_arch": str(told.arch)}
     return Session(name, options.optimization, session, given, plugin)
 
 

@@ -6,7 +6,7 @@ Each file is run as written (no optimizations), so that a difference on the devi
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -55,8 +55,13 @@ def shape_of(port: PortContract, bucket: BucketContract) -> tuple[int, ...]:
     return tuple(bucket.sizes[size] if isinstance(size, str) else size for size in port.shape)
 
 
-def make_goldens(package: Package, bucket: BucketContract, cache: Path) -> Goldens:
+def make_goldens(
+    package: Package, bucket: BucketContract, cache: Path, plain: Mapping[str, Path] | None = None
+) -> Goldens:
     """The golden sentence through every stage at one bucket; kept in `cache`, a folder of this package alone.
+
+    Args:
+        plain: by stage, absolute paths of the graphs that are run instead of the package's contexts.
 
     Raises:
         PackageError: the golden sentence does not fit the bucket.
@@ -67,7 +72,8 @@ def make_goldens(package: Package, bucket: BucketContract, cache: Path) -> Golde
         half = folder.with_name(f".{folder.name}")
         shutil.rmtree(half, ignore_errors=True)
         half.mkdir(parents=True)
-        chain = package_chain(package.folder, bucket, AS_WRITTEN)
+        models = bucket.models | {stage: str(file) for stage, file in (plain or {}).items()}
+        chain = package_chain(package.folder, bucket.model_copy(update={"models": models}), AS_WRITTEN)
         tensors = chain.run_stages(DURATIONS, first_inputs(package, bucket))
         frames = int(tensors["frames_per_token"].sum())
         fits(package, bucket, frames)

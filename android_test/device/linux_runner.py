@@ -29,6 +29,7 @@ LIBRARY_SHA256: Final = {  # by the archive's word for a processor
     "x64": "ffb75a925ba05e47b235bb66e3e3911714a80b328a9c9425539feb204aa32a23",
     "arm64": "1f549d46250b005580b597f4164984aaf75b3bcb9f3aeb07c7f8a8fe60b23c76",
 }
+QNN_SYSTEM: Final = "libQnnSystem.so"  # reads contexts
 IN_LIBRARY: Final = "package/bin/napi-v6/linux/{processor}/libonnxruntime.so.1"
 SOURCES: Final = Path(__file__).parent.parent / "runner"
 TOOLS: Final = {
@@ -172,8 +173,15 @@ def qnn_libraries() -> list[Path]:
     if spec is None or spec.origin is None:
         return []
     folder = Path(spec.origin).parent
-    needed = [folder / name for name in (QNN_PLUGIN, QNN_BACKEND, "libQnnSystem.so")]
+    needed = [folder / name for name in (QNN_PLUGIN, QNN_BACKEND, QNN_SYSTEM)]
+    needed += atomics_of(folder / QNN_SYSTEM)
     return [*needed, *sorted(folder.with_name(f"{folder.name}.libs").glob("*.so*"))]  # the wheel's own libc++
+
+
+def atomics_of(library: Path) -> list[Path]:
+    """This system's libatomic where `library` needs it: the device's Debian lacks it, and contexts do not load then."""
+    said = run_tool(["ldd", str(library)], "Install libatomic1.").splitlines()
+    return [Path(line.split()[2]) for line in said if "libatomic" in line and "=> /" in line]
 
 
 def run_tool(command: Sequence[str], todo: str, where: Path | None = None) -> str:

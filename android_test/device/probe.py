@@ -22,11 +22,13 @@ from android_test.device.device_session import Session
 from android_test.device.goldens import DTYPES, Goldens, compare_goldens
 from android_test.device.runner_result import RunnerResult
 from export_onnx.errors import DeviceError
+from export_onnx.graph.shared_weights import WEIGHTS_FILE
 from export_onnx.run.padding import Tensors
 from selector.package.device_verdict import judge
 from selector.package.manifest import StageContract
 from selector.package.receipt_schema import ProviderName, RunBeside, StageEvidence, StageRun
 
+CONTEXT_LOADS: Final = 2  # a context is loaded, closed and loaded again
 TRY_AGAIN: Final = ("lost", "not run", "disk full")  # says nothing about the stage
 
 
@@ -41,14 +43,34 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class StageProbe:
-    """What is to be run."""
+    """What is to be run.
+
+    Attributes:
+        cpu: the session beside an NPU's; None where `session` is the CPU's.
+        weights: on the device; empty for a context.
+        plain: of a context the file that the CPU runs in its place, on the device; else empty.
+        plain_file: the same file here.
+    """
 
     stage: StageContract
     goldens: Goldens
     session: Session
-    cpu: Session | None  # beside an NPU's; None where `session` is the CPU's
+    cpu: Session | None
     floor: float
     weights: str
+    plain: str = ""
+    plain_file: Path | None = None
+
+    @property
+    def plain_weights(self) -> str:
+        """The weights of `plain`, on the device; empty where the model itself holds them all."""
+        file = self.plain_file.with_name(WEIGHTS_FILE) if self.plain_file else None
+        return weights_beside(self.plain) if file and file.is_file() and file.stat().st_size else ""
+
+    @property
+    def is_context(self) -> bool:
+        """Whether the NPU's file is a context."""
+        return self.plain_file is not None
 
     @property
     def name(self) -> str:
@@ -77,12 +99,17 @@ def probe_stage(phone: Phone, probe: StageProbe, folder: str, settings: RunSetti
     inputs = {port.name: golden_name(probe.goldens, port.name) for port in probe.stage.inputs}
     outputs = {port.name: f"out/{port.name}.bin" for port in probe.stage.outputs}
 
-    def job(session: Session) -> RunJob:
-        bucket, weights = probe.goldens.bucket, probe.weights
-        return RunJob(probe.stage, bucket, session, inputs, outputs, weights, settings.warmup, settings.runs)
-
-    cpu = run_on_device(phone, job(probe.cpu), folder, settings.limit) if probe.cpu else None
-    ours = run_on_device(phone, job(probe.session), folder, settings.limit)
+    bucket, times = probe.goldens.bucket, (settings.warmup, settings.runs)
+    loads = CONTEXT_LOADS if probe.is_context else 1
+    ours_job = RunJob(probe.stage, bucket, probe.session, inputs, outputs, probe.weights, *times, loads)
+    cpu = None
+    if probe.cpu:
+        models = bucket.models | ({probe.stage.name: probe.plain} if probe.is_context else {})
+        weights = probe.plain_weights if probe.is_context else probe.weights
+        at = bucket.model_copy(update={"models": models})
+        job = RunJob(probe.stage, at, probe.cpu, inputs, outputs, weights, *times)
+        cpu = run_on_device(phone, job, folder, settings.limit)
+    ours = run_on_device(phone, ours_job, folder, settings.limit)
     if ours.outcome != "finished":
         return StageResult(ours, cpu, {})
     try:
@@ -93,6 +120,11 @@ def probe_stage(phone: Phone, probe: StageProbe, folder: str, settings: RunSetti
     except DeviceError as error:
         return StageResult(DeviceRun("garbage", str(error), phase="fetch"), cpu, {})
     return StageResult(ours, cpu, compare_goldens(probe.stage, probe.goldens.tensors, got), warm)
+
+
+def weights_beside(model: str) -> str:
+    """Where the weights of a plain model lie."""
+    return f"{model.rpartition('/')[0]}/{WEIGHTS_FILE}"
 
 
 def golden_name(goldens: Goldens, tensor: str) -> str:
@@ -164,6 +196,7 @@ def judged(probe: StageProbe, found: StageResult, never: str) -> StageRun:
         reasons=verdict.reasons,
         evidence=evidence,
         load_ms=result.load_ms if result else None,
+        second_load_ms=result.second_load_ms if result else None,
         first_run_ms=result.first_run_ms if result else None,
         peak_mb=round(result.peak_kb / 1024, 1) if result else None,
         temperature=found.temperature,

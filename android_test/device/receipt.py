@@ -47,6 +47,7 @@ def receipt_of(
         made=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         package=manifest.package,
         target=manifest.target,
+        contexts_for=packaged.contexts_for,
         models_sha256=packaged.models_sha256,
         version=manifest.version,
         onnxruntime=", ".join(versions) or "unknown",

@@ -26,6 +26,7 @@ class RunnerResult(FiniteSchema):
 
     Attributes:
         phase: how far it came.
+        second_load_ms: None where the job asked for one load.
         hardware: the devices of a plugin provider; NNAPI's stand in the log.
     """
 
@@ -42,6 +43,7 @@ class RunnerResult(FiniteSchema):
     assignment: list[Assigned]
     hardware: list[ListedDevice]
     load_ms: Milliseconds
+    second_load_ms: Milliseconds | None = None
     first_run_ms: Milliseconds
     runs_ms: list[Annotated[float, Field(gt=0)]]
     peak_kb: Count

@@ -4,31 +4,43 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 from android_test.device.adb import Phone
 from android_test.device.chain_run import run_chain
+from android_test.device.context_models import context_binaries, refuse_other_chip, refuse_other_sdk
 from android_test.device.deploy import deploy
 from android_test.device.device_facts import HOME, DeviceFacts, battery, read_device_facts, temperature
 from android_test.device.device_run import DeviceRun
 from android_test.device.device_session import libraries, provider_of, session_of
 from android_test.device.goldens import Goldens, make_goldens
 from android_test.device.page_size import check_pages, read_page_size
-from android_test.device.probe import RunSettings, StageProbe, StageResult, judged, keep_result, kept, probe_stage
+from android_test.device.probe import (
+    RunSettings,
+    StageProbe,
+    StageResult,
+    judged,
+    keep_result,
+    kept,
+    probe_stage,
+    weights_beside,
+)
 from android_test.device.receipt import PAGE, receipt_of, write_receipt
 from android_test.device.receipt_page import chain_line, receipt_summary
 from export_onnx import console
 from export_onnx.errors import DeviceError
+from export_onnx.graph.shared_weights import WEIGHTS_FILE
 from export_onnx.provenance import sha256, signature
 from selector.package.device_verdict import why_never
 from selector.package.opened import Package
 from selector.package.receipt_schema import ChainRun, Receipt, StageRun
 from selector.package.receipts import models_digest
 
+PLAIN: Final = "plain"  # on the device: the graphs that contexts were made from
 COMES_BACK: Final = 30.0  # seconds that a device may be away before the rest counts as lost
 
 
@@ -40,6 +52,7 @@ class VerifyPlan:
         runner: the folder of the runner and of the libraries that it needs on the device.
         buckets, stages: names; empty for all of the package.
         again: whether to repeat what an earlier run has found.
+        plain: the graphs behind the package's contexts, by bucket and stage, see `context_models.plain_graphs`.
     """
 
     package: Package
@@ -50,6 +63,7 @@ class VerifyPlan:
     stages: Sequence[str] = ()
     again: bool = False
     folder: str = HOME
+    plain: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
 
 
 def verify(phone: Phone, plan: VerifyPlan) -> Receipt:
@@ -57,12 +71,18 @@ def verify(phone: Phone, plan: VerifyPlan) -> Receipt:
 
     Raises:
         DeviceError: there is no runner, a library is linked for smaller memory pages than the device has, or the
-            device is gone before anything is known of it.
+            device is gone before anything is known of it; or the package's contexts are of another chip than the
+            device's, or of another SDK than the libraries.
         PackageError: the golden sentence does not fit a bucket.
     """
     parts = libraries(plan.runner)
+    refuse_other_sdk(plan.package.manifest, parts)
     facts = read_device_facts(phone, plan.folder)
-    place = plan.work / "devices" / f"{plan.package.manifest.target}-{re.sub(r'[^A-Za-z0-9.]+', '_', phone.serial)}"
+    refuse_other_chip(plan.package.manifest, facts)
+    contexts = plan.package.manifest.contexts
+    made_for = f"-{contexts.chip.lower()}" if contexts else ""
+    serial = re.sub(r"[^A-Za-z0-9.]+", "_", phone.serial)
+    place = plan.work / "devices" / f"{plan.package.manifest.target}{made_for}-{serial}"
     reason = why_never(facts.device())
     console.say(f"{plan.package.folder.name} on {phone.serial}: {reason or facts.device().label}")
     for remark in check_pages(parts, read_page_size(phone)):
@@ -111,26 +131,36 @@ def probes_of(plan: VerifyPlan, facts: DeviceFacts, names: frozenset[str]) -> li
     if not buckets or not stages:
         has = f"{', '.join(b.name for b in manifest.buckets)}; {', '.join(s.name for s in manifest.stages)}"
         raise DeviceError("what to verify", expected=has, got="other names", todo="Check --buckets and --stages.")
+    chip = manifest.contexts.chip if manifest.contexts else ""
     cpu = session_of(manifest.providers["cpu"], names, plan.folder, facts.machine)
     probes = []
     with console.progress("golden run here", len(buckets)) as advance:
         for bucket in buckets:
             advance(bucket.name)
-            goldens = make_goldens(plan.package, bucket, cache)
+            plain = plan.plain.get(bucket.name, {})
+            goldens = make_goldens(plan.package, bucket, cache, plain)
             for stage in stages:
-                session = session_of(provider_of(manifest, stage), names, plan.folder, facts.machine)
+                session = session_of(provider_of(manifest, stage), names, plan.folder, facts.machine, chip)
                 beside = None if session.provider == "cpu" else cpu
-                weights = bucket.models[stage.name].rpartition("/")[0] + "/weights.bin"
-                probes.append(StageProbe(stage, goldens, session, beside, golden.floors[stage.name], weights))
+                source = plain.get(stage.name)
+                weights = "" if source else weights_beside(bucket.models[stage.name])
+                on_cpu = f"{PLAIN}/{source.parent.name}/{source.name}" if source else ""
+                floor = golden.floors[stage.name]
+                probes.append(StageProbe(stage, goldens, session, beside, floor, weights, on_cpu, source))
     return probes
 
 
 def files_of(plan: VerifyPlan, parts: dict[str, Path], probes: Sequence[StageProbe]) -> dict[str, Path]:
-    """Path on the device -> file here: runner, libraries, models, weights, golden inputs."""
+    """Path on the device -> file here: runner, libraries, models, weights, golden inputs, graphs behind contexts."""
     files = dict(parts)
-    names = {name for p in probes for name in (p.goldens.bucket.models[p.stage.name], p.weights)}
+    names = {name for p in probes for name in (p.goldens.bucket.models[p.stage.name], p.weights) if name}
+    names |= set(context_binaries(plan.package.manifest))
     files |= {name: plan.package.folder / name for name in sorted(names)}
     for probe in probes:
+        if probe.plain_file is not None:
+            files[probe.plain] = probe.plain_file
+            if probe.plain_weights:
+                files[probe.plain_weights] = probe.plain_file.with_name(WEIGHTS_FILE)
         for port in probe.stage.inputs:
             files[f"golden/{probe.goldens.bucket.name}/{port.name}.bin"] = probe.goldens.file(port.name)
     return files
@@ -178,7 +208,7 @@ def whole_chain(phone: Phone, plan: VerifyPlan, probes: Sequence[StageProbe], pl
     stages = plan.package.manifest.stages
     if len(sessions) < len(stages):
         return None
-    weights = probes[0].weights
+    weights = {p.stage.name: p.weights for p in probes if p.goldens is goldens}
     return run_chain(phone, stages, sessions, goldens, weights, plan.folder, plan.settings, place / "chain.wav")
 
 

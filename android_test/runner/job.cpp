@@ -22,6 +22,7 @@ void set_entry(Job& job, const std::vector<std::string>& line) {
   else if (key == "optimization") job.optimization = line.at(1);
   else if (key == "plugin") job.plugin = line.at(1);
   else if (key == "log") job.log = line.at(1);
+  else if (key == "loads") job.loads = std::stoi(line.at(1));
   else if (key == "warmup") job.warmup = std::stoi(line.at(1));
   else if (key == "runs") job.runs = std::stoi(line.at(1));
   else if (key == "session") job.session[line.at(1)] = line.at(2);
@@ -52,6 +53,7 @@ Job read_job(const std::string& path) {
   }
   if (job.model.empty() || job.provider.empty() || job.inputs.empty() || job.outputs.empty())
     throw std::runtime_error(path + ": model, provider, input and output are needed");
+  if (job.loads < 1) throw std::runtime_error(path + ": at least one load is needed");
   return job;
 }
 

@@ -22,7 +22,7 @@ struct Output {
 
 struct Job {
   std::string model;
-  std::string weights;       // file that the model's tensors lie in; empty: inside the model
+  std::string weights;       // file that the model's tensors lie in; empty: inside the model, or beside an EPContext
   std::string provider;      // cpu, nnapi, qnn
   std::string optimization;  // disable_all or all
   std::string plugin;        // provider library to register; empty: the provider is built in
@@ -31,6 +31,7 @@ struct Job {
   std::map<std::string, std::string> options;  // the provider's; for NNAPI flags by name
   std::vector<Input> inputs;
   std::vector<Output> outputs;
+  int loads = 1;  // how often the session is made; the last one is run
   int warmup = 0;
   int runs = 1;
 };

@@ -56,7 +56,8 @@ std::string to_json(const Result& r) {
       << ", \"hardware\": " << listed(r.hardware, "[]", [](const Hardware& h) {
            return "{\"name\": " + quoted(h.name) + ", \"type\": " + quoted(h.type) + "}";
          })
-      << ", \"load_ms\": " << number(r.load_ms) << ", \"first_run_ms\": " << number(r.first_run_ms)
+      << ", \"load_ms\": " << number(r.load_ms)
+      << ", \"second_load_ms\": " << (r.second_load_ms < 0 ? "null" : number(r.second_load_ms)) << ", \"first_run_ms\": " << number(r.first_run_ms)
       << ", \"runs_ms\": " << listed(r.runs_ms, "[]", number) << ", \"peak_kb\": " << r.peak_kb
       << ", \"outputs\": " << listed(r.outputs, "[]", [](const Written& w) {
            return "{\"name\": " + quoted(w.name) + ", \"dtype\": " + quoted(w.dtype) + ", \"shape\": " +

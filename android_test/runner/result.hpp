@@ -39,6 +39,7 @@ struct Result {
   std::map<std::string, Assigned> assignment;  // by provider
   std::vector<Hardware> hardware;  // a plugin provider's devices that the session was given
   double load_ms = 0;
+  double second_load_ms = -1;  // the last of several loads; below 0: there was one
   double first_run_ms = 0;
   std::vector<double> runs_ms;
   long peak_kb = 0;  // resident maximum of this process

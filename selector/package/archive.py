@@ -1,7 +1,8 @@
 """Writes a package folder as one `.zip`, and as an `.aar` that Gradle takes as a file; and the SDK's code as a `.jar`.
 
-An app may hold the packages of several targets: each AAR has a namespace and an assets folder of its target, and no
-Java code. The code is one JAR for all of them. The same inputs give the same bytes.
+An app may hold the packages of several targets: each AAR has a namespace and an assets folder of its target (of a
+chip's contexts, `qnn-sm8550`), and no Java code. The code is one JAR for all of them. The same inputs give the same
+bytes.
 """
 
 from __future__ import annotations

@@ -22,11 +22,13 @@ from export_onnx.errors import PackageError
 from export_onnx.graph.shared_weights import ModelFolder, load
 from selector.package import manifest as schema
 from selector.package.ai_pack import write_ai_pack
-from selector.package.archive import write_zip
+from selector.package.archive import write_aar, write_zip
 from selector.package.context_schema import CONTEXTS_FOLDER, ChipContexts, chips_made, read_contexts
 from selector.package.manifest import MANIFEST, Manifest
 from selector.package.opened import Package
 from selector.package.packaged_models import MODELS
+from selector.package.receipt_schema import Receipt
+from selector.package.receipts import PackagedTarget, devices_section, read_receipts
 from selector.package.strict_schema import dumps
 from selector.package.whole_files import copy_all, whole_folder
 from selector.package.write_package import listed_files
@@ -45,15 +47,19 @@ class ContextPackage:
     manifest: Manifest
 
 
-def make_context_packages(build: Path, dist: Path, plain: Path, chips: Sequence[str] = ()) -> list[ContextPackage]:
-    """Makes the package of each chip, its zip, and one AI pack of all.
+def make_context_packages(
+    build: Path, dist: Path, plain: Path, chips: Sequence[str] = (), receipts: Sequence[Path] = ()
+) -> list[ContextPackage]:
+    """Makes the package of each chip, its zip and AAR, and one AI pack of all.
 
     Args:
         plain: the folder of the package for `qnn`.
         chips: by name; by default all whose contexts are complete.
+        receipts: JSON files of `android_test verify`; those of plain models are left to `make package`.
 
     Raises:
-        PackageError: there are no contexts, or they are of other models than `plain`, or a file is damaged.
+        PackageError: there are no contexts, or they are of other models than `plain`, a file is damaged, or a receipt
+            is refused.
     """
     chosen = list(chips) or chips_made(build)
     if not chosen:
@@ -69,15 +75,39 @@ def make_context_packages(build: Path, dist: Path, plain: Path, chips: Sequence[
     contexts = {chip: read_contexts(build, chip, buckets) for chip in chosen}
     for chip, one in contexts.items():
         refuse_other_models(base, chip, one)
-    made = [write_context_package(build, dist, base, one) for one in contexts.values()]
+    told = receipts_of_contexts(receipts, chosen)
+    made = [write_context_package(build, dist, base, one, told[chip]) for chip, one in contexts.items()]
     for package in made:
         size = sum(file.size for file in package.manifest.files.values())
         proof = package.manifest.contexts.proof if package.manifest.contexts else None
-        told = "nobody has proven the contexts" if proof is None else proof.in_words()
-        console.say(f"{package.folder}: {size / 1e6:.1f} MB, {write_zip(package.folder).name}; {told}")
+        proven = "nobody has proven the contexts" if proof is None else proof.in_words()
+        archives = (write_zip(package.folder), write_aar(package.folder, f"{PLAIN}-{package.chip.lower()}"))
+        console.say(f"{package.folder}: {size / 1e6:.1f} MB, {', '.join(file.name for file in archives)}; {proven}")
     pack = write_ai_pack(dist, {package.chip: package.folder for package in made})
     console.say(f"{pack}: an AI pack for Google Play")
     return made
+
+
+def receipts_of_contexts(files: Sequence[Path], chips: Sequence[str]) -> dict[str, list[Receipt]]:
+    """The receipts of each chip's contexts, by chip.
+
+    Raises:
+        PackageError: a receipt is damaged, or is of contexts for a chip that is not among `chips`.
+    """
+    found: dict[str, list[Receipt]] = {chip: [] for chip in chips}
+    for receipt in read_receipts(files):
+        if not receipt.contexts_for:
+            console.say(f"the receipt of {receipt.package} is not of contexts: `make package` takes it")
+        elif receipt.contexts_for not in found:
+            raise PackageError(
+                f"receipt of {receipt.package}",
+                expected=f"contexts for {', '.join(chips)}",
+                got=f"contexts for {receipt.contexts_for}",
+                todo="Name its chip in SOCS, or leave the receipt out.",
+            )
+        else:
+            found[receipt.contexts_for].append(receipt)
+    return found
 
 
 def refuse_other_models(base: Package, chip: str, contexts: ChipContexts) -> None:
@@ -105,11 +135,13 @@ def refuse_other_models(base: Package, chip: str, contexts: ChipContexts) -> Non
         )
 
 
-def write_context_package(build: Path, dist: Path, base: Package, contexts: ChipContexts) -> ContextPackage:
+def write_context_package(
+    build: Path, dist: Path, base: Package, contexts: ChipContexts, receipts: Sequence[Receipt] = ()
+) -> ContextPackage:
     """Writes one chip's folder, and opens it as a check.
 
     Raises:
-        PackageError: a file cannot be written.
+        PackageError: a file cannot be written, or a receipt is refused.
     """
     chip = contexts.contexts.chip
     final = dist / f"{base.manifest.package}-{chip.lower()}"
@@ -125,6 +157,8 @@ def write_context_package(build: Path, dist: Path, base: Package, contexts: Chip
                         models.save(load(base.folder / path), Path(path).stem)
         copy_all({f"{MODELS}/{name}": source / name for name in contexts.files}, folder)
         manifest = context_manifest(base.manifest, final.name, contexts, folder)
+        devices = devices_section(receipts, {PLAIN: PackagedTarget.of(manifest)})
+        manifest = schema.parse(json.dumps(manifest.model_dump(mode="json") | {"devices": devices}), final.name)
         (folder / MANIFEST).write_text(dumps(manifest.model_dump(mode="json")), encoding="utf-8")
     opened = Package.open(final)
     return ContextPackage(chip, final, opened.manifest)
@@ -133,7 +167,8 @@ def write_context_package(build: Path, dist: Path, base: Package, contexts: Chip
 def context_manifest(base: Manifest, name: str, contexts: ChipContexts, folder: Path) -> Manifest:
     """The plain package's manifest with the chip's contexts in it.
 
-    What was proven of the plain models, by coverage or by phones, is not said of the contexts.
+    What was proven of the plain models, by coverage or by phones, is not said of the contexts, which have receipts of
+    their own.
 
     Raises:
         PackageError: the result breaks the schema.

@@ -21,6 +21,11 @@ Comparison = Literal["bit for bit", "within the floor", "different"]
 ONLY_A_PHONE: Final = "only a phone: a file with shared weights does not load on the simulation"
 
 
+def is_chip(soc: str, chip: str) -> bool:
+    """Whether `ro.soc.model` names the chip, or a binned variant of it such as SM8650-AC."""
+    return soc == chip or soc.startswith(f"{chip}-")
+
+
 class ProvenStage(StrictSchema):
     """One stage as a context of its own on the simulation: against the plain model there, and against the CPU.
 

@@ -138,7 +138,10 @@ def devices_of(inputs: BuildInputs, targets: Sequence[TargetInputs], receipts: S
     if not receipts:
         return None
     made = {target.target: packaged_target(inputs, target) for target in targets}
-    return devices_section(read_receipts(receipts), made)
+    found = read_receipts(receipts)
+    for receipt in (one for one in found if one.contexts_for):
+        console.say(f"the receipt of {receipt.package} is of contexts: `make contexts` takes it")
+    return devices_section([one for one in found if not one.contexts_for], made)
 
 
 def packaged_target(inputs: BuildInputs, target: TargetInputs) -> PackagedTarget:

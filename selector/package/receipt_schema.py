@@ -128,6 +128,7 @@ class StageRun(FiniteSchema):
     reasons: list[str]
     evidence: StageEvidence
     load_ms: Milliseconds | None
+    second_load_ms: Milliseconds | None = None  # of a context, which is closed and loaded again
     first_run_ms: Milliseconds | None
     peak_mb: Annotated[float, Field(ge=0)] | None
     temperature: str
@@ -182,12 +183,18 @@ class ChainRun(FiniteSchema):
 
 
 class Receipt(FiniteSchema):
-    """One package on one device. `left_out` names the stages and buckets that the run was told to skip."""
+    """One package on one device.
+
+    Attributes:
+        contexts_for: the chip of the package's contexts; empty for a package of plain models.
+        left_out: the stages and buckets that the run was told to skip.
+    """
 
     receipt_version: Literal[2]
     made: str
     package: str
     target: Target
+    contexts_for: str = ""
     models_sha256: Sha256
     version: str
     onnxruntime: str

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal
 from pydantic import ValidationError
 
 from export_onnx.errors import PackageError
+from selector.package.context_schema import is_chip
 from selector.package.device_verdict import ON_CPU, chain_misses, judge, why_never
 from selector.package.manifest import Manifest
 from selector.package.providers import NPU_TARGETS
@@ -36,6 +37,7 @@ class PackagedTarget:
         outputs: names by stage.
         npu_stages: those that the package runs on the NPU.
         buckets: names, the smallest bucket first.
+        contexts_for: the chip of its contexts; empty for plain models.
     """
 
     models_sha256: str
@@ -43,6 +45,7 @@ class PackagedTarget:
     outputs: Mapping[str, tuple[str, ...]]
     npu_stages: tuple[str, ...]
     buckets: tuple[str, ...]
+    contexts_for: str = ""
 
     @classmethod
     def of(cls, manifest: Manifest) -> PackagedTarget:
@@ -51,7 +54,8 @@ class PackagedTarget:
         buckets = tuple(bucket.name for bucket in sorted(manifest.buckets, key=lambda one: one.frames))
         floors = {stage.name: manifest.golden.floors[stage.name] for stage in manifest.stages}
         outputs = {stage.name: tuple(port.name for port in stage.outputs) for stage in manifest.stages}
-        return cls(models_digest(manifest), floors, outputs, npu, buckets)
+        chip = manifest.contexts.chip if manifest.contexts else ""
+        return cls(models_digest(manifest), floors, outputs, npu, buckets, chip)
 
     def left_out(self, stages: Sequence[StageRun]) -> list[str]:
         """Every stage at a bucket that `stages` lacks, as "decoder 5s"."""
@@ -132,6 +136,7 @@ def check_receipt(receipt: Receipt, made: Mapping[str, PackagedTarget]) -> Packa
             got="neither",
             todo="Leave this receipt out: apps could not tell which device it speaks of.",
         )
+    _check_contexts(where, receipt, packaged)
     never = why_never(receipt.device)
     for one in receipt.stages:
         follows = judge(one.evidence, packaged.outputs[one.stage], packaged.floors[one.stage], never)
@@ -144,6 +149,30 @@ def check_receipt(receipt: Receipt, made: Mapping[str, PackagedTarget]) -> Packa
                 todo=VERIFY_AGAIN,
             )
     return packaged
+
+
+def _check_contexts(where: str, receipt: Receipt, packaged: PackagedTarget) -> None:
+    """That a receipt of contexts is of their chip, and has the times of both loads of each that ran.
+
+    Raises:
+        PackageError: another chip, or a load that was not timed.
+    """
+    chip = packaged.contexts_for
+    if receipt.contexts_for != chip or (chip and not is_chip(receipt.device.soc, chip)):
+        raise PackageError(
+            where,
+            expected=f"contexts for {chip}, run on that chip" if chip else "plain models",
+            got=f"contexts for {receipt.contexts_for or 'no chip'} on {receipt.device.soc or 'an unnamed chip'}",
+            todo=VERIFY_AGAIN,
+        )
+    for one in receipt.npu_stages() if chip else []:
+        if one.evidence.outcome == "finished" and not (one.load_ms and one.second_load_ms):
+            raise PackageError(
+                f"{where}, {one.stage} {one.bucket}",
+                expected="the times of two loads of its context",
+                got=f"{one.load_ms} and {one.second_load_ms} ms",
+                todo=VERIFY_AGAIN,
+            )
 
 
 def misses(receipt: Receipt, packaged: PackagedTarget) -> list[str]:

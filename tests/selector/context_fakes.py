@@ -49,14 +49,19 @@ def fake_contexts(build: Path, chip: str, said: dict[str, Any] | None = None) ->
     """Makes `build/android_test/contexts/<chip>` of the models that lie in the build."""
     folder = build / CONTEXTS_FOLDER / chip
     folder.mkdir(parents=True)
-    models: dict[str, dict[str, str]] = {}
     for stage in STAGES:
         for bucket in BUCKETS:
             name = f"{stage}_{bucket.name}"
             onnx.save(ep_context(name, "bert_5s_qnn.bin"), folder / f"{name}.onnx")
             (folder / f"{name}.json").write_text("{}")
-            models.setdefault(stage, {})[bucket.name] = f"{name}.onnx"
     (folder / "bert_5s_qnn.bin").write_bytes(chip.encode())
+    return report_contexts(build, chip, said)
+
+
+def report_contexts(build: Path, chip: str, said: dict[str, Any] | None = None, sdk: str = "v2.51.0.1") -> Path:
+    """Writes the report of the contexts that lie in `build/android_test/contexts/<chip>`."""
+    folder = build / CONTEXTS_FOLDER / chip
+    models = {stage: {bucket.name: f"{stage}_{bucket.name}.onnx" for bucket in BUCKETS} for stage in STAGES}
     soc_model, arch = NUMBERS[chip]
     files = {file.name: sha256(file) for file in sorted(folder.iterdir())}
     names = [f"quantize/qnn/{stage}_{bucket.name}.onnx" for stage in STAGES[1:] for bucket in BUCKETS]
@@ -67,7 +72,7 @@ def fake_contexts(build: Path, chip: str, said: dict[str, Any] | None = None) ->
             "soc_model": soc_model,
             "htp_arch": arch,
             "compiler": "2.7.0",
-            "sdk": "v2.51.0.1",
+            "sdk": sdk,
             "onnxruntime": "1.31.1",
             "options": {"soc_model": str(soc_model), "htp_arch": str(arch)},
             "options_of_graphs": {"decoder_10s": {"vtcm_mb": "6"}},

@@ -55,13 +55,15 @@ def evidence(name: str, provider: str = "nnapi", **change: Any) -> StageEvidence
     return StageEvidence.model_validate(fields | SESSIONS[provider] | change)
 
 
-def stage(name: str, bucket: str, provider: str = "nnapi", **change: Any) -> StageRun:
+def stage(
+    name: str, bucket: str, provider: str = "nnapi", npu: tuple[str, ...] = NPU_STAGES, **change: Any
+) -> StageRun:
     """A row whose verdict follows from its evidence. NPU stages run with `provider`.
 
     Args:
         change: of the evidence.
     """
-    seen = evidence(name, provider if name in NPU_STAGES else "cpu", **change)
+    seen = evidence(name, provider if name in npu else "cpu", **change)
     verdict = judge(seen, OUTPUTS[name], FLOORS[name], "")
     return StageRun(
         stage=name,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import onnx
 import pytest
@@ -19,8 +21,11 @@ from selector.package.context_packages import make_context_packages
 from selector.package.context_schema import ContextProof, PackagedContexts, ProvenStage
 from selector.package.make_packages import make_packages
 from selector.package.opened import Package
+from selector.package.receipt_schema import Receipt
+from selector.package.receipts import PackagedTarget, check_receipt
 from tests.selector.context_fakes import STAGES, fake_contexts, proof
 from tests.selector.coverage_fakes import fake_coverage
+from tests.selector.receipt_fakes import chain, device, receipt, stage
 from tests.selector.selector_fakes import make_build
 
 pytestmark = pytest.mark.usefixtures("few_texts")
@@ -72,6 +77,83 @@ def test_a_package_per_chip_and_what_it_takes_from_the_plain_one(
     assert chip.manifest.files[weights].size <= plain.manifest.files[weights].size, "without those of the NPU"
     with pytest.raises(PackageError, match=r"contexts for SM8750, which only that chip runs\. Speak with the package"):
         chip.synthesize("Hello.")
+
+
+def test_an_app_takes_a_chips_package_as_an_archive_with_a_namespace_of_its_own(made: tuple[Path, Path]) -> None:
+    build, dist = made
+    make_context_packages(build, dist, dist / PLAIN)
+    android = "{http://schemas.android.com/apk/res/android}"
+    spaces = set()
+    for name, target in ((PLAIN, "qnn"), (f"{PLAIN}-sm8550", "qnn-sm8550"), (f"{PLAIN}-sm8750", "qnn-sm8750")):
+        with zipfile.ZipFile(dist / f"{name}.aar") as archive:
+            root = ET.fromstring(archive.read("AndroidManifest.xml"))
+            inside = json.loads(archive.read(f"assets/kokoro-npu/{target}/manifest.json"))
+        assert inside["package"] == name
+        spaces.add(root.get("package"))
+        needed = [(e.get(f"{android}name"), e.get(f"{android}required")) for e in root.iter("uses-native-library")]
+        assert needed == [("libcdsprpc.so", "false")]
+    assert spaces == {f"io.github.kokoronpu.{name}" for name in ("qnn", "qnn_sm8550", "qnn_sm8750")}
+
+
+def receipt_of_contexts(dist: Path, chip: str = "SM8550", **change: Any) -> Receipt:
+    """A phone's receipt of a chip's package, on which every context holds."""
+    target = PackagedTarget.of(Package.open(dist / f"{PLAIN}-{chip.lower()}").manifest)
+    rows = [
+        stage(name, bucket, "qnn", STAGES).model_copy(update={"second_load_ms": 0.5, "floor": target.floors[name]})
+        for bucket in target.buckets
+        for name in target.floors
+    ]
+    whole = receipt("qnn", target.models_sha256, stages=rows, contexts_for=chip, device=device(soc=chip))
+    heard = {"frames_per_token": 200.0, "n_frames": 200.0, "waveform": 50.0}
+    return whole.model_copy(update={"chain": chain(bucket=target.buckets[0], decibels=heard), **change})
+
+
+def test_receipts_of_contexts_go_into_their_chips_manifest(
+    made: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build, dist = made
+    make_context_packages(build, dist, dist / PLAIN)
+    assert Package.open(dist / f"{PLAIN}-sm8550").manifest.devices is None
+    file = tmp_path / "receipt.json"
+    whole = receipt_of_contexts(dist)
+    file.write_text(whole.model_dump_json())
+    make_context_packages(build, dist, dist / PLAIN, receipts=[file])
+    devices = Package.open(dist / f"{PLAIN}-sm8550").manifest.devices
+    assert devices is not None
+    assert (devices.socs["SM8550"].verified, devices.socs["SM8550"].use) == (["qnn"], "qnn")
+    assert Package.open(dist / f"{PLAIN}-sm8750").manifest.devices is None
+    make_packages(build, dist, ["qnn"], "0.1.0", "python -m selector package", [file])
+    assert Package.open(dist / PLAIN).manifest.devices is None, "not said of the plain models"
+    assert "of contexts: `make contexts` takes it" in " ".join(capsys.readouterr().out.split())
+    plain = receipt("qnn").model_dump_json()
+    file.write_text(plain)
+    make_context_packages(build, dist, dist / PLAIN, receipts=[file])
+    assert "`make package` takes it" in " ".join(capsys.readouterr().out.split())
+    file.write_text(whole.model_dump_json())
+    with pytest.raises(PackageError, match="expected contexts for SM8750, got contexts for SM8550"):
+        make_context_packages(build, dist, dist / PLAIN, ["SM8750"], [file])
+
+
+def test_a_receipt_of_contexts_that_does_not_follow_is_refused(made: tuple[Path, Path], tmp_path: Path) -> None:
+    build, dist = made
+    make_context_packages(build, dist, dist / PLAIN)
+    file, whole = tmp_path / "receipt.json", receipt_of_contexts(dist)
+
+    def refused(match: str, **change: Any) -> None:
+        file.write_text(whole.model_copy(update=change).model_dump_json())
+        with pytest.raises(PackageError, match=match):
+            make_context_packages(build, dist, dist / PLAIN, ["SM8550"], [file])
+
+    once = [one.model_copy(update={"second_load_ms": None}) for one in whole.stages]
+    refused("bert 5s: expected the times of two loads of its context, got 1.0 and None ms", stages=once)
+    refused("run on that chip, got contexts for SM8550 on SM8650", device=device(soc="SM8650"))
+    refused("run on that chip, got contexts for SM8550 on an unnamed chip", device=device(soc=""))
+    refused("expected models of", models_sha256="0" * 64)
+    loud = [one.model_copy(update={"conditions": {}}) for one in whole.stages]
+    refused("which follows from its evidence", stages=loud)
+    other = PackagedTarget.of(Package.open(dist / f"{PLAIN}-sm8550").manifest)
+    with pytest.raises(PackageError, match="contexts for SM8550, run on that chip, got contexts for no chip"):
+        check_receipt(whole.model_copy(update={"contexts_for": ""}), {"qnn": other})
 
 
 def test_google_play_gets_each_chips_files_and_nothing_for_others(made: tuple[Path, Path]) -> None:
