@@ -21,6 +21,7 @@ ABI     ?= arm64-v8a
 RUNS    ?= 20
 RECEIPTS ?=
 SOCS    ?= SM8550 SM8650 SM8750
+MAVEN   ?= $(DIST)/kokoro-npu-maven
 TEXT    ?= Hello. This is a neural network that fits a phone.
 # The voice's own language, except for the English text above and that of speak-long; and a file of pronunciations.
 LANGUAGE ?= $(if $(filter file,$(origin TEXT)),en-us)
@@ -41,7 +42,7 @@ READY   := .venv/ready
 NPU     := $(filter-out cpu,$(TARGETS))
 ONLY    := $(if $(BUCKETS),--buckets $(BUCKETS))
 
-.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak speak-long runner-android runner-linux verify-device arm64 bench test lint full-size compile-table demo-voice clean ops ops-android contexts fused cpu-fused
+.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak speak-long runner-android runner-linux verify-device arm64 bench test lint full-size compile-table demo-voice clean ops ops-android contexts fused cpu-fused maven-local
 .DEFAULT_GOAL := help
 
 help:
@@ -50,6 +51,7 @@ help:
 	@echo 'make report        up to $(BUILD)/report.html: the models, the proofs, and the sound'
 	@echo 'make readme        the same, and the tables of README.md and docs/'
 	@echo 'make contexts      SOCS="SM8550 SM8650": context binaries for Qualcomm'"'"'s chips, proven on the simulation'
+	@echo 'make maven-local   the packages and the JAR as a Maven repository [MAVEN=$(DIST)/kokoro-npu-maven]; see docs/android_app.md'
 	@echo 'make speak         TEXT=… [VOICE=a|a,b|a:0.7+b:0.3 LANGUAGE= LEXICON= SPEED= TARGET=cpu STOCK=1 OUT=out.wav]: speaks with the package'
 	@echo 'make runner-android NDK=… ORT_ANDROID=…   the program for the phone; see android_test/runner/README.md'
 	@echo 'make ops           the library of fused operators for this computer; see quantize/ops/README.md'
@@ -101,6 +103,10 @@ package: report
 contexts: package
 	$(PYTHON) -m android_test contexts --socs $(SOCS) $(ONLY) --build $(BUILD)
 	$(PYTHON) -m selector contexts --socs $(SOCS) --build $(BUILD) --dist $(DIST) $(if $(RECEIPTS),--receipts $(RECEIPTS))
+
+# A Maven repository of what `package` made; in ~/.m2/repository it is Gradle's mavenLocal().
+maven-local: package
+	$(PYTHON) -m selector maven --dist $(DIST) --out '$(MAVEN)'
 
 speak: $(READY)
 	$(PYTHON) -m selector speak --text="$$KOKORO_NPU_TEXT" --voice '$(VOICE)' --language '$(LANGUAGE)' $(if $(LEXICON),--lexicon '$(LEXICON)') --speed $(SPEED) --target $(TARGET) $(if $(STOCK),--stock) --build $(BUILD) --dist $(DIST) --out $(OUT)

@@ -34,7 +34,11 @@ BESIDE: Final = (
 )  # what they and `make` write besides
 PACKAGES: Final = ("kokoro-npu-*", ".unfinished-kokoro-npu-*")  # what a killed run left, too
 ARCHIVES: Final = (".zip", ".aar", ".jar")
-WRITTEN_LAST: Final = ("manifest.json", "device_targeting_config.xml")  # of a package, of an AI pack
+WRITTEN_LAST: Final = (
+    "manifest.json",
+    "device_targeting_config.xml",
+    "artifacts.json",
+)  # of a package, of an AI pack, of a Maven repository
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 
 

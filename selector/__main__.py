@@ -51,6 +51,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with build_lock(options.build):
             plain = find_package(options.dist, "qnn", "", options.build)
             make_context_packages(options.build, options.dist, plain, options.socs, options.receipts)
+    elif options.command == "maven":
+        from selector.package.maven_layout import LAYOUT, write_maven_layout
+
+        write_maven_layout(options.dist, options.out or options.dist / LAYOUT)
     elif options.command == "report":
         from selector.page.facts import read_build_facts
         from selector.page.figures import keep_figures
@@ -92,6 +96,9 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     chips.add_argument("--dist", type=Path, default=Path("dist"), help="where packages are and go (default: dist)")
     chips.add_argument("--socs", nargs="+", default=[], metavar="SOC", help="chips (default: all that were made)")
     chips.add_argument("--receipts", type=Path, nargs="+", default=[], help="receipt.json files of the contexts' chips")
+    maven = commands.add_parser("maven", help="the archives of dist/ as a Maven repository in a folder")
+    maven.add_argument("--dist", type=Path, default=Path("dist"), help="where packages are (default: dist)")
+    maven.add_argument("--out", type=Path, help="the repository (default: kokoro-npu-maven in dist)")
     page = commands.add_parser("report", help="build/ -> build/report.html, and the packages' copy of it")
     page.add_argument("--build", type=Path, default=Path("build"), help="where steps write (default: build)")
     page.add_argument("--out", type=Path, help="another place for the page")

@@ -34,6 +34,7 @@ MIN_SDK_NNAPI: Final = 27  # NNAPI begins with Android 8.1
 # the app is installed on other chips, too.
 DSP_LIBRARY: Final = '<uses-native-library android:name="libcdsprpc.so" android:required="false" />'
 AAR_METADATA: Final = "aarFormatVersion=1.0\naarMetadataVersion=1.0\n"
+RULES: Final = "META-INF/proguard"  # where R8 looks for a JAR's own rules
 JAR_MANIFEST: Final = "Manifest-Version: 1.0\r\n\r\n"
 
 
@@ -129,7 +130,7 @@ def write_sdk_jar(dist: Path, version: str) -> tuple[Path | None, str]:
 
 
 def classes_jar(javac: str) -> bytes:
-    """Compiles the Java selector for Java 8.
+    """Compiles the Java code for Java 8; R8's rules about it come along.
 
     Raises:
         PackageError: the compiler refuses it; the error has its first lines.
@@ -143,7 +144,8 @@ def classes_jar(javac: str) -> bytes:
                 "sdk/java", expected="code that compiles", got=done.stderr[:300], todo="Use JDK 9 to 21."
             )
         root = Path(work)
-        return _jar({p.relative_to(root).as_posix(): p for p in root.rglob("*.class")})
+        rules = {f"{RULES}/{file.name}": file for file in (source / RULES).glob("*.pro")}
+        return _jar({p.relative_to(root).as_posix(): p for p in root.rglob("*.class")} | rules)
 
 
 def _jar(classes: Mapping[str, Path | bytes]) -> bytes:

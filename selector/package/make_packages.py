@@ -40,6 +40,7 @@ from selector.package.placement import NOT_PROVEN, processor, reason_for_cpu
 from selector.package.receipts import PackagedTarget, devices_section, read_receipts
 from selector.package.write_package import LICENSE, write_package
 
+JAVA: Final = Path(__file__).parent.parent / "sdk" / "java"
 MOST_BYTES: Final = 110_000_000  # of a target's package at full size
 
 
@@ -170,7 +171,7 @@ def packages_signature(
         devices=devices,
         pages={target.target: sha256(target.page) for target in targets if target.page},
         coverage={target.target: coverage_signature(target.coverage) for target in targets},
-        java=[sha256(file) for file in sorted((Path(__file__).parent.parent / "sdk").rglob("*.java"))],
+        java=[sha256(file) for file in sorted(JAVA.rglob("*")) if file.is_file()],
         jdk=shutil.which("javac") is not None,
         licence=sha256(LICENSE),
         buckets={target.target: [asdict(bucket) for bucket in target.buckets] for target in targets},
