@@ -65,9 +65,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         write_tables(read_figures())
     elif options.command == "vectors":
+        from selector.sdk.vectors.phoneme_vectors import write_phoneme_vectors
         from selector.sdk.vectors.selector_vectors import write_vectors
 
         write_vectors(options.out)
+        write_phoneme_vectors(options.out)
     else:
         from selector.speak.to_wav import read_text, speak_to_wav
 
