@@ -2,6 +2,9 @@
 
 English is asked for as misaki's espeak front end says it, which is Python's wherever misaki's dictionary is not
 installed. The answers hold for the version of espeak-ng that pyproject.toml names.
+
+`english.tsv` has what misaki's dictionary says, with the part-of-speech tags of spaCy's en_core_web_sm 3.8.0: the
+phonemizer without espeak is compared with it.
 """
 
 from __future__ import annotations
@@ -23,8 +26,10 @@ from selector.package.whole_files import whole_file
 from selector.sdk.vectors.phoneme_texts import ENGLISH, ODD, OTHERS, SENTENCES, sentences_of
 
 PHONEMES: Final = "phonemes.tsv"
+ENGLISH_PHONEMES: Final = "english.tsv"
 EACH: Final = 24  # sentences in odd marks per language
 FROM_TRAINING: Final = 40
+FROM_TRAINING_EVERY: Final = 4
 NEEDED: Final = "misaki-espeak"  # the front end of English that these vectors hold for
 SEED: Final = 12
 
@@ -82,3 +87,23 @@ def write_phoneme_vectors(folder: Path) -> None:
     """
     with whole_file(folder / PHONEMES) as work:
         work.write_text("\n".join(phoneme_questions()) + "\n", encoding="utf-8")
+
+
+def write_misaki_vectors(folder: Path) -> None:
+    """Writes `english.tsv`: both accents, a language, spoken words and misaki's phonemes per line.
+
+    Raises:
+        ContractError: misaki's dictionary is not what says English here.
+    """
+    if english_front_end("en-us") == NEEDED:
+        raise ContractError(
+            "vectors of misaki's English",
+            expected="the spaCy model en_core_web_sm",
+            got="none",
+            todo="Install it in an environment of its own, and run this there.",
+        )
+    sentences = [*read_sentences("held_out"), *read_sentences("train")[::FROM_TRAINING_EVERY]]
+    pairs = [(language, spoken_form(text, language)) for language in ENGLISH_NAMES for text in sentences]
+    with whole_file(folder / ENGLISH_PHONEMES) as work:
+        lines = ("\t".join((language, spoken, phonemize_plain(spoken, language))) for language, spoken in pairs)
+        work.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,6 +1,8 @@
 // Answers each line of standard input: a language, a tab, and words; an error is "!" and its message.
 //
 //   check_phonemes espeak LIBRARY DATA     the phonemes of spoken words
+//   check_phonemes english FOLDER          likewise, without espeak
+//   check_phonemes letters FILE            how the model of an accent's file says a word
 //   check_phonemes lexicon FILE            the text with the entries of a lexicon
 #include <fstream>
 #include <iostream>
@@ -8,7 +10,10 @@
 #include <thread>
 
 #include "error.hpp"
+#include "phonemes/english_data.hpp"
+#include "phonemes/english_words.hpp"
 #include "phonemes/espeak_words.hpp"
+#include "phonemes/letter_model.hpp"
 #include "phonemes/whole_text.hpp"
 
 using namespace kokoro_npu;
@@ -23,6 +28,13 @@ static Phonemizer answer_of(int count, char** arguments) {
     if (kind == "espeak" && count == 4)
         return [words = espeak_words(EspeakLibrary::open({arguments[2], arguments[3]}))](
                    const std::string& text, const std::string& language) { return spoken_phonemes(words, text, language); };
+    if (kind == "english")
+        return [words = english_words(arguments[2])](const std::string& text, const std::string& language) {
+            return spoken_phonemes(words, text, language);
+        };
+    if (kind == "letters")
+        return [model = LetterModel(std::make_shared<const EnglishData>(arguments[2]))](
+                   const std::string& text, const std::string&) { return detail::utf8_of(model.say(text)); };
     if (kind == "lexicon")
         return [lexicon = UserLexicon(content_of(arguments[2]))](const std::string& text, const std::string&) {
             return lexicon.apply(text);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "error.hpp"
+#include "phonemes/letter_names.hpp"
 #include "phonemes/script_runs.hpp"
 
 namespace kokoro_npu {
@@ -91,34 +92,8 @@ std::string with_marks(EspeakLibrary& espeak, const std::string& text, const std
 bool british_english(const std::string& language) { return language == "en-gb"; }
 bool is_english(const std::string& language) { return language == "en-us" || british_english(language); }
 
-// A capital A that is a letter's name, not the article: espeak says it as it says "eigh".
-std::string named_letters(const std::string& words) {
-    using detail::word_like;
-    const std::u32string all = code_points(words);
-    const auto at = [&](std::size_t i) { return i < all.size() ? all[i] : U' '; };
-    const auto capital = [](char32_t c) { return c >= U'A' && c <= U'Z'; };
-    const auto small = [](char32_t c) { return c >= U'a' && c <= U'z'; };
-    std::string out;
-    for (std::size_t i = 0; i < all.size(); ++i) {
-        const bool alone_behind = !word_like(at(i + 1)), alone_before = i == 0 || !word_like(all[i - 1]);
-        bool letter = false;
-        if (all[i] == U'A' && alone_behind) {
-            const bool letter_before = i >= 2 && all[i - 1] == U' ' && capital(all[i - 2]) && (i == 2 || !word_like(all[i - 3]));
-            const bool letter_behind = at(i + 1) == U' ' && capital(at(i + 2)) && !word_like(at(i + 3)) &&
-                                       !small(at(i + 3)) &&
-                                       !((at(i + 3) == U'\'' || at(i + 3) == U'.') && small(at(i + 4)));
-            const bool word_before = i >= 2 && all[i - 1] == U' ' && small(all[i - 2]);
-            const bool ends = i + 1 == all.size() || !(word_like(all[i + 1]) || detail::is_space(all[i + 1]) || all[i + 1] == U'\'');
-            letter = (letter_before && at(i + 1) != U'\'') || (alone_before && letter_behind) || (word_before && ends);
-        }
-        if (letter) out += "eigh";
-        else detail::append_utf8(out, all[i]);
-    }
-    return out;
-}
-
 std::string english_phonemes(EspeakLibrary& espeak, const std::string& text, const std::string& language) {
-    std::string out = with_marks(espeak, named_letters(text), language, true);
+    std::string out = with_marks(espeak, detail::named_letters(text), language, true);
     replace(out, english);
     std::u32string all;  // a syllabic consonant gets a short vowel before it
     for (const char32_t c : code_points(out)) {
