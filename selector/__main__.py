@@ -68,10 +68,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from selector.page.figures import read_figures, write_tables
 
         write_tables(read_figures())
+    elif options.command == "english":
+        from selector.english.make_english import make_english
+
+        console.say(f"{make_english(options.dist, options.release or project_version())}")
     elif options.command == "vectors":
+        from selector.sdk.vectors.phoneme_vectors import write_misaki_vectors, write_phoneme_vectors
         from selector.sdk.vectors.selector_vectors import write_vectors
 
-        write_vectors(options.out)
+        if options.misaki:
+            write_misaki_vectors(options.out)
+        else:
+            write_vectors(options.out)
+            write_phoneme_vectors(options.out)
     else:
         from selector.speak.to_wav import read_text, speak_to_wav
 
@@ -105,9 +114,15 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     page.add_names("--targets", TARGETS, "on the page")
     page.add_argument("--readme", action="store_true", help="also the tables of README and docs/")
     commands.add_parser("tables", help="the tables of README and docs/ anew, from the committed figures")
+    english = commands.add_parser("english", help="the data of the SDK's English phonemizer -> dist/, in minutes")
+    english.add_argument("--dist", type=Path, default=Path("dist"), help="where the folder goes (default: dist)")
+    english.add_argument("--release", help="version in the name (default: this project's)")
     vectors = commands.add_parser("vectors", help="the test vectors that C++ and Java are compared with")
     vectors.add_argument(
         "--out", type=Path, default=Path("tests/selector/vectors"), help="folder (default: tests/selector/vectors)"
+    )
+    vectors.add_argument(
+        "--misaki", action="store_true", help="only those of misaki's dictionary, with its spaCy model"
     )
     talk = commands.add_parser("speak", help="text -> WAV, through the package in dist/")
     talk.add_argument("--dist", type=Path, default=Path("dist"), help="a package, or the folder that holds them")

@@ -8,15 +8,12 @@
 #include <vector>
 
 #include "join.hpp"
+#include "phonemes/phonemizer.hpp"
 #include "split.hpp"
 #include "stage_chain.hpp"
 #include "words.hpp"
 
 namespace kokoro_npu {
-
-// Text of one language -> phonemes of the package's vocabulary, in UTF-8; empty where there is nothing to say.
-// An engine calls it for one text at a time, from the thread that speaks.
-using Phonemizer = std::function<std::string(const std::string& text, const std::string& language)>;
 
 // When one symbol sounds, in samples since the beginning of the speech. Pads have an empty symbol.
 struct SymbolTime {

@@ -1,0 +1,21 @@
+// A text as an app passes it -> phonemes: lexicon, spoken words, given pronunciations, then a language's own phonemizer,
+// as `phonemize_plain` of export_onnx/run/text.py does.
+#pragma once
+
+#include <string>
+
+#include "phonemes/phonemizer.hpp"
+#include "phonemes/user_lexicon.hpp"
+
+namespace kokoro_npu {
+
+// The words that are spoken for a written text. Today the text itself: the place for the rules of numbers, dates and signs.
+inline std::string prepare_text(const std::string& text, const std::string&) { return text; }
+
+// The phonemes of spoken words, in which `[word](/phonemes/)` gives a pronunciation; empty where nothing can be said.
+std::string spoken_phonemes(const Phonemizer& words, const std::string& spoken, const std::string& language);
+
+// A phonemizer of whole texts around one of words and marks.
+Phonemizer whole_text_phonemizer(Phonemizer words, UserLexicon lexicon);
+
+}  // namespace kokoro_npu

@@ -1,0 +1,149 @@
+"""espeak-ng's phonemizer and an app's lexicon in C++ against Python's: every phoneme of the shared vectors."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import espeakng_loader
+import pytest
+
+from export_onnx.errors import PipelineError, TextError
+from export_onnx.text.front_ends import english_front_end
+from export_onnx.text.lexicon import read_lexicon
+from selector.sdk.vectors import phoneme_vectors as vectors
+from tests.selector.engine_library import SOURCES
+
+VECTORS = Path(__file__).parent / "vectors"
+ESPEAK = (espeakng_loader.get_library_path(), espeakng_loader.get_data_path())
+Questions = list[tuple[str, str]]
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build_check_phonemes(tmp_path_factory.mktemp("phonemes"))
+
+
+def build_check_phonemes(work: Path) -> Path:
+    compiler = shutil.which("g++") or shutil.which("clang++")
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    sources = [VECTORS / "check_phonemes.cpp", *sorted((SOURCES / "phonemes").glob("*.cpp"))]
+    flags = ["-std=c++17", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", f"-I{SOURCES}"]
+    subprocess.run([compiler, *flags, *sources, "-pthread", "-ldl", "-o", work / "check_phonemes"], check=True)
+    return work / "check_phonemes"
+
+
+def ask(program: Path, kind: tuple[object, ...], asked: Questions) -> list[str]:
+    """Answers to pairs of a language and words."""
+    lines = "".join(f"{language}\t{words}\n" for language, words in asked)
+    done = subprocess.run([program, *map(str, kind)], input=lines, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode in (0, 3), done.stderr
+    return done.stdout.split("\n")[:-1]
+
+
+def stored() -> list[tuple[str, str, str]]:
+    lines = (VECTORS / vectors.PHONEMES).read_text(encoding="utf-8").split("\n")[:-1]
+    return [tuple(line.split("\t")) for line in lines]  # type: ignore[misc]
+
+
+def wrong(program: Path, wanted: list[tuple[str, str, str]]) -> list[tuple[str, str, str]]:
+    """Language, phonemes of Python and of C++, where they differ; Python's `!` stands for any error."""
+    answers = ask(program, ("espeak", *ESPEAK), [(language, words) for language, words, _ in wanted])
+    pairs = zip(wanted, answers, strict=True)
+    return [
+        (name, theirs, ours) for (name, _, theirs), ours in pairs if (ours[:1] if theirs == "!" else ours) != theirs
+    ]
+
+
+def test_the_stored_phonemes_are_what_python_says_today(monkeypatch: pytest.MonkeyPatch) -> None:
+    if english_front_end("en-us") == vectors.NEEDED:
+        assert ["\t".join(line) for line in stored()] == vectors.phoneme_questions(), "run `python -m selector vectors`"
+    monkeypatch.setattr(vectors, "english_front_end", lambda language: "misaki")
+    with pytest.raises(PipelineError, match="vectors of phonemes: expected English by misaki-espeak, got misaki"):
+        vectors.phoneme_questions()
+
+
+def test_espeak_says_what_python_says(program: Path) -> None:
+    wanted = stored()
+    assert len(wanted) > 450
+    languages = [language for language, _, _ in wanted]
+    assert all(languages.count(name) >= 40 for name in ("en-us", "en-gb", "es", "fr-fr", "it", "pt-br", "hi"))
+    assert wrong(program, wanted) == []
+
+
+def test_an_altered_phoneme_is_noticed(program: Path) -> None:
+    language, words, phonemes = next(line for line in stored() if line[0] == "fr-fr" and len(line[2]) > 20)
+    for altered in (phonemes[:-1], phonemes.replace("ˈ", "ˌ", 1), phonemes.replace(" ", "", 1), "!"):
+        assert wrong(program, [(language, words, altered)]) == [(language, altered, phonemes)]
+
+
+@pytest.mark.parametrize("language", ["ja", "zh", "xx", "", "fr"])
+def test_a_language_without_a_phonemizer_is_refused_with_four_facts(program: Path, language: str) -> None:
+    (answer,) = ask(program, ("espeak", *ESPEAK), [(language, "hello")])
+    got = f"got '{language}'. Pass a phonemizer for it, or another language."
+    assert (
+        answer
+        == f"! language: expected one that espeak-ng says with Kokoro's symbols, such as en-us, fr-fr or hi, {got}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("library", "data", "where"),
+    [
+        ("/nowhere/libespeak-ng.so.1", "", "/nowhere/libespeak-ng.so.1: expected a library that can be loaded"),
+        ("libc.so.6", "", "espeak-ng's library: expected the function espeak_Initialize, got none"),
+        (ESPEAK[0], "/nowhere", "/nowhere: expected espeak-ng-data of the library's version"),
+    ],
+)
+def test_what_is_no_espeak_is_refused(program: Path, library: str, data: str, where: str) -> None:
+    (answer,) = ask(program, ("espeak", library, data), [("en-us", "hello")])
+    assert answer.startswith(f"! {where}")
+    assert answer.endswith("Install espeak-ng, or pass the paths of its library and its data.")
+
+
+LEXICON = """\ufeff# words of an app
+SQL         sequel
+"New York"  /nˌu jˈɔɹk/   # two words
+gif         /ʤˈɪf/
+naïve       simple # a comment
+Éclair      cake
+.NET        dot net
+New         old
+"""
+TEXTS = (
+    "SQL and sql, New York; new york. NEW York, New Yorker",
+    "A gif, a GIF, a Gif; gifs and _gif.",
+    "Naïve NAÏVE naïveté; Éclair éclair",
+    "The .NET of x.NET. [New York](/x/) New [gif]",
+    "gif",
+    "",
+)
+
+
+def test_a_lexicon_is_pythons(program: Path, tmp_path: Path) -> None:
+    (tmp_path / "words.txt").write_text(LEXICON, encoding="utf-8")
+    lexicon = read_lexicon(tmp_path / "words.txt")
+    assert ask(program, ("lexicon", tmp_path / "words.txt"), [("en-us", text) for text in TEXTS[:3]]) == [
+        lexicon.apply(text) for text in TEXTS[:3]
+    ]
+    inside = ask(program, ("lexicon", tmp_path / "words.txt"), [("en-us", text) for text in TEXTS[3:]])
+    assert inside == ["The dot net of x.NET. [New York](/x/) old [[gif](/ʤˈɪf/)]", "[gif](/ʤˈɪf/)", ""]
+
+
+@pytest.mark.parametrize("line", ["word", "word //", "word /x/ y", "word #x"])
+def test_a_line_that_is_no_entry_is_refused_as_in_python(program: Path, tmp_path: Path, line: str) -> None:
+    (tmp_path / "words.txt").write_text(f"good /x/\n{line}\n", encoding="utf-8")
+    with pytest.raises(TextError, match="line 2: expected a word, then /phonemes/ or other words"):
+        read_lexicon(tmp_path / "words.txt")
+    (answer,) = ask(program, ("lexicon", tmp_path / "words.txt"), [])
+    assert answer.startswith("! lexicon, line 2: expected a word, then /phonemes/ or other words, got")
+
+
+@pytest.mark.parametrize("line", ['"" x', '"open x', '"two words"x'])
+def test_a_quote_that_does_not_end_is_refused(program: Path, tmp_path: Path, line: str) -> None:
+    """Python takes the quote for a part of the word, which nobody wants."""
+    (tmp_path / "words.txt").write_text(line, encoding="utf-8")
+    (answer,) = ask(program, ("lexicon", tmp_path / "words.txt"), [])
+    assert answer.startswith("! lexicon, line 1: expected a word, then /phonemes/ or other words, got")
