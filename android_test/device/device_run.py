@@ -64,6 +64,7 @@ class RunJob:
             ("provider", self.session.provider),
             ("optimization", self.session.optimization),
             *([("plugin", self.session.plugin)] if self.session.plugin else []),
+            *([("operators", self.session.operators)] if self.session.operators else []),
             ("log", log),
             ("warmup", str(self.warmup)),
             ("runs", str(self.runs)),
