@@ -26,7 +26,7 @@ from export_onnx.run.sessions import SessionSettings, cpu_session, run_session
 from selector.package.opened import Package
 from selector.package.providers import CPU
 from selector.speak.fused_choice import choose_operators
-from selector.speak.synthesize import CPU_SESSION, Synthesizer
+from selector.speak.synthesize import CPU_SESSION, Synthesizer, package_chain
 
 # Of our packages' sessions, what decides how threads run: baselines get the same, and keep ONNX Runtime's optimizers.
 THREADING: Final = {key: value for key, value in CPU.session.items() if key.startswith("session.")}
@@ -181,7 +181,8 @@ class OwnStages:
         package = Package.open(request.model)
         folder = Path(request.floats or package.folder)
         settings = replace(CPU_SESSION, threads=request.threads)
-        operators = choose_operators(package.folder, package.manifest, not request.fused, settings)
+        stock = {bucket.name: package_chain(package.folder, bucket, settings) for bucket in package.manifest.buckets}
+        operators = choose_operators(package.folder, package.manifest, stock, not request.fused)
         if operators.fused != request.fused:
             raise ContractError(
                 request.contender, expected="fused operators", got=operators.reason, todo="Make the package again."
