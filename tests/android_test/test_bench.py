@@ -23,6 +23,8 @@ from android_test.bench.runners import BenchRequest, OwnStages, TimedRun, reques
 from export_onnx.buckets import Bucket
 from export_onnx.errors import ContractError
 from export_onnx.run.text import phonemize
+from quantize.ops.build_library import OPS_LIBRARY
+from quantize.ops.platforms import this_platform
 from tests.android_test.test_arm64_fused import packaged
 
 REQUEST = BenchRequest("cpu", "stages", 1, "Hello.", "demo", (0, 1, 0), (0.5,) * 256)
@@ -189,7 +191,7 @@ def test_a_package_is_raced_with_both_kinds_of_operators(ops: Path, tmp_path: Pa
         "decoder_any_fused.onnx",
     ]
     assert fused.disk_bytes > stock.disk_bytes - 10_000
-    library = next((fused_package / "lib").rglob("*.so"))
+    library = fused_package / "lib" / this_platform() / OPS_LIBRARY
     library.write_bytes(library.read_bytes() + b"\0")
     with pytest.raises(ContractError, match=r"expected fused operators, got lib/.* is changed"):
         OwnStages(replace(REQUEST, model=str(fused_package), voice="af_short", fused=True))
