@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from android_test.device.linux_runner import lacking
 from export_onnx.geometry import SAMPLE_RATE
+from quantize.ops.fused_ops import FUSED_TARGET
 from selector.package.opened import Package
 
 
@@ -19,6 +21,9 @@ def main(dist: Path, wav: Path, weights: str, targets: list[str]) -> None:
         package = Package.open(folder)
         assert "report.html" in package.manifest.files
         print(f"{folder.name}: {len(package.manifest.files)} files, every hash right")
+        if target == FUSED_TARGET:
+            print(f"    fused operators: {package.operators.fused}, {package.operators.reason}")
+            assert package.operators.fused or lacking(), "this computer can build the library of fused operators"
     sound, rate = soundfile.read(wav)
     loudness = float(np.sqrt(np.mean(sound**2)))
     print(f"{wav}: {len(sound) / rate:.2f} s, RMS {loudness:.3f}")

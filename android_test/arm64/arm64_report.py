@@ -22,17 +22,16 @@ def write_arm64(report: Arm64Report, folder: Path) -> Path:
 
 
 def show_arm64(report: Arm64Report) -> None:
-    """A table for people: dB of the worst output, by stage and processor; below it, every miss."""
-    processors = list(dict.fromkeys(r.processor for each in report.targets.values() for one in each for r in one.runs))
+    """A table for people: dB of the worst output, by stage, processor and forced path; below it, every miss."""
+    ways = list(dict.fromkeys((r.processor, r.path) for _, one in report.named_stages() for r in one.runs))
     console = Console(soft_wrap=True, highlight=False)
     table = Table(title=f"{ARM64_LEVEL}: dB of the worst output, ONNX Runtime {report.onnxruntime}")
-    for column in ("target", "stage", "bucket", "floor", *processors):
+    names = [processor + (f", path {path}" if path else "") for processor, path in ways]
+    for column in ("target", "stage", "bucket", "floor", *names):
         table.add_column(column)
-    for target, stages in report.targets.items():
-        for one in stages:
-            worst = {run.processor: f"{min(run.decibels.values(), default=-CEILING):.0f}" for run in one.runs}
-            said = [worst.get(processor, "") for processor in processors]
-            table.add_row(target, one.stage, one.bucket, f"{one.floor:g}", *said)
+    for name, one in report.named_stages():
+        worst = {(r.processor, r.path): f"{min(r.decibels.values(), default=-CEILING):.0f}" for r in one.runs}
+        table.add_row(name, one.stage, one.bucket, f"{one.floor:g}", *(worst.get(way, "") for way in ways))
 
     console.print(table)
     for miss in report.misses():

@@ -27,6 +27,7 @@ class Contender:
 
 REFERENCE: Final = "pytorch"  # what ratios are against
 RIVAL: Final = "kokoro-onnx"  # what second ratios are against
+FUSED: Final = "cpu-fused"
 
 CONTENDERS: Final = (
     Contender(REFERENCE, "torch", "the untouched `kokoro` modules, float32"),
@@ -34,7 +35,8 @@ CONTENDERS: Final = (
     Contender("onnx-dynamic", "onnx", "that file through ONNX Runtime's `quantize_dynamic`"),
     Contender(RIVAL, "kokoro-onnx", "kokoro-onnx from PyPI with its published 8-bit file, which only Kokoro-82M has"),
     Contender("stages", "stages", "our float stages, chunks and buckets chosen by the selector"),
-    Contender("cpu", "stages", "our `cpu` INT8 package"),
+    Contender("cpu", "stages", "our `cpu` INT8 package with ONNX Runtime's own operators"),
+    Contender(FUSED, "stages", "the same package with its library of fused operators"),
 )
 
 

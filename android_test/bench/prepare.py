@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from android_test.bench.contenders import RIVAL, Contender
+from android_test.bench.contenders import FUSED, RIVAL, Contender
 from android_test.bench.kokoro_onnx import published_file
 from android_test.bench.passages import LANGUAGE, Passage, fill
 from android_test.bench.runners import BenchRequest
@@ -23,6 +23,7 @@ from export_onnx.errors import ContractError
 from export_onnx.run.chain import DURATIONS, Chain
 from export_onnx.run.padding import text_inputs
 from export_onnx.run.text import encode, phonemize
+from quantize.ops.platforms import this_platform
 from selector.choose.length import PADS
 from selector.package.opened import Package
 from selector.speak.to_wav import find_package
@@ -160,7 +161,13 @@ class Build:
         return self.folder / "android_test" / "bench" / "kokoro_onnx"
 
     def has(self, one: Contender) -> bool:
-        """Whether the contender can run these weights: kokoro-onnx's file is Kokoro-82M's alone."""
+        """Whether the contender can run these weights here.
+
+        kokoro-onnx's file is Kokoro-82M's alone, and a package made without a compiler has no fused operators.
+        """
+        if one.name == FUSED:
+            fused = self.package.manifest.fused
+            return fused is not None and this_platform() in fused.libraries
         return one.kind != "kokoro-onnx" or (self.name == NAME and published_file(self.folder / "weights").is_file())
 
     def request(self, one: Contender, passage: Passage, threads: int) -> BenchRequest:
@@ -172,6 +179,7 @@ class Build:
             RIVAL: published_file(self.folder / "weights"),
             "stages": self.package.folder,
             "cpu": self.package.folder,
+            FUSED: self.package.folder,
         }
         return BenchRequest(
             contender=one.name,
@@ -187,5 +195,6 @@ class Build:
             source=self.source if one.kind == "torch" else "",
             cache=str(self.folder / "weights"),
             phonemes=phonemes if one.kind == "kokoro-onnx" else "",
+            fused=one.name == FUSED,
             rival=str(self.rival) if one.kind == "kokoro-onnx" else "",
         )

@@ -25,7 +25,8 @@ from export_onnx.run.padding import Tensors, waveform
 from export_onnx.run.sessions import SessionSettings, cpu_session, run_session
 from selector.package.opened import Package
 from selector.package.providers import CPU
-from selector.speak.synthesize import CPU_SESSION, Synthesizer
+from selector.speak.fused_choice import choose_operators
+from selector.speak.synthesize import CPU_SESSION, Synthesizer, package_chain
 
 # Of our packages' sessions, what decides how threads run: baselines get the same, and keep ONNX Runtime's optimizers.
 THREADING: Final = {key: value for key, value in CPU.session.items() if key.startswith("session.")}
@@ -37,6 +38,7 @@ class BenchRequest:
 
     Attributes:
         model: a file for `onnx`, a package's folder for `stages`, empty for `torch`.
+        fused: whether a package runs with its fused operators.
         floats: folder of the float stages, where those run in place of the package's.
         source, cache: of the weights, for `torch`.
         phonemes, rival: what `kokoro-onnx` takes, and the folder that it is installed in.
@@ -58,6 +60,7 @@ class BenchRequest:
     cache: str = ""
     phonemes: str = ""
     rival: str = ""
+    fused: bool = False
 
 
 @dataclass(frozen=True)
@@ -178,10 +181,23 @@ class OwnStages:
         package = Package.open(request.model)
         folder = Path(request.floats or package.folder)
         settings = replace(CPU_SESSION, threads=request.threads)
+        stock = {bucket.name: package_chain(package.folder, bucket, settings) for bucket in package.manifest.buckets}
+        operators = choose_operators(package.folder, package.manifest, stock, not request.fused)
+        if operators.fused != request.fused:
+            raise ContractError(
+                request.contender, expected="fused operators", got=operators.reason, todo="Make the package again."
+            )
         self.clock = StageClock()
         self.chains = {
-            name: TimedChain(folder, chain.bucket, {} if request.floats else chain.files, settings, clock=self.clock)
-            for name, chain in package.chains.items()
+            name: TimedChain(
+                folder,
+                chain.bucket,
+                {} if request.floats else chain.files,
+                chain.settings,
+                chain.open_sessions,
+                clock=self.clock,
+            )
+            for name, chain in operators.chains.items()
         }
         rows = package.voice(request.voice)
         self.synthesizer = Synthesizer(self.chains, package.manifest, request.voice, rows, 1.0)
@@ -190,6 +206,7 @@ class OwnStages:
     def disk_bytes(self) -> int:
         """Of the files of every bucket, and the weights that they share."""
         files = [chain.file(stage.name) for chain in self.chains.values() for stage in STAGES]
+        files += [library for chain in self.chains.values() for library in chain.settings.libraries]
         return sum(f.stat().st_size for f in {*files, *(f.parent / "weights.bin" for f in files)} if f.is_file())
 
     @property

@@ -55,7 +55,8 @@ def conditions(measured: Mapping[str, Any]) -> str:
         if load["before"] > BUSY
         else ""
     )
-    ways = "\n".join(f"- `{one.name}`: {one.what}" for one in CONTENDERS)
+    raced_here = {row["contender"] for row in measured["rows"]}
+    ways = "\n".join(f"- `{one.name}`: {one.what}" for one in CONTENDERS if one.name in raced_here)
     told = [row for row in measured["rows"] if "error" not in row]
     least = min((repetitions(row, measured) for row in told), default=measured["repetitions"])
     raced = [row for row in told if "ratio" in row and row["contender"] != REFERENCE]

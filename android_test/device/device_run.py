@@ -70,6 +70,7 @@ class RunJob:
             ("provider", self.session.provider),
             ("optimization", self.session.optimization),
             *([("plugin", self.session.plugin)] if self.session.plugin else []),
+            *([("operators", self.session.operators)] if self.session.operators else []),
             ("log", log),
             ("loads", str(self.loads)),
             ("warmup", str(self.warmup)),

@@ -25,13 +25,19 @@ SIMULATED: Final = SOCS["SM8550"]
 
 @dataclass(frozen=True)
 class Session:
-    """How one session is made. `plugin` is a library of the folder on the device; empty: built in."""
+    """How one session is made.
+
+    Attributes:
+        plugin: a provider's library on the device; empty: built in.
+        operators: a library of operators on the device; empty: the model needs none.
+    """
 
     provider: ProviderName
     optimization: str
     session: dict[str, str] = field(default_factory=dict)
     options: dict[str, str] = field(default_factory=dict)
     plugin: str = ""
+    operators: str = ""
 
 
 def session_of(

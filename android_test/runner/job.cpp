@@ -21,6 +21,7 @@ void set_entry(Job& job, const std::vector<std::string>& line) {
   else if (key == "provider") job.provider = line.at(1);
   else if (key == "optimization") job.optimization = line.at(1);
   else if (key == "plugin") job.plugin = line.at(1);
+  else if (key == "operators") job.operators = line.at(1);
   else if (key == "log") job.log = line.at(1);
   else if (key == "loads") job.loads = std::stoi(line.at(1));
   else if (key == "warmup") job.warmup = std::stoi(line.at(1));

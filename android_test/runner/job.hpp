@@ -26,6 +26,7 @@ struct Job {
   std::string provider;      // cpu, nnapi, qnn
   std::string optimization;  // disable_all or all
   std::string plugin;        // provider library to register; empty: the provider is built in
+  std::string operators;     // library of operators to register; empty: the model needs none
   std::string log;           // every line that ONNX Runtime logs goes there
   std::map<std::string, std::string> session;  // session configuration entries
   std::map<std::string, std::string> options;  // the provider's; for NNAPI flags by name

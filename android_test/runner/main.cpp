@@ -94,6 +94,7 @@ std::unique_ptr<Ort::Session> load(const runner::Job& job, Ort::Env& env, runner
   Ort::SessionOptions options;
   options.SetLogSeverityLevel(ORT_LOGGING_LEVEL_VERBOSE);  // the device line; log_line drops the rest
   runner::prepare(job, env, options, result);
+  if (!job.operators.empty()) options.RegisterCustomOpsLibrary(job.operators.c_str());
   const std::vector<char> model = runner::read_bytes(job.model);
   std::vector<char> weights;
   if (!job.weights.empty()) {  // NNAPI refuses tensors that lie in a file

@@ -32,13 +32,14 @@ class Chain:
         folder: of the stages' files, `<stage>_<bucket>.onnx`.
         files: the files of stages that are in another folder, such as quantized ones or a package's.
         settings: the settings of every session.
+        open_sessions: those that were made, by stage.
     """
 
     folder: Path
     bucket: BucketSize
     files: Mapping[str, Path] = field(default_factory=dict)
     settings: SessionSettings = DEFAULT
-    _sessions: dict[str, ort.InferenceSession] = field(default_factory=dict)
+    open_sessions: dict[str, ort.InferenceSession] = field(default_factory=dict)
 
     def file(self, stage: str) -> Path:
         """The path of the stage's file."""
@@ -50,9 +51,9 @@ class Chain:
         Raises:
             ContractError: its file is missing, or ONNX Runtime does not load it.
         """
-        if stage not in self._sessions:
-            self._sessions[stage] = cpu_session(self.file(stage), self.settings)
-        return self._sessions[stage]
+        if stage not in self.open_sessions:
+            self.open_sessions[stage] = cpu_session(self.file(stage), self.settings)
+        return self.open_sessions[stage]
 
     def run(self, stage: str, values: Mapping[str, NDArray[Any]]) -> Tensors:
         """Runs one stage; takes its inputs from `values` by name, gives its outputs by name.

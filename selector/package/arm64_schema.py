@@ -27,16 +27,20 @@ Processor = Literal["cortex-a53", "cortex-a76", "max"]
 
 
 class EmulatedRun(FiniteSchema):
-    """One stage on one processor: how it ended, and dB by output against this computer's run of the same file."""
+    """One stage on one processor: how it ended, and dB by output against this computer's run.
+
+    `path` is the path of the library of fused operators that was forced; empty where the library chose it.
+    """
 
     processor: Processor
+    path: str = ""
     outcome: RunOutcome
     reason: str
     decibels: dict[str, Decibels]
 
 
 class EmulatedStage(FiniteSchema):
-    """One stage at the smallest bucket.
+    """One stage at the smallest bucket. A fused model is compared with this computer's run of the stock one.
 
     Attributes:
         file, sha256: the model's name and digest; `weights` is the digest of the weights beside it.
@@ -57,26 +61,36 @@ class EmulatedStage(FiniteSchema):
         """Every processor on which the stage failed or an output is below the floor; empty where all agree."""
         found = []
         for run in self.runs:
+            where = f"{self.stage} on {run.processor}" + (f", path {run.path}" if run.path else "")
             if run.outcome != "finished":
-                found.append(f"{self.stage} on {run.processor}: {run.outcome}: {run.reason}")
+                found.append(f"{where}: {run.outcome}: {run.reason}")
             for name in self.outputs if run.outcome == "finished" else ():
                 if not (got := run.decibels.get(name, -CEILING)) >= self.floor:
-                    found.append(f"{self.stage} on {run.processor}: {name} at {got:g} dB, floor {self.floor:g}")
+                    found.append(f"{where}: {name} at {got:g} dB, floor {self.floor:g}")
         return found
 
 
 class Arm64Report(FiniteSchema):
-    """One run of the step."""
+    """One run of the step.
+
+    Attributes:
+        targets: stages with stock operators, by target.
+        fused: stages with fused ones, by target; empty where a package has no library for this processor.
+    """
 
     qemu: str
     onnxruntime: str
     targets: dict[Target, Annotated[tuple[EmulatedStage, ...], Field(min_length=1)]]
+    fused: dict[Target, Annotated[tuple[EmulatedStage, ...], Field(min_length=1)]] = Field(default_factory=dict)
+
+    def named_stages(self) -> list[tuple[str, EmulatedStage]]:
+        """Every stage with its target's name, the fused ones behind the others as `<target> fused`."""
+        fused = ((f"{target} fused", one) for target, stages in self.fused.items() for one in stages)
+        return [*((target, one) for target, stages in self.targets.items() for one in stages), *fused]
 
     def misses(self) -> list[str]:
         """Of all stages of all targets, each with its target's name before it."""
-        return [
-            f"{target}: {miss}" for target, stages in self.targets.items() for one in stages for miss in one.misses()
-        ]
+        return [f"{name}: {miss}" for name, one in self.named_stages() for miss in one.misses()]
 
 
 def read_arm64(build: Path, target: str, models: Path, stages: Sequence[str]) -> tuple[EmulatedStage, ...]:

@@ -69,7 +69,7 @@ class Package:
     @cached_property
     def operators(self) -> OperatorChoice:
         """The operators that this package speaks with here, and why; chosen at the first use, which opens sessions."""
-        return choose_operators(self.folder, self.manifest, self.stock)
+        return choose_operators(self.folder, self.manifest, self.chains, self.stock)
 
     def voice(self, name: str) -> NDArray[np.float32]:
         """A voice or a mix, [510, 256] float32: row n - 1 belongs to n phonemes, timbre first, prosody behind.

@@ -14,11 +14,9 @@ from pathlib import Path
 from export_onnx.errors import ContractError
 from export_onnx.provenance import sha256
 from export_onnx.run.chain import Chain
-from export_onnx.run.sessions import SessionSettings
 from quantize.ops.platforms import this_platform
 from selector.package.fused_schema import FusedModels
 from selector.package.manifest import Manifest
-from selector.speak.synthesize import CPU_SESSION, package_chain
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class OperatorChoice:
 
 
 def choose_operators(
-    folder: Path, manifest: Manifest, stock: bool = False, settings: SessionSettings = CPU_SESSION
+    folder: Path, manifest: Manifest, chains: Mapping[str, Chain], stock: bool = False
 ) -> OperatorChoice:
     """The chains of a package, with fused operators where that is possible.
 
@@ -45,10 +43,9 @@ def choose_operators(
     no error. The sessions of the fused models are open then, so that no later one fails.
 
     Args:
+        chains: of the stock models, by the name of the bucket.
         stock: whether to take ONNX Runtime's own operators in any case.
-        settings: of the sessions.
     """
-    chains = {bucket.name: package_chain(folder, bucket, settings) for bucket in manifest.buckets}
     fused, platform = manifest.fused, this_platform()
     if fused is None:
         return OperatorChoice(False, "the package has stock operators alone", chains)

@@ -19,10 +19,13 @@ from android_test.bench.child import Child, Died, peak_memory_mb, serve
 from android_test.bench.contenders import CONTENDERS, contender
 from android_test.bench.measure import Course, bench_row, quartiles, race
 from android_test.bench.passages import fill, read_passages
-from android_test.bench.runners import BenchRequest, TimedRun, request_of, sound_seconds
+from android_test.bench.runners import BenchRequest, OwnStages, TimedRun, request_of, sound_seconds
 from export_onnx.buckets import Bucket
 from export_onnx.errors import ContractError
 from export_onnx.run.text import phonemize
+from quantize.ops.build_library import OPS_LIBRARY
+from quantize.ops.platforms import this_platform
+from tests.android_test.test_arm64_fused import packaged
 
 REQUEST = BenchRequest("cpu", "stages", 1, "Hello.", "demo", (0, 1, 0), (0.5,) * 256)
 ANSWER: dict[str, Any] = {
@@ -176,6 +179,22 @@ def test_the_child_s_side_reports_and_never_raises(monkeypatch: pytest.MonkeyPat
     assert run["stages_ms"] == {"tail": 2.0}, "the first run is a warm-up"
     assert run["peak_memory_mb"] == pytest.approx(peak_memory_mb(), rel=0.2)
     assert last == {"error": "ValueError: at the third"}
+
+
+def test_a_package_is_raced_with_both_kinds_of_operators(ops: Path, tmp_path: Path) -> None:
+    fused_package = packaged(tmp_path, ops, ops, 0.25).folder
+    stock, fused = (
+        OwnStages(replace(REQUEST, model=str(fused_package), voice="af_short", fused=fused)) for fused in (False, True)
+    )
+    assert [chain.files["decoder"].name for chain in (*stock.chains.values(), *fused.chains.values())] == [
+        "decoder_any.onnx",
+        "decoder_any_fused.onnx",
+    ]
+    assert fused.disk_bytes > stock.disk_bytes - 10_000
+    library = fused_package / "lib" / this_platform() / OPS_LIBRARY
+    library.write_bytes(library.read_bytes() + b"\0")
+    with pytest.raises(ContractError, match=r"expected fused operators, got lib/.* is changed"):
+        OwnStages(replace(REQUEST, model=str(fused_package), voice="af_short", fused=True))
 
 
 def test_a_request_survives_json() -> None:

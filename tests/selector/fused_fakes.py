@@ -27,8 +27,8 @@ from tests.selector.selector_fakes import QUALITY, WEIGHTS
 LOUDER = 1.25  # features are whole numbers below 256, so that no byte is rounded
 
 
-def louder(model: onnx.ModelProto, operator: str = RESIDUAL) -> onnx.ModelProto:
-    """The model with a quarter of its output added to it by Residual, or by another operator of its domain."""
+def louder(model: onnx.ModelProto, operator: str = RESIDUAL, by: float = LOUDER - 1) -> onnx.ModelProto:
+    """The model with `by` times its output added to it by Residual, or by another operator of its domain."""
     made = onnx.ModelProto()
     made.CopyFrom(model)
     graph, (output,) = made.graph, model.graph.output
@@ -39,21 +39,21 @@ def louder(model: onnx.ModelProto, operator: str = RESIDUAL) -> onnx.ModelProto:
     graph.node.append(helper.make_node("QuantizeLinear", ["quiet", "one_step", "no_zero"], ["quiet_bytes"]))
     inputs = ["quiet_bytes", "quarter", "no_zero", "", "quiet"]
     graph.node.append(helper.make_node(operator, inputs, [output.name], domain=OPS_DOMAIN))
-    for name, number in (("one_step", 1.0), ("quarter", LOUDER - 1)):
+    for name, number in (("one_step", 1.0), ("quarter", by)):
         graph.initializer.append(numpy_helper.from_array(np.array(number, np.float32), name))
     graph.initializer.append(numpy_helper.from_array(np.array(0, np.uint8), "no_zero"))
     made.opset_import.append(helper.make_opsetid(OPS_DOMAIN, OPS_VERSION))
     return made
 
 
-def add_fused(build: Path, library: Path, operator: str = RESIDUAL) -> None:
+def add_fused(build: Path, library: Path, operator: str = RESIDUAL, by: float = LOUDER - 1) -> None:
     """`build/ops` and `build/quantize/cpu-fused`, as `make fused` leaves them."""
     source, folder = build / "quantize" / "cpu", build / "quantize" / "cpu-fused"
     (build / "ops").mkdir(exist_ok=True)
     shutil.copyfile(library, build / "ops" / OPS_LIBRARY)
     folder.mkdir()
     stock = source / "decoder_any.onnx"
-    save_sharing(louder(load(stock), operator), folder / stock.name, stored_places([stock]))
+    save_sharing(louder(load(stock), operator, by), folder / stock.name, stored_places([stock]))
     (folder / WEIGHTS_FILE).symlink_to(Path("..") / "cpu" / WEIGHTS_FILE)
     facts: dict[str, Any] = {
         "weights": WEIGHTS,

@@ -67,7 +67,9 @@ def test_a_broken_library_is_a_reason_for_stock_operators(
     library: Library, fused_package: Path, ops: Path, tmp_path: Path
 ) -> None:
     wanted = in_python(Package.open(fused_package, stock=True), TEXT)
-    for number, (says, content) in enumerate(broken_libraries(ops, tmp_path).items()):
+    broken = broken_libraries(ops, tmp_path)
+    assert len(broken) == 6
+    for number, (says, content) in enumerate(broken.items()):
         with library.open(with_library(fused_package, tmp_path / str(number), content)) as engine:
             report = json.loads(engine.words("report"))
             assert report["fused_operators"] is False, says

@@ -14,11 +14,13 @@ import pytest
 
 from android_test.device.linux_runner import fetch_headers, lacking
 from export_onnx.errors import DeviceError
+from quantize.ops.fused_ops import OPS_VERSION
 from selector.sdk.vectors.split_vectors import ODD, PROSE
 from tests.selector.conftest import NAME
 from tests.selector.engine_library import ROOT, SOURCES, WORK, onnxruntime_library
+from tests.selector.fused_fakes import library_without_operators, with_library
 
-MANIFESTS, TEXTS = 400, 60
+MANIFESTS, TEXTS, FUSED_MANIFESTS = 400, 60, 80
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"]
 # ONNX Runtime keeps a few things until the process ends.
 ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1", "LSAN_OPTIONS": "suppressions=leaks.txt"}
@@ -111,6 +113,38 @@ def test_no_damaged_manifest_and_no_odd_text_upsets_the_engine(drill: Path, dist
     assert spoken > TEXTS // 4
 
 
+def test_fused_operators_upset_nothing_either(drill: Path, fused_package: Path, tmp_path: Path) -> None:
+    """With the library, and with a package whose library ONNX Runtime refuses."""
+    draws = random.Random(7)
+    (tmp_path / "manifests").mkdir()
+    whole = (fused_package / "manifest.json").read_text(encoding="utf-8")
+    for number in range(FUSED_MANIFESTS):
+        (tmp_path / "manifests" / str(number)).write_bytes(damaged_fused(whole, draws))
+    (tmp_path / "texts").write_bytes(b"bad dog.\0" + odd_text(draws))
+    broken = with_library(fused_package, tmp_path / "broken", library_without_operators(tmp_path, OPS_VERSION))
+    for package in (fused_package, broken):
+        command = [drill, package, tmp_path / "manifests", tmp_path / "texts"]
+        done = subprocess.run(command, cwd=drill.parent, env=ENVIRONMENT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-4000:]
+        taken, refused = map(int, done.stdout.splitlines()[0].split())
+        assert taken + refused == FUSED_MANIFESTS
+        assert refused > FUSED_MANIFESTS // 3
+
+
+def damaged_fused(whole: str, draws: random.Random) -> bytes:
+    """A manifest with one value of `fused` replaced or lost."""
+    value = json.loads(whole)
+    *path, last = draws.choice([place for place in places(value["fused"]) if place and place[0] != "quality"])
+    target = value["fused"]
+    for key in path:
+        target = target[key]
+    if draws.random() < 0.3:
+        del target[last]
+    else:
+        target[last] = draws.choice(STRANGE)
+    return json.dumps(value).encode()
+
+
 def test_the_sanitizers_are_on(drill: Path) -> None:
     done = subprocess.run([drill, "overrun"], cwd=drill.parent, env=ENVIRONMENT, capture_output=True, text=True)
     assert done.returncode != 0
@@ -143,8 +177,12 @@ cycles(20, close=False)
 """
 
 
-def test_two_hundred_engines_leave_nothing_behind(engine_folder: Path, dist: Path) -> None:
-    command = [sys.executable, "-c", CYCLES, str(engine_folder), str(dist / NAME)]
+@pytest.mark.parametrize("operators", ["stock", "fused"])
+def test_two_hundred_engines_leave_nothing_behind(
+    engine_folder: Path, dist: Path, fused_package: Path, operators: str
+) -> None:
+    package = fused_package if operators == "fused" else dist / NAME
+    command = [sys.executable, "-c", CYCLES, str(engine_folder), str(package)]
     done = subprocess.run(command, cwd=ROOT, env=PYTHON, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     _, grown, held = map(int, done.stdout.split())
