@@ -59,7 +59,13 @@ def _fuse(options: argparse.Namespace) -> int:
     graphs = {half: graph.model for half, graph in fused[first].items()}
     facts = _measure(options, source / f"tail_{first}.onnx", stock[first], graphs, library)
     facts["fused"] = {
-        half: {"sites": len(graph.sites), "convolutions": len(graph.convolutions), "sums": len(graph.sums)}
+        half: {
+            "sites": len(graph.sites),
+            "convolutions": len(graph.convolutions),
+            "with_float_sums": len(graph.integers),
+            "of_floats": len(graph.floats),
+            "sums": len(graph.sums),
+        }
         for half, graph in fused[first].items()
     }
     report.write(facts)
