@@ -107,7 +107,13 @@ def _write_fused(source: Path, folder: Path, buckets: list[str]) -> dict[str, di
         for half in HALVES:
             graph = fuse_graph(load(source / f"{half}_{bucket}.onnx"))
             inside = save_sharing(graph.model, folder / f"{half}_{bucket}.onnx", places)
-            found = {"sites": len(graph.sites), "convolutions": len(graph.convolutions), "sums": len(graph.sums)}
+            found = {
+                "sites": len(graph.sites),
+                "convolutions": len(graph.convolutions),
+                "with_float_sums": len(graph.integers),
+                "of_floats": len(graph.floats),
+                "sums": len(graph.sums),
+            }
             counts.setdefault(half, found | {"bytes_not_shared": inside})
     return counts
 

@@ -7,6 +7,8 @@
 
 #include <cstdint>
 
+#include "conv_tile.hpp"
+
 namespace kokoro_npu {
 
 // Everything that AdaIN needs of one channel. Pointers are to `columns` elements.
@@ -50,6 +52,7 @@ struct Path {
   // out = (bytes - zero) * step + added; `out` may be `added`.
   void (*add_bytes)(const std::uint8_t* bytes, std::int64_t count, float step, int zero, const float* added,
                     float* out);
+  const ConvPath *conv, *float_conv;
 };
 
 // The paths of this build, the fastest first; `plain` is the last and always supported.

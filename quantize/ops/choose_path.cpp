@@ -8,6 +8,8 @@ namespace kokoro_npu {
 extern const Path AVX512;
 extern const Path AVX2;
 #elif defined(__aarch64__)
+extern const Path I8MM;
+extern const Path DOTPROD;
 extern const Path NEON;
 #endif
 extern const Path PLAIN;
@@ -16,7 +18,7 @@ const Path* const PATHS[] = {
 #if defined(__x86_64__)
     &AVX512, &AVX2,
 #elif defined(__aarch64__)
-    &NEON,
+    &I8MM, &DOTPROD, &NEON,
 #endif
     &PLAIN,
 };

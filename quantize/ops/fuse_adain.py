@@ -131,12 +131,12 @@ def read_bytes(value: ir.Value) -> dict[str, ir.Value]:
         for term in total.inputs:
             added = other_input(total, term)
             bytes_ = _dequantized(term) if term is not None and len(list(term.consumers())) == 1 else {}
-            if bytes_ and added is not None and _same_shape(added, value):
+            if bytes_ and added is not None and same_shape(added, value):
                 return bytes_ | {"added": added}
     return {"added": value}
 
 
-def _same_shape(first: ir.Value, second: ir.Value) -> bool:
+def same_shape(first: ir.Value, second: ir.Value) -> bool:
     """Whether two values of rank 4 have one shape, where two symbols may mean the same number of columns.
 
     If they do not, AdaIN refuses them when it runs.

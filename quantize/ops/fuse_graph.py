@@ -8,6 +8,8 @@ import onnx
 
 from quantize.ops.channels_last import put_channels_last
 from quantize.ops.fuse_adain import fuse_adain
+from quantize.ops.fuse_conv import fuse_conv
+from quantize.ops.fuse_float_conv import fuse_float_conv
 from quantize.ops.fuse_residual import fuse_residual
 
 
@@ -18,13 +20,17 @@ class Fused:
     Attributes:
         model: the graph.
         sites: norms that became AdaIN.
-        convolutions: those that became QLinearConv, channels last.
-        sums: Adds that became Residual.
+        convolutions: those that run channels last, as QLinearConv or Conv.
+        integers: those of them that became Conv, whose sums stay floats.
+        floats: convolutions of floats that became FloatConv.
+        sums: Adds that became Residual; Conv took the place of most.
     """
 
     model: onnx.ModelProto
     sites: tuple[str, ...]
     convolutions: tuple[str, ...]
+    integers: tuple[str, ...]
+    floats: tuple[str, ...]
     sums: tuple[str, ...]
 
 
@@ -32,5 +38,9 @@ def fuse_graph(model: onnx.ModelProto) -> Fused:
     """A copy of `model`, INT8 or float, of fixed or symbolic length, with fused operators."""
     styled = fuse_adain(model)  # first: the convolutions' layout follows from their neighbors
     last = put_channels_last(styled.model)
-    summed = fuse_residual(last.model)  # last: it takes the sums that AdaIN left, and the Transposes in front of them
-    return Fused(summed.model, styled.sites, last.convolutions, summed.sums)
+    summed = fuse_residual(last.model)  # takes the sums that AdaIN left, and the Transposes in front of them
+    convolved = fuse_conv(summed.model)  # behind both: whether sums may stay floats depends on who reads them
+    floats = fuse_float_conv(convolved.model)  # last: an Add that is left becomes part of it
+    return Fused(
+        floats.model, styled.sites, last.convolutions, convolved.convolutions, floats.convolutions, summed.sums
+    )

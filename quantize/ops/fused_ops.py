@@ -28,6 +28,25 @@ ADAIN_INPUTS: Final = (
 )
 RESIDUAL: Final = "Residual"
 RESIDUAL_INPUTS: Final = ("bytes", "byte_step", "byte_zero", "factor", "added")  # as AdaIN's; the output is their sum
+CONV: Final = "Conv"
+CONV_INPUTS: Final = (
+    "bytes",  # u8 [1, 1, T, C], with one step and zero point
+    "byte_step",
+    "byte_zero",
+    "weight",  # s8 [C out, C, 1, K], constant
+    "weight_step",  # one number, or one per output channel
+    "bias",  # s32 [C out], in steps of byte_step * weight_step, or absent
+    "factor",  # as AdaIN's; both may be absent
+    "added",  # float [1, C out, 1, T out]
+)
+FLOAT_CONV: Final = "FloatConv"
+FLOAT_CONV_INPUTS: Final = (
+    "floats",  # [1, C, 1, T]
+    "weight",  # s16 [C out, C * K], constant
+    "weight_step",  # one number, or one per output channel
+    "bias",  # float [C out], or absent
+    "added",  # as Conv's
+)
 LAST_IN: Final = "channels_last_in"  # an attribute: `bytes` are [1, 1, T, C]
 LAST_OUT: Final = "channels_last_out"  # `out` is
 ADAIN_OUTPUTS: Final = ("out", "sum", "active")  # u8; the value in floats; the activated value in floats: each optional

@@ -34,7 +34,7 @@ RegisterCustomOps(OrtSessionOptions* options, const OrtApiBase* base) {
   KOKORO_NPU_TRY(api->CreateCustomOpDomain(DOMAIN, &domain));
   // Sessions keep pointers to the operators and to the domain, and nobody says when the last one ends: both stay.
   OrtStatus* status = nullptr;
-  for (const auto make : {adain_operator, residual_operator}) {
+  for (const auto make : {adain_operator, conv_operator, float_conv_operator, residual_operator}) {
     auto* made = static_cast<Operator*>(std::malloc(sizeof(Operator)));
     if (made) *made = make(path);
     if (!status) status = made ? api->CustomOpDomain_Add(domain, made) : refuse(*api, "kokoro_npu: no memory");

@@ -33,11 +33,13 @@ Operator common_operator(const Path* path) {
   return op;
 }
 
-bool flag_of(const OrtApi& api, const OrtKernelInfo* info, const char* name) {
+std::int64_t number_of(const OrtApi& api, const OrtKernelInfo* info, const char* name) {
   std::int64_t value = 0;
   if (OrtStatus* absent = api.KernelInfoGetAttribute_int64(info, name, &value)) api.ReleaseStatus(absent);
-  return value != 0;
+  return value;
 }
+
+bool flag_of(const OrtApi& api, const OrtKernelInfo* info, const char* name) { return number_of(api, info, name) != 0; }
 
 std::size_t one_in_place(int input, int output, int** inputs, int** outputs) {
   *inputs = static_cast<int*>(std::malloc(sizeof(int)));
@@ -53,17 +55,20 @@ void release_in_place(int* inputs, int* outputs) {
   std::free(outputs);
 }
 
+OrtStatus* read_tensor(const OrtApi& api, const OrtValue* value, Input* tensor) {
+  KOKORO_NPU_TRY(dims_of(api, value, &tensor->dims));
+  tensor->size = 1;
+  for (std::size_t axis = 0; axis < tensor->dims.rank; ++axis) tensor->size *= tensor->dims.sizes[axis];
+  void* data = nullptr;
+  KOKORO_NPU_TRY(api.GetTensorMutableData(const_cast<OrtValue*>(value), &data));
+  tensor->data = data;
+  return nullptr;
+}
+
 OrtStatus* read_input(const OrtApi& api, const OrtKernelContext* context, std::size_t index, Input* input) {
   const OrtValue* value = nullptr;
   KOKORO_NPU_TRY(api.KernelContext_GetInput(context, index, &value));
-  if (!value) return nullptr;
-  KOKORO_NPU_TRY(dims_of(api, value, &input->dims));
-  input->size = 1;
-  for (std::size_t axis = 0; axis < input->dims.rank; ++axis) input->size *= input->dims.sizes[axis];
-  void* data = nullptr;
-  KOKORO_NPU_TRY(api.GetTensorMutableData(const_cast<OrtValue*>(value), &data));
-  input->data = data;
-  return nullptr;
+  return value ? read_tensor(api, value, input) : nullptr;
 }
 
 OrtStatus* make_output(const OrtApi& api, OrtKernelContext* context, std::size_t index, const Dims& dims, void** data) {

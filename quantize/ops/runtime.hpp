@@ -18,8 +18,10 @@ struct Operator : OrtCustomOp {
   const Path* path;
 };
 
-// Fill in the callbacks of the operators AdaIN (adain_op.cpp) and Residual (residual_op.cpp).
+// Fill in the callbacks of the operators AdaIN, Conv, FloatConv and Residual, each in its file <name>_op.cpp.
 Operator adain_operator(const Path* path);
+Operator conv_operator(const Path* path);
+Operator float_conv_operator(const Path* path);
 Operator residual_operator(const Path* path);
 
 // An operator with what all have in common; callbacks of inputs, outputs and the kernel are left to fill in.
@@ -46,12 +48,14 @@ struct Input {
   const std::uint8_t* bytes() const { return static_cast<const std::uint8_t*>(data); }
 };
 
+OrtStatus* read_tensor(const OrtApi& api, const OrtValue* value, Input* tensor);
 OrtStatus* read_input(const OrtApi& api, const OrtKernelContext* context, std::size_t index, Input* input);
 
 // Output `index`; `data` is null where the graph has no such output.
 OrtStatus* make_output(const OrtApi& api, OrtKernelContext* context, std::size_t index, const Dims& dims, void** data);
 
-// An attribute's number; false where it is 0 or absent.
+// An attribute's number, 0 where it is absent; and whether it is another than 0.
+std::int64_t number_of(const OrtApi& api, const OrtKernelInfo* info, const char* name);
 bool flag_of(const OrtApi& api, const OrtKernelInfo* info, const char* name);
 
 OrtStatus* refuse(const OrtApi& api, const char* message);

@@ -2,8 +2,10 @@
 //
 // `compare_paths` prints a line per path: its name, the calls, the worst distance of the output in dB, the most steps
 // that a byte is off, the worst distances of the sum, of the activated floats and of
-// Residual's sum in dB, and whether bytes survive the way from channels last to rows and back. `compare_paths defect` gives the other paths another
-// epsilon, shift and mask than the plain one, which its reader must refuse.
+// Residual's sum in dB, whether bytes survive the way from channels last to rows and back, how many integers of Conv are
+// not the exact ones, and FloatConv's distance from a convolution in float64 in dB. `compare_paths defect` gives the
+// other paths another shift than the plain one, and convolutions another zero point and padding, which its reader must
+// refuse.
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
@@ -87,6 +89,7 @@ void compare(const Path& plain, const Path& path, const AdainRow& row, Wanted wa
 Distance compare_all(const Path& path, bool defect) {
   const Path& plain = *PATHS[PATH_COUNT - 1];
   Distance found;
+  state = 1;  // every path gets the same numbers
   for (const int columns : {1, 2, 3, 15, 16, 17, 63, 64, 65, 127, 1001, 4095, 4096, 4097, 24009}) {
     const auto size = static_cast<std::size_t>(columns);
     std::vector<std::uint8_t> bytes(size), byte_mask(size);
@@ -152,6 +155,92 @@ double layouts(const Path& path, bool* same) {
   return worst;
 }
 
+struct ConvDistance {
+  long wrong = 0;
+  double floats = 200;
+};
+
+// One convolution on a path, in tiles and in single blocks; `tile` has the input.
+std::vector<float> convolve(const ConvPath& conv, ConvTile tile, const std::vector<std::int16_t>& weights, int zero) {
+  const ConvShape& shape = tile.shape;
+  const std::int64_t blocks = whole_blocks(shape.out);
+  const auto channels = static_cast<std::size_t>(blocks * CONV_CHANNELS);
+  std::vector<std::uint8_t> packed(static_cast<std::size_t>(conv.packed_bytes(shape)));
+  std::vector<std::int32_t> totals(channels), offsets(channels);
+  std::vector<float> scales(channels, 1), biases(channels), rows(static_cast<std::size_t>(shape.out * tile.columns));
+  conv.pack(shape, weights.data(), packed.data(), totals.data());
+  for (std::size_t i = 0; i < channels; ++i) offsets[i] = (conv.shift - zero) * totals[i];
+  tile.packed = packed.data();
+  tile.offsets = offsets.data();
+  tile.scales = scales.data();
+  tile.biases = biases.data();
+  tile.rows = rows.data();
+  tile.stride = tile.columns;
+  for (; tile.first < tile.columns; tile.first += CONV_COLUMNS) {
+    tile.count = tile.columns - tile.first < CONV_COLUMNS ? tile.columns - tile.first : CONV_COLUMNS;
+    std::vector<std::uint8_t> scratch(static_cast<std::size_t>(conv.scratch_bytes(shape, tile.count)));
+    tile.scratch = scratch.data();
+    for (tile.block = 0; tile.block < blocks; ++tile.block) {
+      tile.blocks = tile.block + 1;
+      conv.run(tile);
+    }
+  }
+  return rows;
+}
+
+ConvDistance convolutions(const Path& path, bool defect) {
+  ConvDistance found;
+  state = 1;
+  const ConvShape shapes[] = {{1, 1, 1, 1, 0},    {3, 5, 3, 1, 1},   {22, 64, 7, 3, 9}, {66, 65, 1, 1, 0},
+                              {16, 17, 11, 1, 5}, {9, 70, 11, 5, 25}, {34, 3, 3, 5, 5},  {128, 128, 3, 1, 1}};
+  for (const ConvShape& shape : shapes) {
+    for (const int columns : {1, 5, 48, 49, 800}) {
+      const auto size = static_cast<std::size_t>(shape.in * columns);
+      std::vector<std::uint8_t> bytes(size);
+      std::vector<float> floats(size);
+      std::vector<std::int16_t> weights(static_cast<std::size_t>(shape.in * shape.out * shape.taps));
+      for (std::size_t i = 0; i < size; ++i) {
+        bytes[i] = static_cast<std::uint8_t>(random_number(0, 2) < 1 ? random_number(0, 256) : 255);
+        floats[i] = random_number(-3, 5);
+      }
+      for (auto& weight : weights) weight = static_cast<std::int16_t>(random_number(0, 2) < 1 ? random_number(-127, 128) : 127);
+      constexpr int ZERO = 131;
+      ConvTile tile{};
+      tile.shape = shape;
+      tile.columns = columns;
+      tile.bytes = bytes.data();
+      tile.zero = defect ? ZERO + 1 : ZERO;
+      const auto whole = convolve(*path.conv, tile, weights, tile.zero);
+      tile.floats = floats.data();
+      tile.most = 2047;
+      tile.shape.left += defect;
+      const auto real = convolve(*path.float_conv, tile, weights, 0);
+      double signal = 1e-9, error = 0;
+      for (std::int64_t out = 0; out < shape.out; ++out) {
+        for (int column = 0; column < columns; ++column) {
+          std::int64_t sum = 0;
+          double wanted = 0;
+          for (std::int64_t tap = 0; tap < shape.taps; ++tap) {
+            const std::int64_t at = column - shape.left + tap * shape.dilation;
+            if (at < 0 || at >= columns) continue;
+            for (std::int64_t in = 0; in < shape.in; ++in) {
+              const int weight = weights[static_cast<std::size_t>((out * shape.in + in) * shape.taps + tap)];
+              sum += weight * (bytes[static_cast<std::size_t>(at * shape.in + in)] - ZERO);
+              wanted += weight * static_cast<double>(floats[static_cast<std::size_t>(in * columns + at)]);
+            }
+          }
+          const auto place = static_cast<std::size_t>(out * columns + column);
+          found.wrong += whole[place] != static_cast<float>(sum);
+          signal += wanted * wanted;
+          error += (wanted - real[place]) * (wanted - real[place]);
+        }
+      }
+      found.floats = std::fmin(found.floats, decibels(signal, error));
+    }
+  }
+  return found;
+}
+
 double sine_decibels() {
   double signal = 0, error = 0;
   for (int i = -400000; i <= 400000; ++i) {
@@ -177,7 +266,8 @@ int main(int count, char**) {
     const Distance found = compare_all(path, count > 1);
     bool same = true;
     const double added = layouts(path, &same);
-    std::printf("path %s %d %.1f %d %.1f %.1f %.1f %d\n", path.name, found.calls, found.out, found.steps, found.sum,
-                found.active, added, same);
+    const ConvDistance conv = convolutions(path, count > 1);
+    std::printf("path %s %d %.1f %d %.1f %.1f %.1f %d %ld %.1f\n", path.name, found.calls, found.out, found.steps,
+                found.sum, found.active, added, same, conv.wrong, conv.floats);
   }
 }

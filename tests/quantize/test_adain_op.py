@@ -26,6 +26,7 @@ ACTIVE_FLOOR = 111  # measured: 121
 SINE_FLOOR = 133  # measured: 143.6
 PATH_FLOOR = 43  # measured: 66.8 on x86-64, 53.6 on ARM; where the paths put two ties on different sides
 PATH_FLOATS_FLOOR = 103  # measured: 113
+FLOAT_CONV_FLOOR = 56  # measured: 66; inputs and weights have about 12 bits
 X86_PATHS = ("plain", "avx2", "avx512")
 CASES = [
     AdainCase(channels, columns, has_bytes, has_added, has_mask, snake, floats)
@@ -170,14 +171,17 @@ def check_paths(program: list[str], *expected: str) -> None:
     paths, sine = compared(program)
     assert set(expected) <= set(paths)
     assert sine >= SINE_FLOOR
-    for found, steps, total, active, added, same in paths.values():
+    for found, steps, total, active, added, same, integers, floats in paths.values():
         assert found >= PATH_FLOOR
         assert steps <= 1
         assert min(total, added) >= SUM_FLOOR - 5
         assert active >= PATH_FLOATS_FLOOR
         assert same == 1
+        assert integers == 0
+        assert floats >= FLOAT_CONV_FLOOR
     wrong, _ = compared([*program, "defect"])
     assert all(found < PATH_FLOOR - 30 for found, *_ in wrong.values())
+    assert all(integers > 0 and floats < FLOAT_CONV_FLOOR - 50 for *_, integers, floats in wrong.values())
 
 
 def test_every_path_agrees_with_the_plain_one(ops: Path) -> None:
@@ -208,4 +212,5 @@ def test_segments_fit_pages_of_16_kb(ops: Path, on_arm: Path) -> None:
 def test_paths_on_arm(on_arm: Path, processor: str) -> None:
     if shutil.which("qemu-aarch64") is None:
         pytest.skip("no emulator: apt install qemu-user")
-    check_paths(["qemu-aarch64", "-cpu", processor, str(on_arm / "compare_paths")], "neon", "plain")
+    paths = {"cortex-a53": ["neon"], "cortex-a76": ["dotprod", "neon"], "max": ["i8mm", "dotprod", "neon"]}[processor]
+    check_paths(["qemu-aarch64", "-cpu", processor, str(on_arm / "compare_paths")], *paths, "plain")
