@@ -22,7 +22,8 @@ from quantize.listen.quality import Quality
 from quantize.ops.build_library import ops_library
 from quantize.sound.choose_blocklist import convolutions
 from quantize.sound.vocoder_plan import apply, make_plan
-from tests.android_test.linux_device import WORK
+from tests.android_test.linux_device import MAKING, WORK
+from tests.built_once import one_at_a_time
 from tests.conftest import Small
 
 TEXTS = ("The cat sat.", "Is it red?", "Go on now.", "Two boats.")
@@ -68,7 +69,8 @@ def bench(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Bench:
 def ops_headers() -> Path:
     """The folder of ONNX Runtime's C API, as the runner's build keeps it."""
     try:
-        return fetch_headers((WORK / "runner" / "apt").resolve())
+        with one_at_a_time(MAKING):
+            return fetch_headers((WORK / "runner" / "apt").resolve())
     except DeviceError as error:
         pytest.skip(f"no headers of ONNX Runtime here: {error}")
 
