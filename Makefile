@@ -153,9 +153,10 @@ lint: $(READY)
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
+# Two processes share the files of tests, each whole and in their order, since a file's tests share what they make.
 # `fail_under` in pyproject.toml is the least that the tests must run; `.venv/bin/python -m coverage report` lists the rest.
 test: lint
-	$(PYTHON) -m pytest -m 'not full_size and not real_weights' --cov --cov-report=
+	$(PYTHON) -m pytest -m 'not full_size and not real_weights' -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=
 full-size: $(READY)
 	$(PYTHON) -m pytest -m full_size
 compile-table: $(READY)

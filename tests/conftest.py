@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+
+# Small models gain nothing from a second thread, and threads that wait in a loop for each other take the processor from
+# the test beside. Set before torch is loaded; processes that tests start inherit it.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 import pytest
 import torch
@@ -18,7 +23,8 @@ from export_onnx.graph.export import export_stages
 from export_onnx.graph.merge import merge
 from export_onnx.graph.shared_weights import ModelFolder
 from quantize.ops.build_library import ops_library
-from tests.android_test.linux_device import WORK
+from tests.android_test.linux_device import MAKING, WORK
+from tests.built_once import one_at_a_time
 
 
 @dataclass(frozen=True)
@@ -74,7 +80,8 @@ def free(small: Small, tmp_path_factory: pytest.TempPathFactory) -> Small:
 def ops_headers() -> Path:
     """The folder of ONNX Runtime's C API, as the runner's build keeps it."""
     try:
-        return fetch_headers((WORK / "runner" / "apt").resolve())
+        with one_at_a_time(MAKING):
+            return fetch_headers((WORK / "runner" / "apt").resolve())
     except DeviceError as error:
         pytest.skip(f"no headers of ONNX Runtime here: {error}")
 

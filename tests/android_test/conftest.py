@@ -19,7 +19,8 @@ from export_onnx.errors import DeviceError
 from selector.package import make_packages
 from selector.package.opened import Package
 from tests.android_test import linux_device
-from tests.android_test.linux_device import WORK, LinuxDevice
+from tests.android_test.linux_device import MAKING, WORK, LinuxDevice
+from tests.built_once import one_at_a_time
 from tests.selector.coverage_fakes import fake_coverage
 from tests.selector.selector_fakes import make_build
 
@@ -30,14 +31,15 @@ FAST = RunSettings(warmup=0, runs=2, limit=60)
 def runner() -> Path:
     """The runner for Linux, made once; the device's Debian is made beside it."""
     reasons: list[str] = []
-    tree = threading.Thread(target=lambda: reasons.append(linux_device.make_tree(WORK / "linux_device")))
-    tree.start()
-    try:
-        made = build_runner(WORK / "runner")
-    except DeviceError as error:
-        pytest.skip(f"the runner cannot be made here: {error}")
-    finally:
-        tree.join()
+    with one_at_a_time(MAKING):
+        tree = threading.Thread(target=lambda: reasons.append(linux_device.make_tree(WORK / "linux_device")))
+        tree.start()
+        try:
+            made = build_runner(WORK / "runner")
+        except DeviceError as error:
+            pytest.skip(f"the runner cannot be made here: {error}")
+        finally:
+            tree.join()
     if reasons[0]:
         pytest.skip(reasons[0])
     return made

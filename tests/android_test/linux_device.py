@@ -22,6 +22,7 @@ from android_test.device.linux_runner import KEYRING, lacking
 
 ROOT = Path(__file__).parent.parent.parent
 WORK = ROOT / "build" / "android_test"
+MAKING = WORK / "making.lock"  # of whoever fills `WORK`
 SUITE = "trixie"  # the first of Debian's with adbd
 SERIAL = "127.0.0.1:5555"
 NEEDED = {

@@ -9,6 +9,7 @@ import pytest
 
 from selector.choose import measured_texts
 from selector.package import make_packages
+from tests.built_once import built_once
 from tests.selector.engine_library import Library, build_engine
 from tests.selector.fused_fakes import add_fused
 from tests.selector.selector_fakes import make_build
@@ -56,7 +57,7 @@ def fused_package(fused_build: Path, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 def engine_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """libkokoro_npu.so and the programs beside it, built once for this computer."""
-    return build_engine(tmp_path_factory.mktemp("engine"))
+    return built_once(tmp_path_factory, "engine", build_engine) / "build"
 
 
 @pytest.fixture(scope="session")

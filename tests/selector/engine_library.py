@@ -17,10 +17,13 @@ from numpy.typing import NDArray
 
 from android_test.device.linux_runner import fetch_headers, lacking
 from export_onnx.errors import DeviceError
+from tests.android_test import linux_device
+from tests.android_test.linux_device import MAKING
+from tests.built_once import one_at_a_time
 
 ROOT = Path(__file__).parent.parent.parent
 SOURCES = ROOT / "selector" / "sdk" / "cpp"
-WORK = ROOT / "build" / "android_test" / "runner"  # where the runner's tests keep ONNX Runtime's headers, too
+WORK = linux_device.WORK / "runner"  # where the runner's tests keep ONNX Runtime's headers, too
 TEXT, CONTRACT, PACKAGE, DEVICE, CANCELLED, INTERNAL = range(1, 7)
 
 
@@ -37,14 +40,20 @@ def onnxruntime_library(folder: Path) -> Path:
     return link
 
 
-def build_engine(work: Path) -> Path:
-    """The folder with libkokoro_npu.so (for the JVM, too, where there is a JDK), the probe and what they need."""
+def engine_headers() -> Path:
+    """The folder of ONNX Runtime's C++ API."""
     if missing := lacking():
         pytest.skip(f"the engine cannot be made here: no {', no '.join(missing)}")
     try:
-        headers = fetch_headers(WORK / "apt")
+        with one_at_a_time(MAKING):
+            return fetch_headers(WORK / "apt")
     except DeviceError as error:
         pytest.skip(f"no headers of ONNX Runtime: {error}")
+
+
+def build_engine(work: Path) -> None:
+    """Writes `build/` with libkokoro_npu.so (for the JVM, too, where there is a JDK), the probe and what they need."""
+    headers = engine_headers()
     library = onnxruntime_library(work)
     javac = shutil.which("javac")
     jni = [f"-DJNI_INCLUDE={Path(javac).resolve().parent.parent / 'include'}"] if javac else []
@@ -58,7 +67,6 @@ def build_engine(work: Path) -> Path:
     ]
     assert all(one.returncode == 0 for one in done), "\n".join(one.stdout[-3000:] + one.stderr[-3000:] for one in done)
     (work / "build" / library.name).symlink_to(library.resolve())
-    return work / "build"
 
 
 def letters(text: str, language: str) -> str:

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from android_test.device.linux_runner import fetch_headers
 from selector.package.archive import classes_jar
 from selector.package.opened import Package
 from selector.speak.synthesize import Synthesizer
 from tests.selector.conftest import NAME
-from tests.selector.engine_library import ROOT, SOURCES, WORK
+from tests.selector.engine_library import ROOT, SOURCES, engine_headers
 
 TEXT = "Bad dog jumps. It runs."
 CPP = """
@@ -56,7 +55,7 @@ def spoken_lengths(*command: str | Path) -> list[int]:
 
 def test_the_readmes_cpp_speaks(engine_folder: Path, dist: Path, tmp_path: Path) -> None:
     (tmp_path / "app.cpp").write_text(CPP % lines_of("cpp"), encoding="utf-8")
-    include = [f"-I{SOURCES}", "-isystem", str(fetch_headers(WORK / "apt"))]
+    include = [f"-I{SOURCES}", "-isystem", str(engine_headers())]
     libraries = [str(engine_folder / name) for name in ("libengine.a", "libonnxruntime.so.1")]
     flags = ["-std=c++17", "-Wall", "-Wextra", "-Werror", *include, str(tmp_path / "app.cpp"), *libraries, "-ldl"]
     subprocess.run(["c++", *flags, f"-Wl,-rpath,{engine_folder}", "-o", str(tmp_path / "app")], check=True)

@@ -12,12 +12,10 @@ from typing import Any
 
 import pytest
 
-from android_test.device.linux_runner import fetch_headers, lacking
-from export_onnx.errors import DeviceError
 from quantize.ops.fused_ops import OPS_VERSION
 from selector.sdk.vectors.split_vectors import ODD, PROSE
 from tests.selector.conftest import NAME
-from tests.selector.engine_library import ROOT, SOURCES, WORK, onnxruntime_library
+from tests.selector.engine_library import ROOT, SOURCES, engine_headers, onnxruntime_library
 from tests.selector.fused_fakes import library_without_operators, with_library
 
 MANIFESTS, TEXTS, FUSED_MANIFESTS = 400, 60, 80
@@ -29,22 +27,18 @@ ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1", "LSAN_OPTIONS": "
 @pytest.fixture(scope="module")
 def drill(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program, with everything of the engine instrumented."""
-    if missing := lacking():
-        pytest.skip(f"the engine cannot be made here: no {', no '.join(missing)}")
-    work = tmp_path_factory.mktemp("drill")
-    try:
-        headers = fetch_headers(WORK / "apt")
-    except DeviceError as error:
-        pytest.skip(f"no headers of ONNX Runtime: {error}")
+    headers, work = engine_headers(), tmp_path_factory.mktemp("drill")
     (work / "plain.cpp").write_text("int main() {}")
     flags = ["c++", "-std=c++17", "-O1", "-g", *SANITIZERS]
     if subprocess.run([*flags, str(work / "plain.cpp"), "-o", str(work / "plain")], capture_output=True).returncode:
         pytest.skip("this compiler has no sanitizers")
     (work / "leaks.txt").write_text("leak:libonnxruntime\n")
     library = onnxruntime_library(work)
+    # As one source, so that the compiler reads the headers once; `build_engine` compiles each file for itself.
     sources = [Path(__file__).parent / "vectors" / "drill.cpp", *engine_sources()]
+    (work / "whole.cpp").write_text("".join(f'#include "{source}"\n' for source in sources))
     include = [f"-I{SOURCES}", "-isystem", str(headers)]
-    linked = [*map(str, sources), str(library), f"-Wl,-rpath,{work}", "-ldl", "-o", str(work / "drill")]
+    linked = [str(work / "whole.cpp"), str(library), f"-Wl,-rpath,{work}", "-ldl", "-o", str(work / "drill")]
     subprocess.run([*flags, *include, *linked], check=True)
     return work / "drill"
 
