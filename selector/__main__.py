@@ -66,8 +66,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_tables(read_figures())
     elif options.command == "vectors":
         from selector.sdk.vectors.selector_vectors import write_vectors
+        from selector.sdk.vectors.text_tables import write_text_tables
 
         write_vectors(options.out)
+        write_text_tables()
     else:
         from selector.speak.to_wav import read_text, speak_to_wav
 

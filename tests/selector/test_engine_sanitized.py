@@ -49,7 +49,7 @@ def drill(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def engine_sources() -> list[Path]:
     """Everything but the entry for the JVM and the probe's own `main`."""
-    return sorted(file for file in SOURCES.glob("*.cpp") if file.name not in ("jni.cpp", "kokoro_npu_probe.cpp"))
+    return sorted(file for file in SOURCES.rglob("*.cpp") if file.name not in ("jni.cpp", "kokoro_npu_probe.cpp"))
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
