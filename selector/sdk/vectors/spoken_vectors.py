@@ -30,7 +30,7 @@ _FORMS: Final = """# ## ### #### ##### ###### #,### ##,### #,###,### ####### ###
     etc. e.g. i.e. vs. Inc. U.S. Ph.D. J._R. CEOs FBI NASA &-# MP# H#O Henry_VIII Louis_XIV & Chapter_IV & I @ XX
     a@b.com www.x#.org https://a.b/c-d?e=# page.pdf 192.168.#.# #&# & + = < > <= ≤ → * ** _ ~ ^ \\ | / // # @ @&
     #tag C++ C# AT&T w/o and/or … ... “ ” ’ ( ) [ ] { } - – — , . ; : ! ? :) <3 🎉 ™ ® © § • ✓ ﬁ ² ³ ½ ⅓ é e\u0301 ñ
-    ß İ ı ſ K 漢字 。 、 ｱ १२ ٣ Ⅷ ﷺ \u00ad \u200b \u00a0 \u202f [&](/kˈæt/) [&](https://x.y) ![&](a.png) [&][1] [^1] `&`
+    ß İ ı ſ K 漢字 。 、 ｱ १२ ٣ Ⅷ ﷺ \u00ad \u200b [&](/kˈæt/) [&](https://x.y) ![&](a.png) [&][1] [^1] `&`
     *&* **&** _&_ ~~&~~ <b> </b> <p> </p> <br/> <s> </s> <break/> <break_time="#00ms"/> [pause:#s] <sub_alias="&">&
     </sub> <phoneme_ph="ˈeɪ">&</phoneme> <foo> <x_y="z"> &amp; &nbsp; &lt; &#8212; &#x41; &copy; &notit; &#128; &#0;
     &bogus; <!--& --> \\* \\_ &\\ Sr. Sra. Ud. M. Mme Dott. R. डॉ. बजे veintiuno uno mil #.###.### #_###,## un_ & ¡
@@ -39,7 +39,7 @@ FORMS: Final = tuple(form.replace("_", " ") for form in _FORMS.split())
 NAMES: Final = ("March", "Dec.", "May", "Sept", "3 May", "John", "Elizabeth", "Sun.", "monday", "enero")
 WORDS: Final = ("cat", "The", "She", "in", "of", "was", "HOUSES", "years", "casas", "años", "a", "I", "page", "no", "x")
 LINE_STARTS: Final = ("", "", "", "# ", "- ", "> ", "1. ", "* ", "| ", "```", "***", "===", "---", "• ", "[1]: ", "  ")
-GAPS: Final = ("", " ", " ", " ", " ", "  ", ", ", ". ", "\n", "\n\n", "\t", "-", "/", "\r\n")
+GAPS: Final = ("", " ", " ", " ", " ", "  ", ", ", ". ", "\n", "\n\n", "\t", "-", "/", "\r\n", "\u00a0", "\u202f")
 BLOCKS: Final = (
     (0x20, 0x7F), (0xA0, 0x250), (0x2000, 0x2300), (0x300, 0x600), (0x900, 0xA00), (0x3000, 0x3100), (0xFB00, 0xFB50),
     (0xFF00, 0xFFF0), (0x1F300, 0x1F650), (0x1D400, 0x1D800), (0, 0xD800), (0xE000, 0x110000),

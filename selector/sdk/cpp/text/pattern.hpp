@@ -49,6 +49,8 @@ struct Program {
 
 // Compiles a pattern in UTF-8. Throws std::invalid_argument where it uses what is not understood.
 Program compiled(std::string_view written, bool ignore_case, bool dot_all);
+// Sets `first` and `any_first`, by which a search passes over most of a text.
+void mark_first_characters(Program& program);
 
 class Pattern;
 

@@ -50,8 +50,7 @@ public:
         program_.steps = std::move(all.steps);
         program_.steps.push_back(step(Op::accept));
         program_.groups = groups_;
-        std::vector<bool> seen(program_.steps.size());
-        firsts(0, seen);
+        mark_first_characters(program_);
         return std::move(program_);
     }
 
@@ -271,36 +270,6 @@ private:
             add();
         }
         return out;
-    }
-
-    // Which characters may be first in a match, from a step on.
-    void firsts(std::size_t at, std::vector<bool>& seen) {
-        if (seen[at]) return;
-        seen[at] = true;
-        const Step& now = program_.steps[at];
-        const auto next = [&](std::int32_t by) { firsts(at + static_cast<std::size_t>(by), seen); };
-        switch (now.op) {
-            case Op::accept:
-            case Op::again: program_.any_first = true; break;
-            case Op::jump: next(now.a); break;
-            case Op::split: next(now.a), next(now.b); break;
-            case Op::look: next(now.a + 1); break;
-            case Op::repeat:
-                next(1);
-                if (now.a == 0) next(2);
-                break;
-            case Op::letter:
-            case Op::folded:
-            case Op::set:
-            case Op::any:
-                for (char32_t c = 0; c < 128; ++c)
-                    program_.first[c] |= now.op == Op::letter   ? c == now.letter
-                                         : now.op == Op::folded ? folded(c) == now.letter
-                                         : now.op == Op::set    ? program_.sets[static_cast<std::size_t>(now.a)].has(c)
-                                                                : true;
-                break;
-            default: next(1);
-        }
     }
 };
 
