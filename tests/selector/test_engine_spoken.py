@@ -9,14 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from export_onnx.geometry import SAMPLE_RATE
 from selector.package.archive import classes_jar
+from selector.package.opened import Package
 from tests.export_onnx.test_spoken_words import table
-from tests.selector.engine_library import TEXT, EngineError, Library
+from tests.selector.conftest import NAME
+from tests.selector.engine_library import TEXT, EngineError, Library, letters
+from tests.selector.test_engine import differences, in_python
 from tests.selector.test_engine_jvm import run
 
 TYPED = "# Prices\n*Dr. No* paid $5.99 <break time='1s'/> in 1999 🎉. &copy; SQL"
 SAID = (
-    "Prices\n\nDoctor No paid five dollars and ninety nine cents [pause:1000ms] in nineteen ninety nine. copyright SQL"
+    "Prices\n\nDoctor No paid five dollars and ninety nine cents [pause:1000ms] in nineteen ninety nine. "
+    "copyright S Q L"
 )
 JAVA = """
 import io.github.kokoronpu.*;
@@ -62,6 +67,34 @@ def test_what_cannot_be_said_is_refused(library: Library, text: str | None, lexi
     assert refused.value.facts[0] == where
     assert all(refused.value.facts)
     assert (refused.value.status == TEXT) == (text is not None)
+
+
+MARKED = [
+    "*Bad* [dog](https://x.org) <break time='1.2s'/> jumps, **over** it.\n\n***\n\nbad dog",
+    "<break time='300ms'/><break time='200ms'/> bad dog [pause:0.7s]",
+    "# Bad dog\n- jumps\n- over",
+]
+
+
+@pytest.mark.parametrize("speed", [1.0, 1.31])
+@pytest.mark.parametrize("text", MARKED)
+def test_pauses_and_marks_sound_as_in_python(library: Library, dist: Path, text: str, speed: float) -> None:
+    package, engine = Package.open(dist / NAME), library.open(dist / NAME)
+    heard = engine.speak(text=text, voice="af_short", speed=speed, phonemize=letters)
+    assert differences(heard, in_python(package, text, "af_short", speed, 0)) == []
+    other = text.replace("300ms", "400ms").replace("1.2s", "1.3s").replace("# Bad", "# Bad bad")
+    assert differences(heard, in_python(package, other, "af_short", speed, 0))
+
+
+def test_a_growing_text_has_pauses(library: Library, dist: Path) -> None:
+    engine = library.open(dist / NAME)
+
+    def samples(*pieces: str) -> int:
+        heard = engine.stream(list(pieces), voice="af_short", phonemize=letters)
+        return sum(len(chunk.samples) for chunk in heard)
+
+    paused = samples("Bad *do", "g*. Ju", "mps. <break ti", "me='2s'/> Over", " it.")
+    assert paused - samples("Bad dog. Jumps. Over it.") == pytest.approx(1.6 * SAMPLE_RATE, abs=2)
 
 
 def test_java_says_the_same(engine_folder: Path, tmp_path: Path) -> None:

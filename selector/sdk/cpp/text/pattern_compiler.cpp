@@ -78,17 +78,23 @@ private:
     }
 
     Part alternatives() {
-        Part left = sequence();
-        if (!taken(U"|")) return left;
-        const Part right = alternatives();
-        Part both;
-        both.steps.push_back(step(Op::split, 1, left.size() + 2));
-        both.steps.insert(both.steps.end(), left.steps.begin(), left.steps.end());
-        both.steps.push_back(step(Op::jump, right.size() + 1));
-        both.steps.insert(both.steps.end(), right.steps.begin(), right.steps.end());
-        both.least = std::min(left.least, right.least);
-        both.most = std::max(left.most, right.most);
-        return both;
+        std::vector<Part> parts{sequence()};
+        while (taken(U"|")) parts.push_back(sequence());
+        std::int32_t behind = 0;  // steps up to the end, of which each part but the last has two more
+        for (const Part& part : parts) behind += part.size() + 2;
+        Part all;
+        all.least = unbounded;
+        for (std::size_t i = 0; i < parts.size(); ++i) {
+            const Part& part = parts[i];
+            const bool last = i + 1 == parts.size();
+            behind -= part.size() + 2;
+            if (!last) all.steps.push_back(step(Op::split, 1, part.size() + 2));
+            all.steps.insert(all.steps.end(), part.steps.begin(), part.steps.end());
+            if (!last) all.steps.push_back(step(Op::jump, behind - 1));
+            all.least = std::min(all.least, part.least);
+            all.most = std::max(all.most, part.most);
+        }
+        return all;
     }
 
     Part sequence() {
