@@ -75,12 +75,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif options.command == "vectors":
         from selector.sdk.vectors.phoneme_vectors import write_misaki_vectors, write_phoneme_vectors
         from selector.sdk.vectors.selector_vectors import write_vectors
+        from selector.sdk.vectors.text_tables import write_text_tables
 
         if options.misaki:
             write_misaki_vectors(options.out)
         else:
             write_vectors(options.out)
             write_phoneme_vectors(options.out)
+            write_text_tables()
     else:
         from selector.speak.to_wav import read_text, speak_to_wav
 

@@ -58,7 +58,7 @@ _SAINT: Final = re.compile(r"(?<![\w.])St\.?(?=\s+[A-Z])")
 
 def abbreviations(text: str, british: bool) -> str:
     """Replaces abbreviations. St. and Dr. behind the name of a street are Street and Drive, else Saint and Doctor."""
-    text = _DIGITS.sub(lambda m: _cased(m[1], BEFORE_DIGITS[m[1].lower()]) + " ", text)
+    text = _DIGITS.sub(_before_digits, text)
     text = _NAMED_STREET.sub(_street, text)
     text = _SAINT.sub("Saint", text)
     text = _TITLE.sub(lambda m: TITLES[m[1]], text)
@@ -67,8 +67,11 @@ def abbreviations(text: str, british: bool) -> str:
     return _MAY_END.sub(_may_end, text)
 
 
-def _cased(written: str, word: str) -> str:
-    return word.capitalize() if written[0].isupper() else word
+def _before_digits(m: re.Match[str]) -> str:
+    word = BEFORE_DIGITS.get(m[1].lower())
+    if word is None:  # the dotless i, which `re` takes for an i in another case
+        return m[0]
+    return (word.capitalize() if m[1][0].isupper() else word) + " "
 
 
 def _street(m: re.Match[str]) -> str:

@@ -42,7 +42,7 @@ class Lexicon:
         """Replaces the entries' words in a text that holds no given pronunciations."""
         if self._pattern is None:
             return text
-        return self._pattern.sub(lambda m: self.entries.get(m[0]) or self.entries[m[0].lower()], text)
+        return self._pattern.sub(lambda m: self.entries.get(m[0]) or self.entries.get(m[0].lower(), m[0]), text)
 
     def over(self, other: Lexicon) -> Lexicon:
         """Both lexicons; this one's entries count where both have one."""

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from export_onnx.text.english_numbers import NUMBER, cardinal, is_one, number_words
+from export_onnx.text.english_numbers import MOST_DIGITS, NUMBER, cardinal, is_one, number_words
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ BEFORE: Final = re.compile(
     rf"(?:{TO}(?:{SIGN})?(?P<last>{NUMBER}))?{PER}"
 )
 BEHIND: Final = re.compile(rf"{MINUS}(?<![\w.,]){AMOUNT}{SCALE}[ ]?(?P<sign>{SIGN})(?!\w){PER}")
-CENTS: Final = re.compile(r"(?<![\w.,])(\d+)[ ]?¢")
+CENTS: Final = re.compile(rf"(?<![\w.,])(\d{{1,{MOST_DIGITS}}})[ ]?¢")
 ALONE: Final = re.compile(rf"(?<!\w)(?:{'|'.join(re.escape(s) for s in CURRENCIES if not s.isalnum())})+")
 
 
@@ -89,7 +89,7 @@ def _spoken(m: re.Match[str], british: bool) -> str:
         name = currency.one if is_one(amount) else currency.many
         return f"{minus}{number_words(amount, british)} {name}{per}"
     said = []
-    if int(whole or 0) or not int(decimals):
+    if whole.strip("0") or not int(decimals):
         said.append(f"{number_words(whole, british)} {currency.one if whole == '1' else currency.many}")
     if cents := int(decimals):
         said.append(f"{cardinal(cents, british)} {currency.cent if cents == 1 else currency.cents}")

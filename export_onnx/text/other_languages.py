@@ -5,9 +5,9 @@ Each language writes numbers with marks of its own: 1.234,50 (es, it, pt), 1 234
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
-from functools import cache
 from typing import Final
 
 from num2words import num2words
@@ -46,16 +46,50 @@ def whole_number(digits: str, wording: Wording) -> str:
     return num2words(number, lang=wording.numbers).replace(",", "").replace("-", " ")
 
 
-@cache
-def _rules(language: str) -> tuple[Callable[[str], str], ...]:
-    """The language's rules in order: addresses first, plain numbers and single signs last."""
+def forms_of(language: str) -> dict[str, str]:
+    """The patterns of a language's written forms, by name, in the order in which the rules must see them: addresses
+    first, plain numbers and single signs last."""
     w = WORDINGS[language]
     number = rf"(?:\d{{1,3}}(?:{w.group}\d{{2,3}})*{w.group}\d{{3}}(?!\d)|\d+)(?:{re.escape(w.decimal)}\d+)?"
     minus = r"(?P<minus>(?<![\w)])[-\N{EN DASH}])?"
     sign = "|".join(sorted(map(re.escape, w.currencies), key=len, reverse=True))
     unit = "|".join(sorted(map(re.escape, w.units), key=len, reverse=True))
     short = "|".join(sorted(map(re.escape, w.abbreviations), key=len, reverse=True))
-    ordinal = "|".join(sorted(map(re.escape, w.ordinals), key=len, reverse=True)) or "(?!)"
+    ordinal = "|".join(sorted(map(re.escape, w.ordinals), key=len, reverse=True))
+    amount = rf"(?P<amount>{number})"
+    forms = {
+        "url": URL.pattern,
+        "abbreviation": rf"(?<![\w.])({short})(?!\w)",
+        "ordinal": rf"(?<![\w.,])(\d{{1,{MOST_DIGITS}}})({ordinal})(?!\w)",
+        "date": r"(?<![\w./])(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?![\w./-]\d)",
+        "dotted": r"(?<![\w.])(?!\d{1,3}(?:\.\d{3})+(?!\d))\d+(?:\.\d+){2,}",
+        "decimal_point": r"(?<![\d.,])(\d+)\.(\d{1,2})(?!\d|[.,]\d)",
+        "fraction": r"(?<![\w/.,])(\d{1,3})/(\d{1,3})(?![\w/])",
+        "clock": r"(?<![\d:.,])([01]?\d|2[0-4])(?::| ?h ?)([0-5]\d)(?![\d:])(?: ?h\b| बजे)?",
+        "range": rf"(?<![\w.,])({number}) ?[-\N{{EN DASH}}] ?(?={number}(?![\w-]))",
+        "money_before": rf"{minus}(?<![\w.,])(?P<sign>{sign}){SPACE}?{amount}",
+        "money_behind": rf"{minus}(?<![\w.,]){amount}{SPACE}?(?P<sign>{sign})(?!\w)",
+        "percent": rf"{minus}(?<![\w.,]){amount}{SPACE}?%",
+        "unit": rf"{minus}(?<![\w.,]){amount}{SPACE}?(?P<unit>{unit})(?!\w)",
+        "minus": rf"(?<![\w.])[-\N{{EN DASH}}](?={number})",
+        "apart": r"(?<=[^\W\d])-?(?=\d)|(?<=\d)-?(?=[^\W\d])",
+        "number": number,
+        "plus": r" ?\+ ?",
+        "equals": r" = ",
+        "and": r" ?& ?",
+        "at": r" ?@ ?",
+        "percent_sign": r" ?% ?",
+        "currency_sign": rf"(?:{sign})",
+        "silent": r"[*_|`™®•·]+",
+    }
+    return {name: form for name, form in forms.items() if w.ordinals or name != "ordinal"}
+
+
+@functools.cache
+def _rules(language: str) -> tuple[Callable[[str], str], ...]:
+    """The language's rules, in the order of `forms_of`."""
+    w = WORDINGS[language]
+    forms = {name: re.compile(form) for name, form in forms_of(language).items()}
 
     def said(written: str) -> str:
         whole, mark, decimals = re.sub(w.group, "", written).partition(w.decimal)
@@ -73,7 +107,7 @@ def _rules(language: str) -> tuple[Callable[[str], str], ...]:
         many = name[0] if one(whole) else name[1]
         if mark and len(cents) == 2 and int(cents):
             return f"{lead}{whole_number(whole, w)} {many} {w.conjunction} {whole_number(str(int(cents)), w)}"
-        return f"{lead}{whole_number(whole, w) if mark and not int(cents) else said(amount)} {many_of}{many}"
+        return f"{lead}{whole_number(whole, w) if mark and not cents.strip('0') else said(amount)} {many_of}{many}"
 
     def units(m: re.Match[str]) -> str:
         name = w.units[m["unit"].replace(" ", "")]
@@ -108,43 +142,34 @@ def _rules(language: str) -> tuple[Callable[[str], str], ...]:
         ends = m[1].endswith(".") and re.match(r"\s*$", m.string[m.end() :])
         return w.abbreviations[m[1]] + ("." if ends else "")
 
-    def subs(pattern: str, words: Callable[[re.Match[str]], str]) -> Callable[[str], str]:
-        compiled = re.compile(pattern)
-        return lambda text: compiled.sub(words, text)
-
-    amount = rf"(?P<amount>{number})"
-    rules = [
-        lambda text: URL.sub(address, text),
-        subs(rf"(?<![\w.])({short})(?!\w)", abbreviation),
-        subs(rf"(?<![\w.,])(\d+)({ordinal})(?!\w)", place) if w.ordinals else lambda text: text,
-        subs(
-            r"(?<![\w./])(\d{1,2})([./-])(\d{1,2})\2(\d{4})(?![\w./-]\d)", lambda m: f"{int(m[1])} {int(m[3])} {m[4]}"
-        ),
-        subs(r"(?<![\w.])(?!\d{1,3}(?:\.\d{3})+(?!\d))\d+(?:\.\d+){2,}", lambda m: m[0].replace(".", f" {w.dot} ")),
-        subs(r"(?<![\d.,])(\d+)\.(\d{1,2})(?!\d|[.,]\d)", lambda m: f"{m[1]}{w.decimal}{m[2]}"),
-        subs(r"(?<![\w/.,])(\d{1,3})/(\d{1,3})(?![\w/])", fraction),
-        subs(r"(?<![\d:.,])([01]?\d|2[0-4])(?::| ?h ?)([0-5]\d)(?![\d:])(?: ?h\b| बजे)?", clock),
-        subs(rf"(?<![\w.,])({number}) ?[-\N{{EN DASH}}] ?(?={number}(?![\w-]))", lambda m: f"{said(m[1])} {w.to} "),
-        subs(rf"{minus}(?<![\w.,])(?P<sign>{sign}){SPACE}?{amount}", money),
-        subs(rf"{minus}(?<![\w.,]){amount}{SPACE}?(?P<sign>{sign})(?!\w)", money),
-        subs(
-            rf"{minus}(?<![\w.,]){amount}{SPACE}?%",
-            lambda m: f"{w.minus + ' ' if m['minus'] else ''}{said(m['amount'])} {w.percent}",
-        ),
-        subs(rf"{minus}(?<![\w.,]){amount}{SPACE}?(?P<unit>{unit})(?!\w)", units),
-        subs(rf"(?<![\w.])[-\N{{EN DASH}}](?={number})", lambda m: f"{w.minus} "),
-        subs(r"(?<=[^\W\d])-?(?=\d)|(?<=\d)-?(?=[^\W\d])", lambda m: " "),
-        subs(number, lambda m: said(m[0])),
-        subs(r" ?\+ ?", lambda m: f" {w.plus} "),
-        subs(r" = ", lambda m: f" {w.equals} "),
-        subs(r" ?& ?", lambda m: f" {w.conjunction} "),
-        subs(r" ?@ ?", lambda m: f" {w.at} "),
-        subs(r" ?% ?", lambda m: f" {w.percent} "),
-        subs(rf"(?:{sign})", lambda m: f" {w.currencies[m[0]][0]} "),
-        subs(r"[*_|`™®•·]+", lambda m: " "),
-    ]
+    words: dict[str, Callable[[re.Match[str]], str]] = {
+        "url": address,
+        "abbreviation": abbreviation,
+        "ordinal": place,
+        "date": lambda m: f"{int(m[1])} {int(m[3])} {m[4]}",
+        "dotted": lambda m: m[0].replace(".", f" {w.dot} "),
+        "decimal_point": lambda m: f"{m[1]}{w.decimal}{m[2]}",
+        "fraction": fraction,
+        "clock": clock,
+        "range": lambda m: f"{said(m[1])} {w.to} ",
+        "money_before": money,
+        "money_behind": money,
+        "percent": lambda m: f"{w.minus + ' ' if m['minus'] else ''}{said(m['amount'])} {w.percent}",
+        "unit": units,
+        "minus": lambda m: f"{w.minus} ",
+        "apart": lambda m: " ",
+        "number": lambda m: said(m[0]),
+        "plus": lambda m: f" {w.plus} ",
+        "equals": lambda m: f" {w.equals} ",
+        "and": lambda m: f" {w.conjunction} ",
+        "at": lambda m: f" {w.at} ",
+        "percent_sign": lambda m: f" {w.percent} ",
+        "currency_sign": lambda m: f" {w.currencies[m[0]][0]} ",
+        "silent": lambda m: " ",
+    }
+    rules = [functools.partial(forms[name].sub, said_as) for name, said_as in words.items() if name in forms]
     if w.numbers == "es":
-        rules.append(lambda text: APOCOPE.sub(_apocope, text))
+        rules.append(functools.partial(APOCOPE.sub, _apocope))
     return tuple(rules)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from export_onnx.text.english_numbers import (
+    MOST_DIGITS,
     NUMBER,
     cardinal,
     digit_words,
@@ -114,9 +115,12 @@ def _signed(word: str) -> Callable[[Match, bool], str]:
 
 RULES: Final[tuple[tuple[str, Callable[[Match, bool], str]], ...]] = (
     (r"(?<!\w)\d+(?:-\d+){2,}(?![\w-])", lambda m, b: ", ".join(map(digit_words, m[0].split("-")))),  # codes
-    (r"(?<![.,\d])(\d{2,})s\b", lambda m, b: plural(cardinal(int(m[1]), b))),
+    (rf"(?<![.,\d])(\d{{2,{MOST_DIGITS}}})s\b", lambda m, b: plural(cardinal(int(m[1]), b))),
     (rf"\b(1[1-9]\d\d|20\d\d) ?{DASH} ?((?:1[1-9]|20)\d\d|\d\d)\b(?!{DASH})", _year_range),
-    (r"\b(\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th)\b", lambda m, b: ordinal(int(m[1].replace(",", "")), b)),
+    (
+        rf"\b(\d{{1,3}}(?:,\d{{3}}){{1,4}}|\d{{1,{MOST_DIGITS}}})(?:st|nd|rd|th)\b",
+        lambda m, b: ordinal(int(m[1].replace(",", "")), b),
+    ),
     (r"(?<![\w.])v(?=\d+(?:\.\d+)+)", lambda m, b: "version "),
     (r"\b\d+(?:\.\d+){2,}\b", _dotted),
     (r"(?<![\w/.,])(\d+[ ])?(\d{1,3})/(\d{1,3})(?![\w/])", _fraction),

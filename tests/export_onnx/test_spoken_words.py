@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from export_onnx.text.lexicon import Lexicon
 from export_onnx.text.markup import read_markup
 from export_onnx.text.spoken_form import spoken_form
 
@@ -80,3 +81,22 @@ def test_no_digit_is_left_in_languages_with_words_for_them(typed: str, language:
 def test_spoken_words_stay_as_they_are(language: str, words: str) -> None:
     """Whoever reads a text twice hears the same: words that are spoken already are no written form of others."""
     assert spoken("\n".join(spoken_form(line, language) for line in words.split("\n")), language) == words
+
+
+ENDLESS = "9" * 5000  # digits: Python itself makes no number of so many
+
+
+@pytest.mark.parametrize(
+    ("language", "typed"),
+    [("en-us", form) for form in (f"{ENDLESS}th", f"{ENDLESS}s", f"${ENDLESS}.50", f"{ENDLESS}¢", f"1,{ENDLESS}st")]
+    + [("es", f"3,{ENDLESS} €"), ("pt-br", f"{ENDLESS}º"), ("it", f"{ENDLESS}%")],
+)
+def test_a_number_without_end_is_said_digit_by_digit(language: str, typed: str) -> None:
+    words = spoken_form(typed, language).split()
+    assert len(words) >= 5000
+    assert not any(any(map(str.isdigit, word)) for word in words)
+
+
+def test_a_dotless_i_is_no_abbreviations_letter() -> None:
+    assert spoken_form("fig. 5 and f\u0131g. 5") == "figure five and f\u0131g. five"
+    assert Lexicon({"sign": "mark"}).apply("Sign, s\u0131gn") == "mark, s\u0131gn"

@@ -7,6 +7,7 @@
 
 #include "engine.hpp"
 #include "kokoro_npu.h"
+#include "text/spoken.hpp"
 
 struct kokoro_npu_engine {
     kokoro_npu::Engine engine;
@@ -189,6 +190,21 @@ uint64_t kokoro_npu_voices(const kokoro_npu_engine* engine, char* text, uint64_t
 uint64_t kokoro_npu_report(const kokoro_npu_engine* engine, char* text, uint64_t size) {
     return copied(engine ? engine->engine.report() : "", text, size);
 }
+
+kokoro_npu_status kokoro_npu_spoken(const char* text, const char* language, const char* lexicon, char** words,
+                                    kokoro_npu_error** error) {
+    if (words) *words = nullptr;
+    return guarded(error, [&] {
+        const kokoro_npu::reading::Lexicon entries = lexicon ? kokoro_npu::reading::Lexicon(lexicon)
+                                                             : kokoro_npu::reading::Lexicon();
+        const std::string said = kokoro_npu::spoken(given(text, "text"), given(language, "language"), entries);
+        char*& out = *given(words, "words");
+        out = new char[said.size() + 1];
+        std::memcpy(out, said.c_str(), said.size() + 1);
+    });
+}
+
+void kokoro_npu_words_free(char* words) { delete[] words; }
 
 const char* kokoro_npu_error_fact(const kokoro_npu_error* error, kokoro_npu_fact fact) {
     return error && fact >= KOKORO_NPU_WHERE && fact <= KOKORO_NPU_TODO ? error->facts[fact].c_str() : "";

@@ -76,7 +76,8 @@ void Engine::speak(const SpeechRequest& request, const OnSpoken& on_spoken) cons
         throw Error(Fault::text, "request", "a text or phonemes", "both", "Leave one of them empty.");
     const bool spelled = !request.phonemes.empty();
     Speaker speaker = speaker_of(state, request, on_spoken, spelled ? as_they_are : phonemizer_of(request));
-    speaker.say(spelled ? request.phonemes : request.text);
+    if (spelled) speaker.say(request.phonemes);
+    else speaker.say_marked(request.text);
     speaker.finish();
     state->pool.trim();
 }
@@ -112,11 +113,11 @@ Speech Engine::begin(const SpeechRequest& request, OnSpoken on_spoken) const {
 
 void Speech::push(const std::string& piece) {
     const GrowingText::Complete complete = parts_->text.push(piece);
-    if (!complete.text.empty()) parts_->speaker.say(complete.text, complete.ends);
+    if (!complete.text.empty()) parts_->speaker.say_marked(complete.text, complete.ends);
 }
 
 void Speech::finish() {
-    parts_->speaker.say(parts_->text.flush());
+    parts_->speaker.say_marked(parts_->text.flush());
     parts_->speaker.finish();
 }
 

@@ -180,6 +180,18 @@ JNIEXPORT jbyteArray JNICALL Java_io_github_kokoronpu_KokoroNpu_tellNative(JNIEn
     return bytes_of(env, out);
 }
 
+JNIEXPORT jbyteArray JNICALL Java_io_github_kokoronpu_SpokenText_ofNative(JNIEnv* env, jclass, jbyteArray text,
+                                                                        jbyteArray language, jbyteArray lexicon) {
+    char* words = nullptr;
+    kokoro_npu_error* error = nullptr;
+    const kokoro_npu_status status = kokoro_npu_spoken(text_of(env, text).c_str(), text_of(env, language).c_str(),
+                                                       text_of(env, lexicon).c_str(), &words, &error);
+    raise(env, status, error);
+    const jbyteArray out = status == KOKORO_NPU_OK ? bytes_of(env, words) : nullptr;
+    kokoro_npu_words_free(words);
+    return out;
+}
+
 JNIEXPORT jint JNICALL Java_io_github_kokoronpu_KokoroNpu_sampleRateNative(JNIEnv*, jclass, jlong handle) {
     return kokoro_npu_sample_rate(engine_of(handle));
 }

@@ -11,6 +11,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -54,14 +55,20 @@ public:
 
     Joiner(double speed, std::int64_t sample_rate) : speed_(speed), rate_(sample_rate) {}
 
+    // Sets the pause before the next chunk, at any speed, in place of its bound's; several add up.
+    void rest(double seconds) { rest_ = seconds + rest_.value_or(0); }
+
     // The gap to the chunk before and this chunk's speech; its silence is held until the next chunk.
     Joined push(const Samples& sound, Bound bound, PhonemeSpan phonemes = {}) {
         const auto [start, end] = speech(sound, phonemes);
         const Samples quiet(sound.begin(), sound.begin() + start);
         // Both guards are silence to the ear: the pause includes them.
-        Joined out{held_ ? gap(tail_, quiet, samples_of(pause(bound_, speed_)) - 2 * guard())
+        const double wanted = rest_ ? std::max(shortest, *rest_) : pause(bound_, speed_);
+        Joined out{held_ ? gap(tail_, quiet, samples_of(wanted) - 2 * guard())
                          : gap({}, quiet, std::min(start, samples_of(lead))),
                    0};
+        if (!held_) out.samples.insert(out.samples.begin(), silence_of_rest(), 0.0F);
+        rest_.reset();
         out.chunk_at = static_cast<std::int64_t>(out.samples.size()) - start;
         out.samples.insert(out.samples.end(), sound.begin() + start, sound.begin() + end);
         tail_.assign(sound.begin() + end, sound.end());
@@ -74,7 +81,9 @@ public:
     Samples finish() {
         const Samples tail = std::exchange(tail_, {});
         held_ = false;
-        return gap(tail, {}, std::min(static_cast<std::int64_t>(tail.size()), samples_of(lead)));
+        Samples end = gap(tail, {}, std::min(static_cast<std::int64_t>(tail.size()), samples_of(lead)));
+        end.resize(end.size() + silence_of_rest());
+        return end;
     }
 
     // Seconds of silence behind a chunk that ends with this bound.
@@ -123,6 +132,9 @@ private:
     bool held_ = false;  // whether there is a chunk before
     Samples tail_;
     Bound bound_ = Bound::paragraph;
+    std::optional<double> rest_;  // seconds
+
+    std::size_t silence_of_rest() const { return static_cast<std::size_t>(samples_of(rest_.value_or(0))); }
 
     std::int64_t window() const { return rate_ / 200; }   // 5 ms
     std::int64_t fade() const { return rate_ / 100; }     // 10 ms

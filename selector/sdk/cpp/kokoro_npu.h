@@ -141,6 +141,14 @@ KOKORO_NPU_API int64_t kokoro_npu_open_sessions(const kokoro_npu_engine* engine)
 KOKORO_NPU_API uint64_t kokoro_npu_voices(const kokoro_npu_engine* engine, char* text, uint64_t size);
 KOKORO_NPU_API uint64_t kokoro_npu_report(const kokoro_npu_engine* engine, char* text, uint64_t size);
 
+/* The words that are spoken for a text as people type it: markup is silent, and numbers, money, dates, abbreviations and
+ * signs are words, line by line; a pause stands as [pause:1500ms]. `language` is en-us, en-gb, es, fr-fr, it, pt-br or hi;
+ * a text of another one keeps its written forms. `lexicon` is the text of a lexicon file, or NULL. Free the result with
+ * kokoro_npu_words_free. */
+KOKORO_NPU_API kokoro_npu_status kokoro_npu_spoken(const char* text, const char* language, const char* lexicon,
+                                                   char** words, kokoro_npu_error** error);
+KOKORO_NPU_API void kokoro_npu_words_free(char* words);
+
 /* A fact of an error; valid until the error is freed. */
 KOKORO_NPU_API const char* kokoro_npu_error_fact(const kokoro_npu_error* error, kokoro_npu_fact fact);
 KOKORO_NPU_API void kokoro_npu_error_free(kokoro_npu_error* error);

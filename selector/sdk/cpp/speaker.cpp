@@ -8,6 +8,8 @@
 #include "letters.hpp"
 #include "normal_noise.hpp"
 #include "split.hpp"
+#include "text/markup.hpp"
+#include "text/utf8.hpp"
 
 namespace kokoro_npu {
 namespace {
@@ -71,6 +73,14 @@ void Speaker::say(const std::string& text, Bound ends) {
         std::vector<Piece> parts = early(*chunk, first);
         parts.back().bound = bound;
         for (const Piece& part : parts) say_chunk(part, most);
+    }
+}
+
+void Speaker::say_marked(const std::string& text, Bound ends) {
+    if (heard_.empty()) heard_ = text.substr(0, 40);
+    for (const reading::SpokenPassage& passage : reading::read_markup(reading::decoded(text)).passages) {
+        say(reading::encoded(passage.text), passage.pause ? Bound::paragraph : ends);
+        if (passage.pause) joiner_.rest(*passage.pause);
     }
 }
 

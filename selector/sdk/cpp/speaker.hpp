@@ -49,6 +49,9 @@ public:
     // Speaks a text; `ends` is what ends behind it. Throws Error(text): a word is longer than the largest bucket, or a
     // chunk has no symbol of the vocabulary.
     void say(const std::string& text, Bound ends = Bound::paragraph);
+    // The same for a text with markup, whose pauses are heard; see docs/text.md. Throws Error(text) also where a tag cannot
+    // be obeyed.
+    void say_marked(const std::string& text, Bound ends = Bound::paragraph);
     // Gives the silence at the end. Throws Error(text) where nothing was spoken.
     void finish();
 

@@ -21,9 +21,7 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  */
 public final class KokoroNpu implements Closeable {
     static {
-        String path = System.getProperty("kokoro_npu.library");
-        if (path == null) System.loadLibrary("kokoro_npu");
-        else System.load(path);
+        NativeLibrary.load();
     }
 
     private final ReadWriteLock lock = new ReentrantReadWriteLock();
