@@ -38,14 +38,11 @@ class App {
 
 
 def looked_up(text: str) -> set[str]:
-    """What C++ looks up by name in Java, `class` or `member signature`; and the classes whose methods it implements."""
+    """What C++ looks up by name in Java: `class`, `member signature`, or `native class` for one that it implements."""
     found = set(re.findall(r'FindClass\("([\w/$]+)"\)', text))
-    found |= {
-        f"{name} {kind}"
-        for name, kind in re.findall(r'Get(?:Static)?(?:Method|Field)ID\([\w.]+, "([^"]+)", "([^"]+)"', text)
-    }
+    members = re.findall(r'Get(?:Static)?(?:Method|Field)ID\([\w.]+, "([^"]+)", "([^"]+)"', text)
     natives = re.findall(r"\bJava_((?:[a-z0-9]+_)+[A-Z]\w*?)_[a-z]\w*\(", text)
-    return found | {name.replace("_", "/") for name in natives}
+    return found | {" ".join(member) for member in members} | {f"native {name.replace('_', '/')}" for name in natives}
 
 
 def in_words(signature: str) -> tuple[str, str]:
@@ -63,7 +60,9 @@ def unkept(text: str, rules: str) -> set[str]:
     missing = set()
     for one in looked_up(text):
         name, _, signature = one.partition(" ")
-        if signature:
+        if name == "native":
+            kept = f"class {signature.replace('/', '.').rpartition('.')[0]}.* {{ native <methods>; }}"
+        elif signature:
             result, arguments = in_words(signature)
             kept = f"{name}{arguments};" if name == "<init>" else f"{result} {name}{arguments};"
         else:
@@ -75,15 +74,13 @@ def unkept(text: str, rules: str) -> set[str]:
 
 def test_r8_keeps_whatever_cpp_looks_up_by_name() -> None:
     text, rules = (SOURCES / "jni.cpp").read_text(encoding="utf-8"), RULES.read_text(encoding="utf-8")
-    assert {"io/github/kokoronpu/KokoroNpu", "io/github/kokoronpu/KokoroNpuException", "isClosed ()Z"} <= looked_up(
-        text
-    )
+    exception, native = "io/github/kokoronpu/KokoroNpuException", "native io/github/kokoronpu/KokoroNpu"
+    assert {exception, native, "isClosed ()Z"} <= looked_up(text)
     assert unkept(text, rules) == set()
+    assert native in unkept(text, rules.replace("native <methods>;", ""))
     assert unkept(text, rules.replace("isClosed", "isClose")) == {"isClosed ()Z"}
     assert unkept(text, rules.replace("int, byte[]", "long, byte[]")) == {"<init> (I[B[B[B[B)V"}
-    planted = (
-        text + 'env->FindClass("io/github/kokoronpu/Spoken"); env->GetMethodID(kind, "words", "()Ljava/util/List;");'
-    )
+    planted = f'{text} FindClass("io/github/kokoronpu/Spoken"); GetMethodID(kind, "words", "()Ljava/util/List;");'
     assert unkept(planted, rules) == {"io/github/kokoronpu/Spoken", "words ()Ljava/util/List;"}
 
 
