@@ -2,9 +2,9 @@
 
 Before   AdaIN -> QLinearConv -> bytes -> AdaIN or Residual, which multiplies them with the channel's factor and adds
 After    AdaIN -> Conv -> floats -> AdaIN; Conv adds, and takes the place of Residual
-Why      QLinearConv rounds its sums to 256 steps, which costs sound, and reaches half of the processor's speed. Conv
-         hands its sums over as floats, and packs its weights once, when the session is made
-Price    exact up to float32 rounding, without the rounding and clipping of the convolution's output
+Why      QLinearConv rounds its sums to 256 steps and clips them, which is heard. Conv hands them over as floats
+Price    exact up to float32 rounding. On x86 with VNNI, Conv alone takes up to a third longer than QLinearConv, because
+         floats are four times the bytes; README.md has figures
 
     1. If a QLinearConv, channels last, has one group, stride 1 and constant s8 weights above -128 with zero points 0,
        and AdaIN and Residual alone read its bytes, with its own step and zero point and with one factor, it becomes
