@@ -80,6 +80,7 @@ class Options(ctypes.Structure):
         ("cache_folder", ctypes.c_char_p),
         ("soc", ctypes.c_char_p),
         ("model", ctypes.c_char_p),
+        ("side_by_side", ctypes.c_int32),
     )
 
 

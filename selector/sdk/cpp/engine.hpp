@@ -24,6 +24,12 @@ enum class ProviderChoice {
     npu  // the NPU without a proof; where it fails, the CPU
 };
 
+enum class SideBySide {
+    automatic,  // where the NPU runs the vocoder
+    never,
+    always
+};
+
 struct EngineOptions {
     int threads = 0;                 // inside one operator of the CPU's sessions; 0 is one per core
     std::uint64_t memory_limit = 0;  // bytes that open sessions may take; 0 keeps every session that was opened
@@ -34,6 +40,9 @@ struct EngineOptions {
     int probe_seconds = 120;    // after which a probe that does not answer is ended
     std::string cache_folder;   // for results of probes; without it, each opening probes anew
     std::string soc, model;     // as receipts name devices; empty: as Android says
+    // Whether a second thread runs the vocoder while the speaking thread runs the other stages for the next chunk. The
+    // samples are the same. Where the CPU runs both, they share its cores.
+    SideBySide side_by_side = SideBySide::automatic;
 };
 
 struct SpeechRequest {

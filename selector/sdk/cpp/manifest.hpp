@@ -63,6 +63,7 @@ struct Manifest {
     Golden golden;
     std::map<std::string, DeviceEntry> socs, models;
     std::map<std::string, PackagedFile> files;
+    std::string contexts_chip;  // whose NPU alone runs the NPU stages; empty: they are plain ONNX
     std::string pause_marks;
     std::int64_t pause_tokens = 0;
 };
@@ -161,6 +162,10 @@ inline Manifest read(const Json& root) {
     if (const Json* devices = found(root, "devices")) {
         m.socs = device_entries((*devices)["socs"]);
         m.models = device_entries((*devices)["models"]);
+    }
+    if (const Json* contexts = found(root, "contexts")) {
+        m.contexts_chip = (*contexts)["chip"].str();
+        if (m.contexts_chip.empty()) refuse("expected the chip of the contexts");
     }
     for (const auto& file : root["files"].entries()) {
         const std::int64_t size = file.second["size"].whole();
