@@ -38,6 +38,16 @@ def said(chunks: list[Heard]) -> list[tuple[Any, ...]]:
     return [(c.samples.tobytes(), c.text, c.buckets, c.tokens, c.frames, c.start, c.symbols) for c in chunks]
 
 
+def into(heard: list[Heard], last: int = 0) -> Callable[[Heard], int]:
+    """A callback that keeps the chunks, and wants no more behind so many."""
+
+    def take(chunk: Heard) -> int:
+        heard.append(chunk)
+        return int(len(heard) == last)
+
+    return take
+
+
 def hearing_noise(dist: Path, folder: Path) -> Path:
     """The package with a sound that depends on the noise, which is drawn by the number of the chunk."""
     shutil.copytree(dist / NAME, folder)
@@ -100,15 +110,19 @@ def test_a_text_that_grows_is_given_before_the_push_returns(one: OpenEngine, two
         counts.append(len(heard))
         return letters(text, language)
 
-    two.stream(["One dog. ", "Two dogs. ", "Three dogs. "], phonemize=spell, on_chunk=lambda c: bool(heard.append(c)))
+    two.stream(["One dog. ", "Two dogs. ", "Three dogs. "], phonemize=spell, on_chunk=into(heard))
     assert counts[-1] == 2, "both sentences before were given when the last one began"
 
 
 def test_callbacks_stay_on_the_speaking_thread(two: OpenEngine) -> None:
-    seen = set()
+    seen: set[int] = set()
 
     def note(result: Any) -> Callable[..., Any]:
-        return lambda *given: seen.add(threading.get_ident()) or (letters(*given) if result is letters else result)
+        def answer(*given: Any) -> Any:
+            seen.add(threading.get_ident())
+            return letters(*given) if result is letters else result
+
+        return answer
 
     two.speak(text=LONG, phonemize=note(letters), is_cancelled=note(False), on_chunk=note(0))
     assert seen == {threading.get_ident()}
@@ -126,20 +140,20 @@ def test_a_speech_ends_between_any_two_stages(two: OpenEngine) -> None:
     own = 5 * (len(wanted) - 1)  # the stages of the speaking thread; it may miss some ends of the other's
     assert asked[0] >= own > 15
     for stop in range(own):
-        left, heard = [stop], []
+        left, heard = [stop], list[Heard]()
 
         def enough(left: list[int] = left) -> bool:
             left[0] -= 1
             return left[0] < 0
 
         with pytest.raises(EngineError) as raised:
-            two.speak(text=LONG, phonemize=letters, is_cancelled=enough, on_chunk=lambda c, h=heard: bool(h.append(c)))
+            two.speak(text=LONG, phonemize=letters, is_cancelled=enough, on_chunk=into(heard))
         assert raised.value.status == CANCELLED
         assert said(heard) == wanted[: len(heard)]
     for number in (1, 2, 3):
         heard = []
         with pytest.raises(EngineError) as raised:
-            two.speak(text=LONG, phonemize=letters, on_chunk=lambda c, h=heard, n=number: h.append(c) or len(h) == n)
+            two.speak(text=LONG, phonemize=letters, on_chunk=into(heard, number))
         assert raised.value.status == CANCELLED
         assert len(heard) == number, "nothing is given behind the app's wish to stop"
     assert said(two.speak(text=LONG, phonemize=letters)) == wanted
@@ -149,7 +163,7 @@ def collected(engine: OpenEngine, **given: Any) -> tuple[int, str, list[Any]]:
     """How a speech that must fail ended: status, message, and what was given before."""
     heard: list[Heard] = []
     with pytest.raises(EngineError) as raised:
-        engine.speak(phonemize=letters, on_chunk=lambda c: bool(heard.append(c)), **given)
+        engine.speak(phonemize=letters, on_chunk=into(heard), **given)
     return raised.value.status, str(raised.value), said(heard)
 
 
