@@ -1,7 +1,6 @@
 """A package of contexts on a device: loaded twice, compared with the graphs behind it, refused where it is of others.
 
-The device simulates the chip. A file with shared weights does not load on the simulation, so the contexts here are made
-without sharing, under the same options.
+The device simulates the chip, and `unshared_contexts.py` makes contexts that load there.
 """
 
 from __future__ import annotations
@@ -17,11 +16,9 @@ import onnx
 import pytest
 
 from android_test.__main__ import main
-from android_test.contexts.context_graphs import GRAPHS, ContextGraph, graph_file
-from android_test.contexts.make_contexts import BESIDE, LAST, SHARED, context_requests, run_requests
-from android_test.coverage.htp.context_record import record_file, sdk_of, write_record
+from android_test.contexts.context_graphs import graph_file
+from android_test.coverage.htp.context_record import record_file
 from android_test.coverage.htp.htp_host import CompileJob, compile_and_run
-from android_test.coverage.htp.limited_child import CompileLimits
 from android_test.device.adb import Phone
 from android_test.device.context_models import (
     context_binaries,
@@ -36,68 +33,22 @@ from android_test.device.device_session import QNN_BACKEND, libraries, session_o
 from android_test.device.linux_runner import qnn_libraries
 from export_onnx.buckets import BUCKETS
 from export_onnx.errors import CoverageError, DeviceError
-from export_onnx.graph.shared_weights import ModelFolder
-from selector.package.context_packages import make_context_packages
-from selector.package.context_schema import CONTEXTS_FOLDER
-from selector.package.make_packages import make_packages
 from selector.package.manifest import BucketContract, PortContract, ProviderOptions, StageContract
 from selector.package.opened import Package
 from selector.package.providers import NPU
 from selector.package.receipts import PackagedTarget, read_receipts
 from tests.android_test import linux_device
 from tests.android_test.linux_device import SERIAL, LinuxDevice
-from tests.selector.context_fakes import STAGES, report_contexts
-from tests.selector.coverage_fakes import fake_coverage
-from tests.selector.selector_fakes import graphs, make_build
+from tests.android_test.unshared_contexts import CHIP, PLAIN, Made, make_packages_of_contexts
+from tests.selector.context_fakes import STAGES
 
-CHIP = "SM8550"
-PLAIN = "kokoro-npu-fake-0.1.0-qnn"
 needs_device = pytest.mark.skipif(bool(linux_device.unavailable()), reason=linux_device.unavailable() or "-")
 pytestmark = pytest.mark.skipif(not qnn_libraries(), reason="onnxruntime-qnn is not installed")
 
 
-@dataclasses.dataclass(frozen=True)
-class Made:
-    """A build, and `dist` with the packages for `qnn` and for the chip."""
-
-    build: Path
-    dist: Path
-
-    @property
-    def package(self) -> Package:
-        return Package.open(self.dist / f"{PLAIN}-{CHIP.lower()}")
-
-
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    work = tmp_path_factory.mktemp("device_contexts")
-    build, dist = make_build(work / "build", ("qnn",)), work / "dist"
-    levels = {bucket.name: ["rules"] for bucket in BUCKETS}
-    fake_coverage(build, dict.fromkeys(STAGES, levels), "rules", "qnn")
-    make_packages(build, dist, ["qnn"], "0.1.0", "python -m selector package")
-    with ModelFolder(build / GRAPHS) as models:
-        for bucket in BUCKETS:
-            models.save(graphs(bucket)["bert"], f"bert_{bucket.name}")
-    make_unshared(build)
-    make_context_packages(build, dist, dist / PLAIN)
-    return Made(build, dist)
-
-
-def make_unshared(build: Path) -> None:
-    """The chip's contexts, each with a binary of its own, which the simulation loads."""
-    folder = build / CONTEXTS_FOLDER / CHIP
-    folder.mkdir(parents=True)
-    sources = [ContextGraph(s, b, graph_file(build, s, b.name)) for s in STAGES for b in BUCKETS]
-    requests = context_requests(CHIP, sources, folder)
-    for request in requests:
-        for name in (*SHARED, "vtcm_mb"):
-            request["provider_options"].pop(name, None)
-        for name in (*(set(BESIDE) - {"ep.context_embed_mode"}), *LAST):
-            request["session"].pop(name, None)
-    run_requests(requests, CompileLimits(), lambda _: None)
-    for source, request in zip(sources, requests, strict=True):
-        write_record(folder / f"{source.name}.onnx", (CHIP,), request["provider_options"], source.path)
-    report_contexts(build, CHIP, sdk=sdk_of(folder / f"{sources[0].name}.onnx"))
+    return make_packages_of_contexts(tmp_path_factory.mktemp("device_contexts"))
 
 
 @pytest.fixture

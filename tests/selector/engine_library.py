@@ -90,6 +90,7 @@ class Options(ctypes.Structure):
         ("model", ctypes.c_char_p),
         ("stock_operators", ctypes.c_int64),
         ("ops_library", ctypes.c_char_p),
+        ("side_by_side", ctypes.c_int32),
     )
 
 

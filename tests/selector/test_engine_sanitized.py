@@ -182,3 +182,42 @@ def test_two_hundred_engines_leave_nothing_behind(
     _, grown, held = map(int, done.stdout.split())
     assert grown < 2e6, grown
     assert held > 10e6, f"the defect, twenty engines that nobody closes: {held}"
+
+
+@pytest.fixture(scope="module")
+def two_threads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program under ThreadSanitizer; ONNX Runtime is not instrumented, so nothing inside it is judged."""
+    if missing := lacking():
+        pytest.skip(f"the engine cannot be made here: no {', no '.join(missing)}")
+    work = tmp_path_factory.mktemp("two_threads")
+    try:
+        headers = fetch_headers(WORK / "apt")
+    except DeviceError as error:
+        pytest.skip(f"no headers of ONNX Runtime: {error}")
+    (work / "plain.cpp").write_text("int main() {}")
+    flags = ["c++", "-std=c++17", "-O1", "-g", "-fsanitize=thread"]
+    made = subprocess.run([*flags, str(work / "plain.cpp"), "-o", str(work / "plain")], capture_output=True)
+    if made.returncode or subprocess.run([work / "plain"], capture_output=True).returncode:
+        pytest.skip("this compiler or this kernel has no ThreadSanitizer")
+    (work / "suppressions.txt").write_text("called_from_lib:libonnxruntime\nrace:libonnxruntime\n")
+    library = onnxruntime_library(work)
+    sources = [Path(__file__).parent / "vectors" / "two_threads.cpp", *engine_sources()]
+    include = [f"-I{SOURCES}", "-isystem", str(headers)]
+    linked = [*map(str, sources), str(library), f"-Wl,-rpath,{work}", "-ldl", "-o", str(work / "two_threads")]
+    subprocess.run([*flags, *include, *linked], check=True)
+    return work / "two_threads"
+
+
+def thread_sanitized(program: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "TSAN_OPTIONS": "suppressions=suppressions.txt exitcode=66 report_mutex_bugs=0"}
+    return subprocess.run(
+        [program, *arguments], cwd=program.parent, env=environment, capture_output=True, text=True, timeout=300
+    )
+
+
+def test_two_threads_for_one_speech_do_not_race(two_threads: Path, dist: Path) -> None:
+    done = thread_sanitized(two_threads, dist / NAME)
+    assert done.returncode == 0, done.stderr[:6000]
+    raced = thread_sanitized(two_threads, dist / NAME, "race")
+    assert raced.returncode == 66
+    assert "data race" in raced.stderr

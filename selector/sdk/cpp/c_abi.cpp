@@ -123,8 +123,9 @@ kokoro_npu_status kokoro_npu_open(const char* folder, const kokoro_npu_options* 
     if (engine) *engine = nullptr;
     return guarded(error, [&] {
         const auto c = read_struct(options, "options");
-        if (c.provider < KOKORO_NPU_AUTOMATIC || c.provider > KOKORO_NPU_NPU || c.threads < 0)
-            throw Error(Fault::internal, "options", "a provider and threads", "others", "Pass what kokoro_npu.h lists.");
+        if (c.provider < KOKORO_NPU_AUTOMATIC || c.provider > KOKORO_NPU_NPU || c.threads < 0 ||
+            c.side_by_side < KOKORO_NPU_BESIDE_NPU || c.side_by_side > KOKORO_NPU_BESIDE_ALWAYS)
+            throw Error(Fault::internal, "options", "a provider, threads and side_by_side", "others", "Pass what kokoro_npu.h lists.");
         kokoro_npu::EngineOptions opened;
         opened.threads = c.threads;
         opened.memory_limit = c.memory_limit;
@@ -138,6 +139,7 @@ kokoro_npu_status kokoro_npu_open(const char* folder, const kokoro_npu_options* 
         opened.model = text_of(c.model);
         opened.stock_operators = c.stock_operators != 0;
         opened.ops_library = text_of(c.ops_library);
+        opened.side_by_side = static_cast<kokoro_npu::SideBySide>(c.side_by_side);
         *given(engine, "engine") = new kokoro_npu_engine{kokoro_npu::Engine(given(folder, "folder"), std::move(opened))};
     });
 }

@@ -89,15 +89,35 @@ Choice probed(const Package& package, const EngineOptions& options) {
     return {false, "probe: " + at + " " + answer.failure + said};
 }
 
+// Contexts run on the NPU of their chip and nowhere else, and Qualcomm's runtime itself may run those of another chip
+// and compute something else. So what speaks against the NPU is an error, and the app opens the package for cpu. A probe
+// compares with the CPU, which runs no context: without a receipt, the app itself has to choose the NPU.
+Choice choose_for_contexts(const Package& package, const EngineOptions& options, const DeviceIdentity& device) {
+    const std::string& chip = package.manifest().contexts_chip;
+    const auto refuse = [&](const std::string& expected, const std::string& got) {
+        throw Error(Fault::device, package.manifest().package, expected, got, "Open the package for cpu.");
+    };
+    if (device.soc != chip && device.soc.rfind(chip + "-", 0) != 0)
+        refuse("a device with the chip " + chip, device.soc.empty() ? "a device that does not name its chip" : device.soc);
+    if (options.provider == ProviderChoice::cpu) refuse("the NPU of " + chip, "the app's choice of the CPU");
+    if (options.provider == ProviderChoice::npu) return {true, "the app chose the NPU; contexts for " + chip};
+    Choice choice;
+    if (!receipts_say(package, device, choice)) refuse("a receipt of this chip, or the app's choice of the NPU", "neither");
+    if (!choice.npu) refuse("a receipt that holds on " + device.soc, choice.reason);
+    choice.reason += "; contexts for " + chip;
+    return choice;
+}
+
 }  // namespace
 
 Choice choose_provider(const Package& package, const EngineOptions& options) {
     if (npu_stages(package).empty()) return {false, "the package runs every stage on the CPU"};
-    if (options.provider == ProviderChoice::cpu) return {false, "the app chose the CPU"};
-    if (options.provider == ProviderChoice::npu) return {true, "the app chose the NPU"};
     DeviceIdentity device = this_device();
     if (!options.soc.empty()) device.soc = options.soc;
     if (!options.model.empty()) device.model = options.model;
+    if (!package.manifest().contexts_chip.empty()) return choose_for_contexts(package, options, device);
+    if (options.provider == ProviderChoice::cpu) return {false, "the app chose the CPU"};
+    if (options.provider == ProviderChoice::npu) return {true, "the app chose the NPU"};
     Choice choice;
     if (receipts_say(package, device, choice)) return choice;
     const std::string cached = cache_file(package, options, device);

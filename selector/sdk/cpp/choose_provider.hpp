@@ -11,6 +11,7 @@
 
 namespace kokoro_npu {
 
+// Throws Error(device): the package holds contexts, and this device cannot run them or nothing says that it does.
 Choice choose_provider(const Package& package, const EngineOptions& options);
 
 // One line of JSON.

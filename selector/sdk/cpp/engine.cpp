@@ -14,13 +14,15 @@ struct Engine::State {
     Placement placement;
     SessionPool pool;
     OperatorChoice operators;
+    SideBySide side_by_side;
     std::atomic<bool> closed{false};
 
     State(const std::string& folder, const EngineOptions& options)
         : package(folder, options.check_hashes),
           placement(choose_provider(package, options)),
           pool(package, {options.threads, options.memory_limit, options.plugin}),
-          operators(choose_operators(package, options, pool)) {}
+          operators(choose_operators(package, options, pool)),
+          side_by_side(options.side_by_side) {}
 };
 
 namespace {
@@ -38,6 +40,8 @@ Speaker speaker_of(const std::shared_ptr<Engine::State>& state, const SpeechRequ
     settings.language = request.language.empty() ? language_of(settings.voice.parts.front()) : request.language;
     settings.speed = request.speed;
     settings.seed = request.seed;
+    settings.side_by_side = state->side_by_side == SideBySide::always ||
+                            (state->side_by_side == SideBySide::automatic && state->placement.npu());
     const auto check = [state, cancelled = request.cancelled] {
         state->pool.trim();
         if (state->closed) stopped("a closed engine");

@@ -24,6 +24,12 @@ enum class ProviderChoice {
     npu  // the NPU without a proof; where it fails, the CPU
 };
 
+enum class SideBySide {
+    automatic,  // where the NPU runs the vocoder
+    never,
+    always
+};
+
 struct EngineOptions {
     int threads = 0;                 // inside one operator of the CPU's sessions; 0 is one per core
     std::uint64_t memory_limit = 0;  // bytes that open sessions may take; 0 keeps every session that was opened
@@ -38,6 +44,9 @@ struct EngineOptions {
     // The library of fused operators, where it is not the package's: a path, or the name by which the system finds it
     // (in an Android app: libkokoro_npu_ops.so). Its hash is not checked; empty: the package's, if its hash is right.
     std::string ops_library;
+    // Whether a second thread runs the vocoder while the speaking thread runs the other stages for the next chunk. The
+    // samples are the same. Where the CPU runs both, they share its cores.
+    SideBySide side_by_side = SideBySide::automatic;
 };
 
 struct SpeechRequest {

@@ -51,6 +51,16 @@ typedef enum kokoro_npu_provider {
     KOKORO_NPU_NPU = 2 /* the NPU without a proof; where it fails, the CPU */
 } kokoro_npu_provider;
 
+/* Whether a second thread runs the vocoder while the speaking one runs the other stages for the next chunk. The samples
+ * are the same; callbacks stay on the speaking thread. */
+typedef enum kokoro_npu_beside {
+    KOKORO_NPU_BESIDE_NPU = 0, /* where the NPU runs the vocoder */
+    KOKORO_NPU_BESIDE_NEVER = 1,
+    KOKORO_NPU_BESIDE_ALWAYS = 2
+} kokoro_npu_beside;
+
+/* A package of contexts speaks on the NPU of its chip or not at all: opening it, or speaking, then ends with
+ * KOKORO_NPU_DEVICE, and the app opens the package for cpu. Without a receipt it needs KOKORO_NPU_NPU. */
 typedef struct kokoro_npu_engine kokoro_npu_engine;
 typedef struct kokoro_npu_speech kokoro_npu_speech;
 typedef struct kokoro_npu_error kokoro_npu_error;
@@ -69,6 +79,7 @@ typedef struct kokoro_npu_options {
     const char* model;         /* likewise (ro.product.model) */
     int64_t stock_operators;   /* 1: ONNX Runtime's own operators, also where fused ones could run */
     const char* ops_library;   /* library of fused operators, or NULL: the package's; see engine.hpp */
+    int32_t side_by_side;      /* kokoro_npu_beside; since version 2 */
 } kokoro_npu_options;
 
 /* When one symbol sounds, in samples since the beginning of the speech. A pad's symbol is empty. */

@@ -66,6 +66,7 @@ struct Manifest {
     std::map<std::string, std::map<std::string, std::string>> fused_models;  // bucket -> stage -> file
     std::map<std::string, std::string> fused_libraries;                      // platform -> file
     std::int64_t fused_version = 0;                                          // of the operators that they need
+    std::string contexts_chip;  // whose NPU alone runs the NPU stages; empty: they are plain ONNX
     std::string pause_marks;
     std::int64_t pause_tokens = 0;
 
@@ -185,6 +186,10 @@ inline Manifest read(const Json& root) {
     if (const Json* devices = found(root, "devices")) {
         m.socs = device_entries((*devices)["socs"]);
         m.models = device_entries((*devices)["models"]);
+    }
+    if (const Json* contexts = found(root, "contexts")) {
+        m.contexts_chip = (*contexts)["chip"].str();
+        if (m.contexts_chip.empty()) refuse("expected the chip of the contexts");
     }
     for (const auto& file : root["files"].entries()) {
         const std::int64_t size = file.second["size"].whole();

@@ -55,9 +55,12 @@ std::shared_ptr<Ort::Session> SessionPool::load(const std::string& file, bool np
         const auto& provider = npu ? manifest.npu : manifest.cpu;
         auto options = fused ? fused_->Clone()
                              : session_options(*environment_, provider, settings_.threads, npu ? settings_.plugin : "");
+        // An EPContext model names its binary beside itself; all sessions of a package share one copy of its weights.
+        const bool context = npu && !manifest.contexts_chip.empty();
+        if (context) options.AddConfigEntry("ep.share_ep_contexts", "1");
         const fs::path weights = fs::path(file).parent_path() / weights_name;
         // NNAPI refuses weights that lie in a file; the CPU's provider reads a file as it needs it.
-        const bool in_memory = fs::exists(weights) && (npu || linked_elsewhere(file, weights));
+        const bool in_memory = !context && fs::exists(weights) && (npu || linked_elsewhere(file, weights));
         if (in_memory) {
             if (!weights_) weights_ = std::make_shared<MappedFile>(weights.string());
             options.AddExternalInitializersFromFilesInMemory(

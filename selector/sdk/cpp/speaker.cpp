@@ -15,7 +15,6 @@ namespace kokoro_npu {
 namespace {
 
 constexpr std::int64_t pads = 2;
-constexpr std::int64_t longest_frames = 400, first_frames = 120;  // 10 s and 3 s: selector/choose/chunk_limits.py
 
 [[noreturn]] void nothing_to_say(const std::string& text) {
     throw Error(Fault::text, "text", "at least one word to say", "'" + text.substr(0, 40) + "'",
@@ -37,7 +36,15 @@ Speaker::Speaker(const Package& package, StageChain chain, SpeechSettings settin
       settings_(std::move(settings)),
       phonemize_(std::move(phonemize)),
       on_spoken_(std::move(on_spoken)),
-      check_(std::move(check)),
+      stopped_(std::make_shared<bool>(false)),
+      check_([check = std::move(check), stopped = stopped_] {
+          try {
+              check();
+          } catch (...) {
+              *stopped = true;
+              throw;
+          }
+      }),
       joiner_(settings_.speed, package.manifest().sample_rate) {
     try {
         for (const std::string& part : settings_.voice.parts) package_.selector().expected_frames(1, part, settings_.speed);
@@ -48,9 +55,32 @@ Speaker::Speaker(const Package& package, StageChain chain, SpeechSettings settin
 }
 
 void Speaker::say(const std::string& text, Bound ends) {
+    try {
+        say_chunks(text, ends);
+    } catch (...) {
+        if (!*stopped_) deliver();  // the chunk before what went wrong, as if one thread had made both
+        pending_.reset();
+        throw;
+    }
+    deliver();
+}
+
+// Gives the pending chunk. Throws what its thread threw.
+void Speaker::deliver() {
+    const std::unique_ptr<Pending> done = std::move(pending_);
+    if (done) give(std::move(done->rendered), done->bound, done->sound.wait(check_));
+}
+
+// Between stages of this thread: a pending chunk that is done is given at once, not behind this chunk's stages.
+void Speaker::check_and_deliver() {
+    check_();
+    if (pending_ && pending_->sound.finished()) deliver();
+}
+
+void Speaker::say_chunks(const std::string& text, Bound ends) {
     if (heard_.empty()) heard_ = text.substr(0, 40);
     const ChunkLimits limits = chunk_limits();
-    const std::int64_t most = limits.most, first = spoken_ > 0 ? most : limits.first;
+    const std::int64_t most = limits.most, first = begun_ > 0 ? most : limits.first;
     const auto counting = [this](std::string_view piece) { return count(piece); };
     std::optional<Splitter> chunks;
     try {
@@ -85,7 +115,7 @@ void Speaker::say_marked(const std::string& text, Bound ends) {
 }
 
 void Speaker::say_chunk(const Piece& piece, std::int64_t limit) {
-    if (has_letters(piece.text)) fitted(piece, limit, spoken_);  // a line of stars is not spoken
+    if (has_letters(piece.text)) fitted(piece, limit, begun_);  // a line of stars is not spoken
 }
 
 // The chunk, or, at free lengths, its beginning and the rest: a listener waits for the beginning only. The cut is behind
@@ -104,49 +134,12 @@ std::vector<Speaker::Piece> Speaker::early(const Chunk& chunk, std::int64_t firs
 }
 
 void Speaker::finish() {
-    if (spoken_ == 0) nothing_to_say(heard_);
+    if (begun_ == 0) nothing_to_say(heard_);
     Spoken end;
     end.samples = joiner_.finish();
     end.start = at_;
     at_ += static_cast<std::int64_t>(end.samples.size());
     on_spoken_(end);
-}
-
-bool Speaker::free_lengths() const { return chain_.dynamic(package_.selector().buckets().front()); }
-
-// With fixed buckets, the largest and the smallest one decide; at free lengths, 10 s and 3 s of sound, as
-// selector/choose/chunk_limits.py says.
-Speaker::ChunkLimits Speaker::chunk_limits() const {
-    const auto& buckets = package_.selector().buckets();
-    ChunkLimits limits{package_.manifest().max_phonemes, package_.manifest().max_phonemes};
-    if (free_lengths()) {
-        const std::int64_t tokens = package_.manifest().max_phonemes + pads;
-        limits = {most_phonemes(tokens, longest_frames), most_phonemes(tokens, first_frames)};
-    } else {
-        for (const std::string& part : settings_.voice.parts) {  // of a mix, what its slowest voice takes
-            const auto most = [&](std::size_t count) {
-                return package_.selector().most_tokens(part, settings_.speed, count) - pads;
-            };
-            limits = {std::min(limits.most, most(buckets.size())), std::min(limits.first, most(1))};
-        }
-    }
-    limits.first = std::max<std::int64_t>(limits.first, 1);
-    return limits;
-}
-
-// The most phonemes of which so many tokens, and 99 % of texts in so many frames, hold.
-std::int64_t Speaker::most_phonemes(std::int64_t tokens, std::int64_t frames) const {
-    std::int64_t low = 0, high = tokens;
-    while (low < high) {
-        const std::int64_t middle = (low + high + 1) / 2;
-        const auto& parts = settings_.voice.parts;
-        const bool fits = std::all_of(parts.begin(), parts.end(), [&](const std::string& part) {
-            const std::int64_t expected = package_.selector().expected_frames(middle, part, settings_.speed);
-            return expected >= 0 && expected <= frames;
-        });
-        (fits ? low : high) = fits ? middle : middle - 1;
-    }
-    return low - pads;
 }
 
 // As the table counts it, without pads: a run of marks is worth more.
@@ -249,7 +242,8 @@ bool Speaker::render(const Piece& piece, const std::string& phonemes, std::uint6
     const float* row = settings_.voice.row(static_cast<std::size_t>(tokens - pads));
     Tensors values = chain_.text_inputs(*first, ids, row, settings_.speed);
     Rendered rendered;
-    rendered.durations = chain_.run_text(*first, values, check_);
+    const auto check = [this] { check_and_deliver(); };
+    rendered.durations = chain_.run_text(*first, values, check);
     const std::int64_t frames =
         std::accumulate(rendered.durations.begin(), rendered.durations.end(), std::int64_t{0});
     const Bucket* second = selector.choose_sound(frames, tokens);
@@ -257,8 +251,8 @@ bool Speaker::render(const Piece& piece, const std::string& phonemes, std::uint6
     const std::int64_t drawn = chain_.dynamic(*second) ? frames : second->frames;
     const auto noise = NormalNoise(settings_.seed, index)
                            .take(static_cast<std::size_t>(drawn * package_.manifest().samples_per_frame));
-    const auto sound = chain_.run_sound(*second, values, tokens, frames, noise, check_);
-    check_();
+    chain_.prepare_sound(*second, values, tokens, noise, check);
+    ++begun_;
     rendered.symbols.emplace_back();
     std::u32string known;
     for (const char32_t c : code_points(phonemes))
@@ -267,6 +261,19 @@ bool Speaker::render(const Piece& piece, const std::string& phonemes, std::uint6
     rendered.symbols.emplace_back();
     rendered.said = known;
     rendered.spoken = {{}, piece.text, first->name, second->name, tokens, frames, 0, {}};
+    if (settings_.side_by_side) {
+        const auto kept = std::make_shared<Tensors>(std::move(values));
+        auto work = [chain = chain_, second, frames, kept](const CheckCancelled& stage) {
+            return chain.render_sound(*second, *kept, frames, stage);
+        };
+        const std::unique_ptr<Pending> before = std::move(pending_);
+        const std::vector<float> sound = before ? before->sound.wait(check_) : std::vector<float>();
+        pending_.reset(new Pending{std::move(rendered), piece.bound, SoundThread(std::move(work))});
+        if (before) give(std::move(before->rendered), before->bound, sound);  // the next sound is begun by now
+        return true;
+    }
+    const auto sound = chain_.render_sound(*second, values, frames, check_);
+    check_();
     give(std::move(rendered), piece.bound, sound);
     return true;
 }
@@ -285,8 +292,12 @@ void Speaker::give(Rendered rendered, Bound bound, const std::vector<float>& sou
     }
     spoken.samples = std::move(joined.samples);
     at_ += static_cast<std::int64_t>(spoken.samples.size());
-    ++spoken_;
-    on_spoken_(spoken);
+    try {
+        on_spoken_(spoken);
+    } catch (...) {
+        *stopped_ = true;
+        throw;
+    }
 }
 
 }  // namespace kokoro_npu

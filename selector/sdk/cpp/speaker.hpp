@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "join.hpp"
 #include "phonemes/phonemizer.hpp"
+#include "sound_thread.hpp"
 #include "split.hpp"
 #include "stage_chain.hpp"
 #include "words.hpp"
@@ -38,9 +40,14 @@ struct SpeechSettings {
     std::string language;
     double speed = 1;
     std::uint64_t seed = 0;
+    // Whether a second thread runs the vocoder while this one runs the other stages for the next chunk. The samples are
+    // the same to the bit: no chunk reads what another one computed.
+    bool side_by_side = false;
 };
 
-// One speech: any number of texts that are joined. For one thread.
+// One speech: any number of texts that are joined. For one thread; with `side_by_side` it starts a second one, which is
+// done before `say` returns and calls nothing of the app's. When the speech is cancelled, what that thread makes is
+// dropped. Memory: the tensors of two chunks instead of one.
 class Speaker {
 public:
     Speaker(const Package& package, StageChain chain, SpeechSettings settings, Phonemizer phonemize, OnSpoken on_spoken,
@@ -73,10 +80,18 @@ private:
     SpeechSettings settings_;
     Phonemizer phonemize_;
     OnSpoken on_spoken_;
+    std::shared_ptr<bool> stopped_;  // by the app: nothing more is given
     CheckCancelled check_;
     Joiner joiner_;
-    std::uint64_t spoken_ = 0;
-    std::int64_t at_ = 0;  // samples given
+    // The chunk before, whose sound the second thread makes; at most one.
+    struct Pending {
+        Rendered rendered;
+        Bound bound;
+        SoundThread sound;
+    };
+    std::unique_ptr<Pending> pending_;
+    std::uint64_t begun_ = 0;  // chunks whose sound was made or is being made
+    std::int64_t at_ = 0;      // samples given
     std::string heard_;    // the beginning of what was asked for, for errors
 
     // Phonemes of a chunk, and of the first one of a text that is split.
@@ -88,6 +103,9 @@ private:
     std::int64_t most_phonemes(std::int64_t tokens, std::int64_t frames) const;
     bool free_lengths() const;
     std::vector<Piece> early(const Chunk& chunk, std::int64_t first) const;
+    void say_chunks(const std::string& text, Bound ends);
+    void check_and_deliver();
+    void deliver();
     void say_chunk(const Piece& piece, std::int64_t limit);
     std::int64_t length(std::string_view phonemes) const;
     std::int64_t count(std::string_view text) const;

@@ -10,6 +10,7 @@ namespace {
 
 constexpr const char* durations = "frames_per_token";
 constexpr const char* sound = "waveform";
+constexpr const char* first_of_vocoder = "decoder";
 
 [[noreturn]] void refuse_tensor(const std::string& where, const std::string& expected, const std::string& got) {
     throw Error(Fault::contract, where, expected, got, "Get the package again, or a newer kokoro-npu.");
@@ -98,37 +99,57 @@ std::vector<std::int32_t> StageChain::run_text(const Bucket& bucket, Tensors& va
     return out;
 }
 
-std::vector<float> StageChain::run_sound(const Bucket& bucket, Tensors& values, std::int64_t tokens,
-                                         std::int64_t frames, const std::vector<float>& noise,
-                                         const CheckCancelled& check) const {
-    const Manifest& manifest = package_.manifest();
+std::vector<StageContract>::const_iterator StageChain::behind_durations() const {
+    const auto& stages = package_.manifest().stages;
+    const auto found = std::find_if(stages.begin(), stages.end(), [this](const auto& s) { return gives_durations(s); });
+    return found == stages.end() ? found : std::next(found);
+}
+
+std::vector<StageContract>::const_iterator StageChain::vocoder() const {
+    const auto end = package_.manifest().stages.end();
+    return std::find_if(behind_durations(), end, [](const auto& stage) { return stage.name == first_of_vocoder; });
+}
+
+void StageChain::prepare_sound(const Bucket& bucket, Tensors& values, std::int64_t tokens,
+                               const std::vector<float>& noise, const CheckCancelled& check) const {
     const std::int64_t along = dynamic(bucket) ? tokens : bucket.tokens;
     values["noise"] = tensor_of(noise.data(), noise.size(), {1, static_cast<std::int64_t>(noise.size())}, false);
-    bool behind = false;  // the stage that gives the durations
-    for (const StageContract& stage : manifest.stages) {
-        if (behind) {
-            check();
-            run_placed(stage, bucket, values);
-            continue;
-        }
-        behind = gives_durations(stage);
-        for (const Port& port : stage.outputs)
+    for (auto stage = package_.manifest().stages.begin(); stage != behind_durations(); ++stage)
+        for (const Port& port : stage->outputs)
             if (port.along_tokens) values[port.name] = resized(values.at(port.name).value, along);
+    for (auto stage = behind_durations(); stage != vocoder(); ++stage) {
+        check();
+        run_placed(*stage, bucket, values);
+    }
+}
+
+std::vector<float> StageChain::render_sound(const Bucket& bucket, Tensors& values, std::int64_t frames,
+                                            const CheckCancelled& check) const {
+    for (auto stage = vocoder(); stage != package_.manifest().stages.end(); ++stage) {
+        check();
+        run_placed(*stage, bucket, values);
     }
     const auto [samples, count] = numbers_of<float>(values, sound);
-    const std::int64_t real = frames * manifest.samples_per_frame;
+    const std::int64_t real = frames * package_.manifest().samples_per_frame;
     if (static_cast<std::int64_t>(count) < real)
         refuse_tensor(sound, std::to_string(real) + " samples", std::to_string(count));
     return {samples, samples + real};
 }
 
-// A stage that the NPU refuses while it runs is run again on the CPU, and so is everything behind it.
+// A stage that the NPU refuses while it runs is run again on the CPU, and so is everything behind it. No CPU runs a
+// context: there the error is the caller's.
 void StageChain::run_placed(const StageContract& stage, const Bucket& bucket, Tensors& values) const {
     if (stage.on_npu && placement_.npu()) {
         try {
             return run(stage, bucket, true, values);
         } catch (const Error& error) {
-            placement_.fall_back(stage.name + " " + bucket.name + ": " + error.got);
+            const std::string reason = stage.name + " " + bucket.name + ": " + error.got;
+            if (!package_.manifest().contexts_chip.empty()) {
+                placement_.fail(reason);
+                throw Error(Fault::device, error.where, "that the NPU of " + package_.manifest().contexts_chip + " runs it",
+                            error.got, "Open the package for cpu.");
+            }
+            placement_.fall_back(reason);
         }
     }
     run(stage, bucket, false, values);

@@ -38,6 +38,11 @@ public:
         const std::lock_guard<std::mutex> hold(lock_);
         if (npu_.exchange(false)) reason_ = reason;
     }
+    // The NPU failed, and there is no CPU to go back to: only the reason is kept.
+    void fail(const std::string& reason) {
+        const std::lock_guard<std::mutex> hold(lock_);
+        reason_ = reason;
+    }
     std::string reason() const {
         const std::lock_guard<std::mutex> hold(lock_);
         return reason_;
@@ -61,9 +66,12 @@ public:
     Tensors text_inputs(const Bucket& bucket, const std::vector<std::int32_t>& ids, const float* row, double speed) const;
     // The first stages, up to the one that gives the durations. Returns the frames of each token.
     std::vector<std::int32_t> run_text(const Bucket& bucket, Tensors& values, const CheckCancelled& check) const;
-    // The other stages, at their own bucket. `noise`: at least 600 samples per frame. Returns the real samples.
-    std::vector<float> run_sound(const Bucket& bucket, Tensors& values, std::int64_t tokens, std::int64_t frames,
-                                 const std::vector<float>& noise, const CheckCancelled& check) const;
+    // The stages between those and the vocoder, at their own bucket. `noise`: at least 600 samples per frame.
+    void prepare_sound(const Bucket& bucket, Tensors& values, std::int64_t tokens, const std::vector<float>& noise,
+                       const CheckCancelled& check) const;
+    // The vocoder and what stands behind it. Returns the real samples.
+    std::vector<float> render_sound(const Bucket& bucket, Tensors& values, std::int64_t frames,
+                                    const CheckCancelled& check) const;
     // One stage alone; its outputs are added to `values`.
     void run(const StageContract& stage, const Bucket& bucket, bool npu, Tensors& values) const;
     bool dynamic(const Bucket& bucket) const { return package_.manifest().dynamic_buckets.at(bucket.name); }
@@ -75,6 +83,8 @@ private:
 
     void run_placed(const StageContract& stage, const Bucket& bucket, Tensors& values) const;
     bool gives_durations(const StageContract& stage) const;
+    std::vector<StageContract>::const_iterator behind_durations() const;
+    std::vector<StageContract>::const_iterator vocoder() const;
 };
 
 // A tensor of numbers that it keeps. 4 bytes each.
