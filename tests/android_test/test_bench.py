@@ -192,7 +192,9 @@ def test_a_package_is_raced_with_both_kinds_of_operators(ops: Path, tmp_path: Pa
     ]
     assert fused.disk_bytes > stock.disk_bytes - 10_000
     library = fused_package / "lib" / this_platform() / OPS_LIBRARY
-    library.write_bytes(library.read_bytes() + b"\0")
+    changed = library.read_bytes() + b"\0"
+    library.unlink()  # a file of its own: the old one is in use
+    library.write_bytes(changed)
     with pytest.raises(ContractError, match=r"expected fused operators, got lib/.* is changed"):
         OwnStages(replace(REQUEST, model=str(fused_package), voice="af_short", fused=True))
 
