@@ -253,7 +253,7 @@ def test_the_engine_says_what_it_opened(engine: OpenEngine) -> None:
     assert report["npu"] is False
     assert "CPU" in report["reason"]
     assert engine.library.c.kokoro_npu_sample_rate(engine.handle) == 24_000
-    assert engine.library.c.kokoro_npu_abi_version() == 1
+    assert engine.library.c.kokoro_npu_abi_version() == 2
 
 
 def test_a_text_that_grows_is_spoken_sentence_by_sentence(engine: OpenEngine, package: Package) -> None:
