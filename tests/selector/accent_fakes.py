@@ -15,7 +15,7 @@ WORDS = (
     "jumps",
     "over",
     "and",
-    "runs",
+    "run",
     "far",
     "away",
     "hill",
