@@ -37,6 +37,7 @@ def accent_bytes(gold: Dictionary, silver: Dictionary, units: Sequence[Unit], ng
     """
     entries = [*gold.values(), *silver.values()]
     texts = [text or "" for entry in entries for text in ([entry] if isinstance(entry, str) else entry.values())]
+    texts += ["".join(said) for _, said in units]
     symbols = sorted({c for text in texts for c in text})
     number = {c: bytes([i]) for i, c in enumerate(symbols, 1)}
     sections = (

@@ -132,6 +132,17 @@ class Request(ctypes.Structure):
         ("on_chunk", ON_CHUNK),
         ("is_cancelled", IS_CANCELLED),
         ("user", ctypes.c_void_p),
+        ("phonemizer", ctypes.c_void_p),
+    )
+
+
+class PhonemizerOptions(ctypes.Structure):
+    _fields_ = (
+        ("size", ctypes.c_uint64),
+        ("name", ctypes.c_char_p),
+        ("data", ctypes.c_char_p),
+        ("library", ctypes.c_char_p),
+        ("lexicon", ctypes.c_char_p),
     )
 
 
@@ -184,6 +195,21 @@ class Library:
         given = Options(size=ctypes.sizeof(Options), **options)
         self.call("open", str(folder).encode(), ctypes.byref(given), ctypes.byref(handle))
         return OpenEngine(self, handle)
+
+    def phonemizer(self, **options: str | Path) -> ctypes.c_void_p:
+        """One of the library's own; `close_phonemizer` frees it."""
+        handle = ctypes.c_void_p()
+        fields = {name: str(value).encode() for name, value in options.items()}
+        given = PhonemizerOptions(size=ctypes.sizeof(PhonemizerOptions), **fields)
+        self.call("open_phonemizer", ctypes.byref(given), ctypes.byref(handle))
+        return handle
+
+    def phonemes(self, phonemizer: ctypes.c_void_p, text: str, language: str, size: int = 4096) -> tuple[str, int]:
+        """The phonemes that fit, and the bytes that are needed."""
+        out, needed = ctypes.create_string_buffer(size), ctypes.c_uint64()
+        where = (out, ctypes.c_uint64(size), ctypes.byref(needed))
+        self.call("phonemes", phonemizer, text.encode(), language.encode(), *where)
+        return out.value.decode(errors="ignore"), needed.value
 
 
 @dataclass

@@ -16,6 +16,7 @@ from selector.english.accent_file import accent_bytes
 from selector.english.letter_alignment import best_units, learn_units, sounds
 from selector.english.letter_ngrams import DEAREST, EDGE, SCALE, Ngrams, count_ngrams
 from selector.sdk.vectors.phoneme_vectors import ENGLISH_PHONEMES
+from tests.selector.accent_fakes import teach_few_words
 from tests.selector.test_phonemes import VECTORS, ask, build_check_phonemes
 
 FEW = 80  # of so many words one teaches the model of these tests, for time
@@ -206,16 +207,7 @@ def test_a_language_or_folder_without_a_file_is_refused(program: Path, made: Mad
 def test_the_command_writes_files_license_and_notice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Path
 ) -> None:
-    dictionaries = {language: english.read_dictionaries(language) for language in english.ACCENTS}
-    few = {
-        language: (
-            {w: s for w, s in gold.items() if w[:1] in "HAhe" or len(w) == 1},
-            {w: silver[w] for w in list(silver)[:99]},
-        )
-        for language, (gold, silver) in dictionaries.items()
-    }
-    monkeypatch.setattr(english, "read_dictionaries", lambda language: few[language])
-    monkeypatch.setattr(english, "taught", lambda gold, silver: sorted(english.plain_words(gold, silver).items())[::30])
+    teach_few_words(monkeypatch)
     written = []
     for name in ("one", "two"):
         assert main(["english", "--dist", str(tmp_path / name), "--release", "1.2.3"]) == 0

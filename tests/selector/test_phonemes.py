@@ -25,12 +25,12 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_check_phonemes(tmp_path_factory.mktemp("phonemes"))
 
 
-def build_check_phonemes(work: Path) -> Path:
+def build_check_phonemes(work: Path, *further: str) -> Path:
     compiler = shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
         pytest.skip("no C++ compiler")
     sources = [VECTORS / "check_phonemes.cpp", *sorted((SOURCES / "phonemes").glob("*.cpp"))]
-    flags = ["-std=c++17", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", f"-I{SOURCES}"]
+    flags = ["-std=c++17", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", f"-I{SOURCES}", *further]
     subprocess.run([compiler, *flags, *sources, "-pthread", "-ldl", "-o", work / "check_phonemes"], check=True)
     return work / "check_phonemes"
 

@@ -7,6 +7,7 @@
 
 #include "engine.hpp"
 #include "kokoro_npu.h"
+#include "phonemes/phonemizers.hpp"
 #include "text/spoken.hpp"
 
 struct kokoro_npu_engine {
@@ -14,6 +15,9 @@ struct kokoro_npu_engine {
 };
 struct kokoro_npu_speech {
     kokoro_npu::Speech speech;
+};
+struct kokoro_npu_phonemizer {
+    kokoro_npu::Phonemizer phonemize;
 };
 struct kokoro_npu_error {
     std::string facts[4];
@@ -80,6 +84,8 @@ kokoro_npu::SpeechRequest request_of(const kokoro_npu_request& c) {
         request.phonemize = [phonemize = c.phonemize, user = c.user](const std::string& text, const std::string& language) {
             return text_of(phonemize(user, text.c_str(), language.c_str()));
         };
+    else if (c.phonemizer)
+        request.phonemize = c.phonemizer->phonemize;
     if (c.is_cancelled) request.cancelled = [ask = c.is_cancelled, user = c.user] { return ask(user) != 0; };
     return request;
 }
@@ -112,6 +118,15 @@ std::uint64_t copied(const std::string& from, char* text, std::uint64_t size) {
         text[length] = '\0';
     }
     return from.size() + 1;
+}
+
+kokoro_npu::Phonemizer phonemizer_of(const kokoro_npu_phonemizer_options& c) {
+    const std::string name = text_of(c.name);
+    kokoro_npu::UserLexicon lexicon(text_of(c.lexicon));
+    if (name == "english") return kokoro_npu::english_phonemizer(text_of(c.data), std::move(lexicon));
+    if (name == "espeak")
+        return kokoro_npu::espeak_phonemizer({text_of(c.library), text_of(c.data)}, std::move(lexicon));
+    throw Error(Fault::text, "phonemizer", "english or espeak", "'" + name + "'", "Name one of them, or pass your own.");
 }
 
 }  // namespace
@@ -207,6 +222,26 @@ kokoro_npu_status kokoro_npu_spoken(const char* text, const char* language, cons
 }
 
 void kokoro_npu_words_free(char* words) { delete[] words; }
+
+kokoro_npu_status kokoro_npu_open_phonemizer(const kokoro_npu_phonemizer_options* options,
+                                             kokoro_npu_phonemizer** phonemizer, kokoro_npu_error** error) {
+    if (phonemizer) *phonemizer = nullptr;
+    return guarded(error, [&] {
+        const auto c = read_struct(given(options, "options"), "options");
+        *given(phonemizer, "phonemizer") = new kokoro_npu_phonemizer{phonemizer_of(c)};
+    });
+}
+
+kokoro_npu_status kokoro_npu_phonemes(const kokoro_npu_phonemizer* phonemizer, const char* text, const char* language,
+                                      char* phonemes, uint64_t size, uint64_t* needed, kokoro_npu_error** error) {
+    if (needed) *needed = 0;
+    return guarded(error, [&] {
+        const auto& made = given(phonemizer, "phonemizer")->phonemize;
+        *given(needed, "needed") = copied(made(given(text, "text"), given(language, "language")), phonemes, size);
+    });
+}
+
+void kokoro_npu_close_phonemizer(kokoro_npu_phonemizer* phonemizer) { delete phonemizer; }
 
 const char* kokoro_npu_error_fact(const kokoro_npu_error* error, kokoro_npu_fact fact) {
     return error && fact >= KOKORO_NPU_WHERE && fact <= KOKORO_NPU_TODO ? error->facts[fact].c_str() : "";

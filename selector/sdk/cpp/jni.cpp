@@ -200,4 +200,39 @@ JNIEXPORT void JNICALL Java_io_github_kokoronpu_KokoroNpu_closeNative(JNIEnv*, j
     kokoro_npu_close(reinterpret_cast<kokoro_npu_engine*>(static_cast<std::intptr_t>(handle)));
 }
 
+JNIEXPORT jlong JNICALL Java_io_github_kokoronpu_BuiltinPhonemizer_openNative(JNIEnv* env, jclass, jbyteArray name,
+                                                                              jbyteArray data, jbyteArray library,
+                                                                              jbyteArray lexicon) {
+    const std::string given[] = {text_of(env, name), text_of(env, data), text_of(env, library), text_of(env, lexicon)};
+    kokoro_npu_phonemizer_options options{sizeof options, given[0].c_str(), given[1].c_str(), given[2].c_str(),
+                                          given[3].c_str()};
+    kokoro_npu_phonemizer* phonemizer = nullptr;
+    kokoro_npu_error* error = nullptr;
+    raise(env, kokoro_npu_open_phonemizer(&options, &phonemizer, &error), error);
+    return static_cast<jlong>(reinterpret_cast<std::intptr_t>(phonemizer));
+}
+
+JNIEXPORT jbyteArray JNICALL Java_io_github_kokoronpu_BuiltinPhonemizer_sayNative(JNIEnv* env, jclass, jlong handle,
+                                                                                  jbyteArray text, jbyteArray language) {
+    const auto* phonemizer = reinterpret_cast<const kokoro_npu_phonemizer*>(static_cast<std::intptr_t>(handle));
+    const std::string words = text_of(env, text), name = text_of(env, language);
+    std::string phonemes(4 * words.size() + 64, '\0');  // most texts have fewer; a longer one is asked for again
+    for (bool whole = false; !whole;) {
+        std::uint64_t size = 0;
+        kokoro_npu_error* error = nullptr;
+        const kokoro_npu_status status = kokoro_npu_phonemes(phonemizer, words.c_str(), name.c_str(), &phonemes[0],
+                                                             phonemes.size(), &size, &error);
+        raise(env, status, error);
+        if (status != KOKORO_NPU_OK) return nullptr;
+        whole = size <= phonemes.size();
+        phonemes.resize(static_cast<std::size_t>(size));
+    }
+    phonemes.pop_back();
+    return bytes_of(env, phonemes);
+}
+
+JNIEXPORT void JNICALL Java_io_github_kokoronpu_BuiltinPhonemizer_closeNative(JNIEnv*, jclass, jlong handle) {
+    kokoro_npu_close_phonemizer(reinterpret_cast<kokoro_npu_phonemizer*>(static_cast<std::intptr_t>(handle)));
+}
+
 }  // extern "C"

@@ -64,6 +64,7 @@ typedef enum kokoro_npu_beside {
 typedef struct kokoro_npu_engine kokoro_npu_engine;
 typedef struct kokoro_npu_speech kokoro_npu_speech;
 typedef struct kokoro_npu_error kokoro_npu_error;
+typedef struct kokoro_npu_phonemizer kokoro_npu_phonemizer;
 
 typedef struct kokoro_npu_options {
     uint64_t size;             /* sizeof(kokoro_npu_options) */
@@ -113,17 +114,27 @@ typedef int32_t (*kokoro_npu_is_cancelled)(void* user);
 
 typedef struct kokoro_npu_request {
     uint64_t size;        /* sizeof(kokoro_npu_request) */
-    const char* text;     /* any length; needs `phonemize` */
+    const char* text;     /* any length; needs `phonemize` or `phonemizer` */
     const char* phonemes; /* instead of a text */
     const char* voice;    /* NULL: the first by alphabet; a mix is "a,b" or "a:0.7+b:0.3" */
-    const char* language; /* for `phonemize`; NULL: that of the voice's name */
+    const char* language; /* of the text; NULL: that of the voice's name */
     double speed;         /* 0.5 to 2; 0 counts as 1 */
     uint64_t seed;        /* of the noise in breath and fricatives: same seed, same sound */
     kokoro_npu_phonemize phonemize;
     kokoro_npu_on_chunk on_chunk;
     kokoro_npu_is_cancelled is_cancelled;
     void* user;
+    const kokoro_npu_phonemizer* phonemizer; /* version 2: where `phonemize` is NULL */
 } kokoro_npu_request;
+
+/* A phonemizer that this library brings. */
+typedef struct kokoro_npu_phonemizer_options {
+    uint64_t size;       /* sizeof(kokoro_npu_phonemizer_options) */
+    const char* name;    /* "english": dictionaries and a model; "espeak": espeak-ng's library, whose license is the GPL */
+    const char* data;    /* english: the folder of en-us.bin and en-gb.bin; espeak: espeak-ng-data, or NULL: its own */
+    const char* library; /* espeak: the path of libespeak-ng.so.1; it is opened while the program runs */
+    const char* lexicon; /* the content of a lexicon, a word and how to say it per line, or NULL */
+} kokoro_npu_phonemizer_options;
 
 /* The version of this ABI that the library has: its functions and members are those of the header of that version. */
 KOKORO_NPU_API int32_t kokoro_npu_abi_version(void);
@@ -159,6 +170,16 @@ KOKORO_NPU_API uint64_t kokoro_npu_report(const kokoro_npu_engine* engine, char*
 KOKORO_NPU_API kokoro_npu_status kokoro_npu_spoken(const char* text, const char* language, const char* lexicon,
                                                    char** words, kokoro_npu_error** error);
 KOKORO_NPU_API void kokoro_npu_words_free(char* words);
+
+/* Since version 2. Opens a phonemizer, which any number of threads may use at once; close it after the speeches that do. */
+KOKORO_NPU_API kokoro_npu_status kokoro_npu_open_phonemizer(const kokoro_npu_phonemizer_options* options,
+                                                            kokoro_npu_phonemizer** phonemizer, kokoro_npu_error** error);
+/* The phonemes of a text, into `phonemes` (at most `size` bytes, zero included); `*needed` is the bytes that are needed.
+ * KOKORO_NPU_TEXT where the phonemizer cannot say the language. */
+KOKORO_NPU_API kokoro_npu_status kokoro_npu_phonemes(const kokoro_npu_phonemizer* phonemizer, const char* text,
+                                                     const char* language, char* phonemes, uint64_t size,
+                                                     uint64_t* needed, kokoro_npu_error** error);
+KOKORO_NPU_API void kokoro_npu_close_phonemizer(kokoro_npu_phonemizer* phonemizer);
 
 /* A fact of an error; valid until the error is freed. */
 KOKORO_NPU_API const char* kokoro_npu_error_fact(const kokoro_npu_error* error, kokoro_npu_fact fact);

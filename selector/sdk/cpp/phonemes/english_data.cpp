@@ -38,7 +38,7 @@ EnglishData::EnglishData(const std::string& path) : file_(std::make_shared<Mappe
     if (whole.size() < head || whole.substr(0, magic.size()) != magic) broken("another file");
     std::string_view sections[header_sections];
     for (std::size_t i = 0; i < header_sections; ++i) {
-        const std::size_t from = number_at(whole, magic.size() + 8 * i, 4), size = number_at(whole, magic.size() + 8 * i + 4, 4);
+        const std::size_t at = magic.size() + 8 * i, from = number_at(whole, at, 4), size = number_at(whole, at + 4, 4);
         if (from > whole.size() || size > whole.size() - from) broken("a file that was cut off");
         sections[i] = whole.substr(from, size);
     }
@@ -146,7 +146,8 @@ std::size_t EnglishData::child(std::size_t level, std::size_t from, std::size_t 
     const std::size_t end = to;
     while (from < to) {
         const std::size_t middle = (from + to) / 2;
-        (number_at(levels_[level].units, 2 * middle, 2) < unit ? from : to) = number_at(levels_[level].units, 2 * middle, 2) < unit ? middle + 1 : middle;
+        if (number_at(levels_[level].units, 2 * middle, 2) < unit) from = middle + 1;
+        else to = middle;
     }
     return from < end && number_at(levels_[level].units, 2 * from, 2) == unit ? from : nothing;
 }

@@ -16,7 +16,18 @@
 namespace kokoro_npu {
 
 // What decides between pronunciations of a word; `before_pause` is not a class of words: nothing follows.
-enum class WordClass : std::uint8_t { any, noun, verb, adjective, adverb, before_pause, past, participle, present, determiner };
+enum class WordClass : std::uint8_t {
+    any,
+    noun,
+    verb,
+    adjective,
+    adverb,
+    before_pause,
+    past,
+    participle,
+    present,
+    determiner
+};
 
 // The pronunciations of an entry. An empty one stands for a word that is spelled.
 struct Pronunciations {

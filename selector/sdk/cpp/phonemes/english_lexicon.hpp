@@ -43,7 +43,8 @@ private:
     bool knows(const std::string& word) const;
     std::optional<std::u32string> small_word(const std::string& word, const WordPlace& place) const;
     std::optional<std::u32string> look_up(std::string word, const WordPlace& place, detail::Emphasis emphasis) const;
-    std::optional<std::u32string> with_ending(const std::string& word, const WordPlace& place, detail::Emphasis emphasis) const;
+    std::optional<std::u32string> with_ending(const std::string& word, const WordPlace& place,
+                                              detail::Emphasis emphasis) const;
     std::optional<std::string> stem_of_s(const std::string& word) const;
     std::optional<std::string> stem_of_ed(const std::string& word) const;
     std::optional<std::string> stem_of_ing(const std::string& word) const;

@@ -18,7 +18,8 @@ constexpr Folded folded[] = {
     {U"àáâãäåāăąǎ", "a"}, {U"ÀÁÂÃÄÅĀĂĄ", "A"}, {U"æ", "ae"},         {U"Æ", "Ae"},      {U"çćĉċč", "c"}, {U"ÇĆĈĊČ", "C"},
     {U"ďđð", "d"},        {U"ĎĐÐ", "D"},       {U"èéêëēĕėęě", "e"}, {U"ÈÉÊËĒĔĖĘĚ", "E"}, {U"ĝğġģ", "g"},  {U"ĜĞĠĢ", "G"},
     {U"ĥħ", "h"},         {U"ĤĦ", "H"},        {U"ìíîïĩīĭįı", "i"}, {U"ÌÍÎÏĨĪĬĮİ", "I"}, {U"ĵ", "j"},     {U"ķ", "k"},
-    {U"ĺļľŀł", "l"},      {U"ĹĻĽĿŁ", "L"},     {U"ñńņňŋ", "n"},     {U"ÑŃŅŇŊ", "N"},   {U"òóôõöøōŏő", "o"}, {U"ÒÓÔÕÖØŌŎŐ", "O"},
+    {U"ĺļľŀł", "l"},      {U"ĹĻĽĿŁ", "L"},     {U"ñńņňŋ", "n"},     {U"ÑŃŅŇŊ", "N"},   {U"òóôõöøōŏő", "o"},
+    {U"ÒÓÔÕÖØŌŎŐ", "O"},
     {U"œ", "oe"},         {U"Œ", "Oe"},        {U"ŕŗř", "r"},       {U"ŔŖŘ", "R"},     {U"śŝşšș", "s"}, {U"ŚŜŞŠȘ", "S"},
     {U"ß", "ss"},         {U"ţťŧț", "t"},      {U"ŢŤŦȚ", "T"},      {U"þ", "th"},      {U"Þ", "Th"},    {U"ùúûüũūŭůűų", "u"},
     {U"ÙÚÛÜŨŪŬŮŰŲ", "U"}, {U"ŵ", "w"},         {U"Ŵ", "W"},         {U"ýÿŷ", "y"},     {U"ÝŸŶ", "Y"},   {U"źżž", "z"},
@@ -75,10 +76,12 @@ std::vector<EnglishPiece> english_pieces(std::string_view sentence) {
             std::string word;
             std::size_t end = i;
             for (;; ++end) {
-                if (letter(end)) word += ascii_of(all[end]);
-                else if (end < all.size() && all[end] == U'\'' && (letter(end + 1) || (end > i && (all[end - 1] | 32) == U's'))) word += '\'';
-                else if (end < all.size() && (all[end] == U'-' || all[end] == U'/' || all[end] == U'_') && letter(end + 1)) word += '-';
-                else if (end < all.size() && all[end] == U'.' && letter(end + 1)) word += '.';
+                const char32_t here = end < all.size() ? all[end] : U' ';
+                const bool plural = end > i && (all[end - 1] == U's' || all[end - 1] == U'S');  // dogs'
+                if (letter(end)) word += ascii_of(here);
+                else if (here == U'\'' && (letter(end + 1) || plural)) word += '\'';
+                else if ((here == U'-' || here == U'/' || here == U'_') && letter(end + 1)) word += '-';
+                else if (here == U'.' && letter(end + 1)) word += '.';
                 else break;
             }
             const bool initials = word.size() > 1 && word[word.size() - 2] == '.' && end < all.size() && all[end] == U'.';

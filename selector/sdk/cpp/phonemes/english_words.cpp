@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "error.hpp"
-#include "phonemes/english_pieces.hpp"
 #include "phonemes/english_lexicon.hpp"
+#include "phonemes/english_pieces.hpp"
 #include "phonemes/letter_model.hpp"
 #include "phonemes/letter_names.hpp"
 #include "phonemes/word_classes.hpp"
@@ -20,6 +20,8 @@ namespace kokoro_npu {
 namespace {
 
 using namespace detail;
+
+constexpr std::size_t longest_word = 40;  // letters, as LONGEST_WORD of export_onnx/text/spoken_form.py
 
 struct Accent {
     EnglishLexicon lexicon;
@@ -58,7 +60,8 @@ std::u32string compound(std::vector<std::u32string> said, const std::vector<std:
     std::vector<Part> parts;
     for (std::size_t i = 0; i < said.size(); ++i)
         if (!said[i].empty()) parts.push_back({has(said[i], main_stress), weight(said[i]), i});
-    const auto stressed = static_cast<std::size_t>(std::count_if(parts.begin(), parts.end(), [](const Part& p) { return p.stressed; }));
+    const auto stressed = static_cast<std::size_t>(
+        std::count_if(parts.begin(), parts.end(), [](const Part& part) { return part.stressed; }));
     const auto weaker = [&](std::size_t i) {
         if (has(said[i], main_stress)) said[i] = weakened(said[i]);
     };
@@ -86,7 +89,10 @@ std::u32string Accent::unknown(const std::string& word) const {
     }
     std::string letters;
     for (const char c : word) letters += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    return model.say(letters);
+    std::u32string said;  // in pieces that the model says quickly: no word is longer
+    for (std::size_t at = 0; at < letters.size(); at += longest_word)
+        said += (at > 0 ? U" " : U"") + model.say(letters.substr(at, longest_word));
+    return said;
 }
 
 std::u32string Accent::parts(const std::vector<std::string>& words, const WordPlace& place) const {
@@ -129,7 +135,8 @@ std::string Accent::sentence(const std::string& text) const {
         if (piece.is_word) {
             const auto capital = [](char c) { return c >= 'A' && c <= 'Z'; };
             place.kind = word_class(words, places[i]);
-            place.name = any_small && std::all_of(piece.text.begin(), piece.text.end(), capital) && !is_function_word(words[places[i]]);
+            place.name = any_small && std::all_of(piece.text.begin(), piece.text.end(), capital) &&
+                         !is_function_word(words[places[i]]);
             said[i] = word(piece.text, place);
         } else {
             said[i] = code_points(piece.text);
@@ -157,10 +164,12 @@ Phonemizer english_words(const std::string& folder) {
         const std::string file = folder + "/" + language + ".bin";
         if (exists(file))
             accents->emplace(std::piecewise_construct, std::forward_as_tuple(language),
-                             std::forward_as_tuple(std::make_shared<const EnglishData>(file), std::string(language) == "en-gb"));
+                             std::forward_as_tuple(std::make_shared<const EnglishData>(file),
+                                                   std::string(language) == "en-gb"));
     }
     if (accents->empty())
-        throw Error(Fault::package, folder, "en-us.bin or en-gb.bin", "neither", "Make them with `python -m selector english`.");
+        throw Error(Fault::package, folder, "en-us.bin or en-gb.bin", "neither",
+                    "Make them with `python -m selector english`.");
     return [accents](const std::string& text, const std::string& language) {
         const auto accent = accents->find(language);
         if (accent == accents->end())

@@ -79,7 +79,8 @@ std::shared_ptr<EspeakLibrary> EspeakLibrary::open(const EspeakPaths& paths) {
     parts->handle = ::dlopen(paths.library.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!parts->handle) {
         const char* why = ::dlerror();
-        refuse(paths.library.empty() ? "espeak-ng's library" : paths.library, "a library that can be loaded", why ? why : "none");
+        refuse(paths.library.empty() ? "espeak-ng's library" : paths.library, "a library that can be loaded",
+               why ? why : "none");
     }
     parts->data = paths.data;
     parts->find(parts->initialize, "espeak_Initialize");

@@ -123,7 +123,8 @@ std::vector<std::string> clauses(const std::string& words, const std::string& la
     if (std::string(" en es fr hi it pt ru ").find(" " + base + " ") != std::string::npos) return {words};
     std::vector<std::string> parts = {""};
     for (const std::string& word : detail::split_words(words)) {
-        if (code_points(parts.back()).size() + code_points(word).size() > most && !parts.back().empty()) parts.emplace_back();
+        const std::size_t length = code_points(parts.back()).size() + code_points(word).size();
+        if (length > most && !parts.back().empty()) parts.emplace_back();
         parts.back() += (parts.back().empty() ? "" : " ") + word;
     }
     return parts;
@@ -156,11 +157,12 @@ std::string joined(const std::vector<std::string>& parts) {
     std::string all;
     for (const std::string& part : parts)
         if (!part.empty()) all += (all.empty() ? "" : " ") + part;
+    constexpr std::u32string_view closing = U",.;:!?)…";
     const std::u32string text = code_points(detail::single_spaced(all));
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
         const bool space = text[i] == U' ';
-        const bool before_mark = i + 1 < text.size() && std::u32string_view(U",.;:!?)…").find(text[i + 1]) != std::u32string_view::npos;
+        const bool before_mark = i + 1 < text.size() && closing.find(text[i + 1]) != std::u32string_view::npos;
         const bool behind_open = i > 0 && (text[i - 1] == U'(' || text[i - 1] == U'“');
         if (!(space && (before_mark || behind_open))) detail::append_utf8(out, text[i]);
     }

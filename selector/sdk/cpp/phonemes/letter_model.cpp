@@ -25,7 +25,8 @@ bool better(const Way& a, const Way& b) { return a.cost != b.cost ? a.cost < b.c
 LetterModel::LetterModel(std::shared_ptr<const EnglishData> data) : data_(std::move(data)), of_letter_(letters) {
     for (std::size_t i = 0; i < data_->units().size(); ++i) {
         const char letter = data_->units()[i].letter;
-        if (letter >= 'a' && letter <= 'z') of_letter_[static_cast<std::size_t>(letter - 'a')].push_back(static_cast<std::uint16_t>(i + 1));
+        if (letter < 'a' || letter > 'z') continue;
+        of_letter_[static_cast<std::size_t>(letter - 'a')].push_back(static_cast<std::uint16_t>(i + 1));
     }
 }
 

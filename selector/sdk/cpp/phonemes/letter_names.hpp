@@ -21,12 +21,14 @@ inline std::string named_letters(const std::string& words) {
         const bool alone_behind = !word_like(at(i + 1)), alone_before = i == 0 || !word_like(all[i - 1]);
         bool letter = false;
         if (all[i] == U'A' && alone_behind) {
-            const bool letter_before = i >= 2 && all[i - 1] == U' ' && capital(all[i - 2]) && (i == 2 || !word_like(all[i - 3]));
+            const bool letter_before =
+                i >= 2 && all[i - 1] == U' ' && capital(all[i - 2]) && (i == 2 || !word_like(all[i - 3]));
             const bool letter_behind = at(i + 1) == U' ' && capital(at(i + 2)) && !word_like(at(i + 3)) &&
                                        !small(at(i + 3)) &&
                                        !((at(i + 3) == U'\'' || at(i + 3) == U'.') && small(at(i + 4)));
             const bool word_before = i >= 2 && all[i - 1] == U' ' && small(all[i - 2]);
-            const bool ends = i + 1 == all.size() || !(word_like(all[i + 1]) || is_space(all[i + 1]) || all[i + 1] == U'\'');
+            const bool ends =
+                i + 1 == all.size() || !(word_like(all[i + 1]) || is_space(all[i + 1]) || all[i + 1] == U'\'');
             letter = (letter_before && at(i + 1) != U'\'') || (alone_before && letter_behind) || (word_before && ends);
         }
         if (letter) out += "eigh";

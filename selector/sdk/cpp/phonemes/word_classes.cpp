@@ -54,7 +54,8 @@ WordClass word_class(const std::vector<std::string>& words, std::size_t at) {
     if (among(adverbs_before, before) && is_function_word(after)) return WordClass::adjective;
     if (in_noun_phrase && !is_function_word(after) && among(determiners, before)) return WordClass::adjective;
     if (in_noun_phrase) return WordClass::noun;
-    if (!is_function_word(before) && is_function_word(after)) return among(determiners, after) ? WordClass::verb : WordClass::noun;
+    if (!is_function_word(before) && is_function_word(after))
+        return among(determiners, after) ? WordClass::verb : WordClass::noun;
     return WordClass::any;
 }
 

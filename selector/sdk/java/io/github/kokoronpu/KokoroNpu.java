@@ -99,6 +99,9 @@ public final class KokoroNpu implements Closeable {
         }
     }
 
+    /** Loads the native library, for classes that call it without an engine. */
+    static void load() {}
+
     Phonemizer phonemizer() {
         return phonemizer;
     }
