@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "phonemes/script_runs.hpp"
+#include "text/spoken.hpp"
 
 namespace kokoro_npu {
 namespace {
@@ -46,7 +47,7 @@ std::string spoken_phonemes(const Phonemizer& words, const std::string& spoken, 
 
 Phonemizer whole_text_phonemizer(Phonemizer words, UserLexicon lexicon) {
     return [words = std::move(words), lexicon = std::move(lexicon)](const std::string& text, const std::string& language) {
-        return spoken_phonemes(words, prepare_text(lexicon.apply(text), language), language);
+        return spoken_phonemes(words, spoken_words(lexicon.apply(text), language), language);
     };
 }
 

@@ -9,9 +9,6 @@
 
 namespace kokoro_npu {
 
-// The words that are spoken for a written text. Today the text itself: the place for the rules of numbers, dates and signs.
-inline std::string prepare_text(const std::string& text, const std::string&) { return text; }
-
 // The phonemes of spoken words, in which `[word](/phonemes/)` gives a pronunciation; empty where nothing can be said.
 std::string spoken_phonemes(const Phonemizer& words, const std::string& spoken, const std::string& language);
 
