@@ -14,6 +14,7 @@ from android_test.device.linux_runner import qnn_libraries
 from export_onnx.buckets import BUCKETS
 from selector.package.opened import Package
 from tests.android_test.unshared_contexts import CHIP, PLAIN, make_packages_of_contexts
+from tests.built_once import built_once
 from tests.selector.engine_library import DEVICE, EngineError, Library, build_engine, letters
 
 NEVER, NPU, CPU = 1, 2, 1
@@ -24,7 +25,7 @@ pytestmark = pytest.mark.skipif(not qnn_libraries(), reason="onnxruntime-qnn is 
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Library:
-    return Library.load(build_engine(tmp_path_factory.mktemp("engine")))
+    return Library.load(built_once(tmp_path_factory, "engine", build_engine) / "build")
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""espeak-ng's phonemizer and an app's lexicon in C++ against Python's: every phoneme of the shared vectors."""
+"""espeak-ng's phonemizer in C++ against Python's: every phoneme of the shared vectors."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from pathlib import Path
 import espeakng_loader
 import pytest
 
-from export_onnx.errors import PipelineError, TextError
+from export_onnx.errors import PipelineError
 from export_onnx.text.front_ends import english_front_end
-from export_onnx.text.lexicon import read_lexicon
 from selector.sdk.vectors import phoneme_vectors as vectors
 from tests.selector.engine_library import SOURCES
 
@@ -29,7 +28,10 @@ def build_check_phonemes(work: Path, *further: str) -> Path:
     compiler = shutil.which("g++") or shutil.which("clang++")
     if compiler is None:
         pytest.skip("no C++ compiler")
-    sources = [VECTORS / "check_phonemes.cpp", *sorted((SOURCES / "phonemes").glob("*.cpp"))]
+    sources = [
+        VECTORS / "check_phonemes.cpp",
+        *(file for part in ("phonemes", "text") for file in sorted((SOURCES / part).glob("*.cpp"))),
+    ]
     flags = ["-std=c++17", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", f"-I{SOURCES}", *further]
     subprocess.run([compiler, *flags, *sources, "-pthread", "-ldl", "-o", work / "check_phonemes"], check=True)
     return work / "check_phonemes"
@@ -101,49 +103,3 @@ def test_what_is_no_espeak_is_refused(program: Path, library: str, data: str, wh
     (answer,) = ask(program, ("espeak", library, data), [("en-us", "hello")])
     assert answer.startswith(f"! {where}")
     assert answer.endswith("Install espeak-ng, or pass the paths of its library and its data.")
-
-
-LEXICON = """\ufeff# words of an app
-SQL         sequel
-"New York"  /nˌu jˈɔɹk/   # two words
-gif         /ʤˈɪf/
-naïve       simple # a comment
-Éclair      cake
-.NET        dot net
-New         old
-"""
-TEXTS = (
-    "SQL and sql, New York; new york. NEW York, New Yorker",
-    "A gif, a GIF, a Gif; gifs and _gif.",
-    "Naïve NAÏVE naïveté; Éclair éclair",
-    "The .NET of x.NET. [New York](/x/) New [gif]",
-    "gif",
-    "",
-)
-
-
-def test_a_lexicon_is_pythons(program: Path, tmp_path: Path) -> None:
-    (tmp_path / "words.txt").write_text(LEXICON, encoding="utf-8")
-    lexicon = read_lexicon(tmp_path / "words.txt")
-    assert ask(program, ("lexicon", tmp_path / "words.txt"), [("en-us", text) for text in TEXTS[:3]]) == [
-        lexicon.apply(text) for text in TEXTS[:3]
-    ]
-    inside = ask(program, ("lexicon", tmp_path / "words.txt"), [("en-us", text) for text in TEXTS[3:]])
-    assert inside == ["The dot net of x.NET. [New York](/x/) old [[gif](/ʤˈɪf/)]", "[gif](/ʤˈɪf/)", ""]
-
-
-@pytest.mark.parametrize("line", ["word", "word //", "word /x/ y", "word #x"])
-def test_a_line_that_is_no_entry_is_refused_as_in_python(program: Path, tmp_path: Path, line: str) -> None:
-    (tmp_path / "words.txt").write_text(f"good /x/\n{line}\n", encoding="utf-8")
-    with pytest.raises(TextError, match="line 2: expected a word, then /phonemes/ or other words"):
-        read_lexicon(tmp_path / "words.txt")
-    (answer,) = ask(program, ("lexicon", tmp_path / "words.txt"), [])
-    assert answer.startswith("! lexicon, line 2: expected a word, then /phonemes/ or other words, got")
-
-
-@pytest.mark.parametrize("line", ['"" x', '"open x', '"two words"x'])
-def test_a_quote_that_does_not_end_is_refused(program: Path, tmp_path: Path, line: str) -> None:
-    """Python takes the quote for a part of the word, which nobody wants."""
-    (tmp_path / "words.txt").write_text(line, encoding="utf-8")
-    (answer,) = ask(program, ("lexicon", tmp_path / "words.txt"), [])
-    assert answer.startswith("! lexicon, line 1: expected a word, then /phonemes/ or other words, got")

@@ -122,7 +122,7 @@ std::uint64_t copied(const std::string& from, char* text, std::uint64_t size) {
 
 kokoro_npu::Phonemizer phonemizer_of(const kokoro_npu_phonemizer_options& c) {
     const std::string name = text_of(c.name);
-    kokoro_npu::UserLexicon lexicon(text_of(c.lexicon));
+    kokoro_npu::reading::Lexicon lexicon(text_of(c.lexicon));
     if (name == "english") return kokoro_npu::english_phonemizer(text_of(c.data), std::move(lexicon));
     if (name == "espeak")
         return kokoro_npu::espeak_phonemizer({text_of(c.library), text_of(c.data)}, std::move(lexicon));

@@ -3,10 +3,7 @@
 //   check_phonemes espeak LIBRARY DATA     the phonemes of spoken words
 //   check_phonemes english FOLDER          likewise, without espeak
 //   check_phonemes letters FILE            how the model of an accent's file says a word
-//   check_phonemes lexicon FILE            the text with the entries of a lexicon
-#include <fstream>
 #include <iostream>
-#include <iterator>
 #include <thread>
 
 #include "error.hpp"
@@ -17,11 +14,6 @@
 #include "phonemes/whole_text.hpp"
 
 using namespace kokoro_npu;
-
-static std::string content_of(const char* path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
 
 static Phonemizer answer_of(int count, char** arguments) {
     const std::string kind = count > 2 ? arguments[1] : "";
@@ -35,10 +27,6 @@ static Phonemizer answer_of(int count, char** arguments) {
     if (kind == "letters")
         return [model = LetterModel(std::make_shared<const EnglishData>(arguments[2]))](
                    const std::string& text, const std::string&) { return detail::utf8_of(model.say(text)); };
-    if (kind == "lexicon")
-        return [lexicon = UserLexicon(content_of(arguments[2]))](const std::string& text, const std::string&) {
-            return lexicon.apply(text);
-        };
     throw Error(Fault::internal, "check_phonemes", "what the head of this file says", kind, "Read it.");
 }
 

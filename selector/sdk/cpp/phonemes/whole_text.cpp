@@ -45,9 +45,9 @@ std::string spoken_phonemes(const Phonemizer& words, const std::string& spoken, 
     return any ? std::string(detail::trimmed(said)) : std::string();
 }
 
-Phonemizer whole_text_phonemizer(Phonemizer words, UserLexicon lexicon) {
+Phonemizer whole_text_phonemizer(Phonemizer words, reading::Lexicon lexicon) {
     return [words = std::move(words), lexicon = std::move(lexicon)](const std::string& text, const std::string& language) {
-        return spoken_phonemes(words, spoken_words(lexicon.apply(text), language), language);
+        return spoken_phonemes(words, spoken_words(text, language, lexicon), language);
     };
 }
 

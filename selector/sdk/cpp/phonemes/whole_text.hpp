@@ -5,14 +5,14 @@
 #include <string>
 
 #include "phonemes/phonemizer.hpp"
-#include "phonemes/user_lexicon.hpp"
+#include "text/lexicon.hpp"
 
 namespace kokoro_npu {
 
 // The phonemes of spoken words, in which `[word](/phonemes/)` gives a pronunciation; empty where nothing can be said.
 std::string spoken_phonemes(const Phonemizer& words, const std::string& spoken, const std::string& language);
 
-// A phonemizer of whole texts around one of words and marks.
-Phonemizer whole_text_phonemizer(Phonemizer words, UserLexicon lexicon);
+// A phonemizer of whole texts, whose markup was read, around one of words and marks.
+Phonemizer whole_text_phonemizer(Phonemizer words, reading::Lexicon lexicon);
 
 }  // namespace kokoro_npu
