@@ -28,14 +28,8 @@ from quantize.ops.platforms import this_platform
 from tests.android_test.test_arm64_fused import packaged
 
 REQUEST = BenchRequest("cpu", "stages", 1, "Hello.", "demo", (0, 1, 0), (0.5,) * 256)
-ANSWER: dict[str, Any] = {
-    "seconds": 0.5,
-    "cpu_seconds": 0.4,
-    "peak_memory_mb": 100.0,
-    "audio_seconds": 2.0,
-    "first_audio_seconds": 0.25,
-    "stages_ms": {"vocoder": 400.0},
-}
+ANSWER: dict[str, Any] = {"seconds": 0.5, "cpu_seconds": 0.4, "peak_memory_mb": 100.0, "audio_seconds": 2.0}
+ANSWER |= {"first_audio_seconds": 0.25, "stages_ms": {"vocoder": 400.0}}
 SPEAKS = f"""
 import json, sys
 request = json.loads(sys.stdin.readline())

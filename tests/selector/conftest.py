@@ -13,6 +13,7 @@ from tests.built_once import built_once
 from tests.selector.engine_library import Library, build_engine
 from tests.selector.fused_fakes import add_fused
 from tests.selector.selector_fakes import make_build
+from tests.selector.text_programs import build_parts, link_program
 
 NAME = "kokoro-npu-fake-0.1.0-cpu"
 COMMAND = "python -m selector package"
@@ -63,3 +64,18 @@ def engine_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def library(engine_folder: Path) -> Library:
     return Library.load(engine_folder)
+
+
+@pytest.fixture(scope="session")
+def text_parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the text front end and the phonemizers, compiled with sanitizers."""
+    return built_once(tmp_path_factory, "parts", build_parts)
+
+
+@pytest.fixture(scope="session")
+def check_phonemes(text_parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program of that name in `vectors/`; a fault under the sanitizers changes its exit status."""
+    made = built_once(
+        tmp_path_factory, "check_phonemes", lambda folder: link_program(text_parts, "check_phonemes", folder)
+    )
+    return made / "check_phonemes"

@@ -25,7 +25,7 @@ ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1", "LSAN_OPTIONS": "
 
 
 @pytest.fixture(scope="module")
-def drill(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def drill(text_parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program, with everything of the engine instrumented."""
     headers, work = engine_headers(), tmp_path_factory.mktemp("drill")
     (work / "plain.cpp").write_text("int main() {}")
@@ -34,18 +34,23 @@ def drill(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("this compiler has no sanitizers")
     (work / "leaks.txt").write_text("leak:libonnxruntime\n")
     library = onnxruntime_library(work)
-    # As one source, so that the compiler reads the headers once; `build_engine` compiles each file for itself.
-    sources = [Path(__file__).parent / "vectors" / "drill.cpp", *engine_sources()]
-    (work / "whole.cpp").write_text("".join(f'#include "{source}"\n' for source in sources))
+    whole_source(work / "whole.cpp", "drill")
     include = [f"-I{SOURCES}", "-isystem", str(headers)]
-    linked = [str(work / "whole.cpp"), str(library), f"-Wl,-rpath,{work}", "-ldl", "-o", str(work / "drill")]
+    parts = [str(text_parts / "libparts.a"), str(library), f"-Wl,-rpath,{work}", "-ldl"]
+    linked = [str(work / "whole.cpp"), *parts, "-o", str(work / "drill")]
     subprocess.run([*flags, *include, *linked], check=True)
     return work / "drill"
 
 
-def engine_sources() -> list[Path]:
-    """Everything but the entry for the JVM and the probe's own `main`."""
-    return sorted(file for file in SOURCES.rglob("*.cpp") if file.name not in ("jni.cpp", "kokoro_npu_probe.cpp"))
+def whole_source(file: Path, program: str) -> None:
+    """The program and the engine but for its text parts, as one source, so that the compiler reads the headers once.
+
+    The entry for the JVM and the probe's own `main` are left out.
+    """
+    apart = ("jni.cpp", "kokoro_npu_probe.cpp")
+    engine = [source for source in sorted(SOURCES.glob("*.cpp")) if source.name not in apart]
+    sources = [Path(__file__).parent / "vectors" / f"{program}.cpp", *engine]
+    file.write_text("".join(f'#include "{source}"\n' for source in sources))
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
@@ -185,7 +190,7 @@ def test_two_hundred_engines_leave_nothing_behind(
 
 
 @pytest.fixture(scope="module")
-def two_threads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def two_threads(engine_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program under ThreadSanitizer; ONNX Runtime is not instrumented, so nothing inside it is judged."""
     headers, work = engine_headers(), tmp_path_factory.mktemp("two_threads")
     (work / "plain.cpp").write_text("int main() {}")
@@ -195,10 +200,11 @@ def two_threads(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("this compiler or this kernel has no ThreadSanitizer")
     (work / "suppressions.txt").write_text("called_from_lib:libonnxruntime\nrace:libonnxruntime\n")
     library = onnxruntime_library(work)
-    sources = [Path(__file__).parent / "vectors" / "two_threads.cpp", *engine_sources()]
-    (work / "whole.cpp").write_text("".join(f'#include "{source}"\n' for source in sources))
+    whole_source(work / "whole.cpp", "two_threads")
     include = [f"-I{SOURCES}", "-isystem", str(headers)]
-    linked = [str(work / "whole.cpp"), str(library), f"-Wl,-rpath,{work}", "-ldl", "-o", str(work / "two_threads")]
+    # No two threads of one speech are in its text parts, so those of the plain build do.
+    parts = [str(engine_folder / "libengine.a"), str(library), f"-Wl,-rpath,{work}", "-ldl"]
+    linked = [str(work / "whole.cpp"), *parts, "-o", str(work / "two_threads")]
     subprocess.run([*flags, *include, *linked], check=True)
     return work / "two_threads"
 

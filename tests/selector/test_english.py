@@ -17,7 +17,7 @@ from selector.english.letter_alignment import best_units, learn_units, sounds
 from selector.english.letter_ngrams import DEAREST, EDGE, SCALE, Ngrams, count_ngrams
 from selector.sdk.vectors.phoneme_vectors import ENGLISH_PHONEMES
 from tests.selector.accent_fakes import teach_few_words
-from tests.selector.test_phonemes import VECTORS, ask, build_check_phonemes
+from tests.selector.test_phonemes import VECTORS, ask
 
 FEW = 80  # of so many words one teaches the model of these tests, for time
 
@@ -32,8 +32,8 @@ class Made:
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_check_phonemes(tmp_path_factory.mktemp("english"))
+def program(check_phonemes: Path) -> Path:
+    return check_phonemes
 
 
 @pytest.fixture(scope="module")

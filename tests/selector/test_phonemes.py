@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,7 +11,6 @@ import pytest
 from export_onnx.errors import PipelineError
 from export_onnx.text.front_ends import english_front_end
 from selector.sdk.vectors import phoneme_vectors as vectors
-from tests.selector.engine_library import SOURCES
 
 VECTORS = Path(__file__).parent / "vectors"
 ESPEAK = (espeakng_loader.get_library_path(), espeakng_loader.get_data_path())
@@ -20,21 +18,8 @@ Questions = list[tuple[str, str]]
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_check_phonemes(tmp_path_factory.mktemp("phonemes"))
-
-
-def build_check_phonemes(work: Path, *further: str) -> Path:
-    compiler = shutil.which("g++") or shutil.which("clang++")
-    if compiler is None:
-        pytest.skip("no C++ compiler")
-    sources = [
-        VECTORS / "check_phonemes.cpp",
-        *(file for part in ("phonemes", "text") for file in sorted((SOURCES / part).glob("*.cpp"))),
-    ]
-    flags = ["-std=c++17", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", f"-I{SOURCES}", *further]
-    subprocess.run([compiler, *flags, *sources, "-pthread", "-ldl", "-o", work / "check_phonemes"], check=True)
-    return work / "check_phonemes"
+def program(check_phonemes: Path) -> Path:
+    return check_phonemes
 
 
 def ask(program: Path, kind: tuple[object, ...], asked: Questions) -> list[str]:

@@ -15,15 +15,17 @@ from selector.sdk.vectors import text_tables
 from selector.sdk.vectors.split_vectors import escape
 from selector.sdk.vectors.spoken_vectors import spoken_answer, spoken_line, spoken_questions
 from tests.export_onnx.test_spoken_words import table
-from tests.selector.spoken_program import answers, build_spoken_program
+from tests.selector.text_programs import answers, link_program
 
 TEXTS = 3000
 BYTES = 1500
 
 
 @pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build_spoken_program(tmp_path_factory.mktemp("spoken"))
+def program(text_parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("spoken")
+    link_program(text_parts, "check_spoken", folder)
+    return folder / "check_spoken"
 
 
 def ask(program: Path, questions: list[tuple[str, str]], lexicon: str | None = None) -> list[str]:

@@ -14,18 +14,12 @@
 namespace kokoro_npu {
 namespace {
 
-constexpr std::int64_t pads = 2;
-
 [[noreturn]] void nothing_to_say(const std::string& text) {
     throw Error(Fault::text, "text", "at least one word to say", "'" + text.substr(0, 40) + "'",
                 "Pass text with words in it.");
 }
 
-std::string utf8(char32_t c) {
-    std::string out;
-    detail::append_utf8(out, c);
-    return out;
-}
+std::string utf8(char32_t c) { return reading::encoded({&c, 1}); }
 
 }  // namespace
 

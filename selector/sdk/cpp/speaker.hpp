@@ -17,6 +17,8 @@
 
 namespace kokoro_npu {
 
+constexpr std::int64_t pads = 2;  // tokens beside the phonemes
+
 // When one symbol sounds, in samples since the beginning of the speech. Pads have an empty symbol.
 struct SymbolTime {
     std::string symbol;

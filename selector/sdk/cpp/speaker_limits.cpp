@@ -6,7 +6,6 @@
 namespace kokoro_npu {
 namespace {
 
-constexpr std::int64_t pads = 2;
 constexpr std::int64_t longest_frames = 400, first_frames = 120;  // 10 s and 3 s: selector/choose/chunk_limits.py
 
 }  // namespace
