@@ -143,7 +143,7 @@ def test_contexts_are_made_once_recorded_and_refused_for_other_weights(
     made = make_contexts(settings(build, small))[CHIP]
     folder = build / CONTEXTS_FOLDER / CHIP
     assert chips_made(build) == [CHIP]
-    assert {file.name for file in folder.glob("*.bin")} == {"bert_2s_qnn.bin"}, "one binary for all"
+    assert {file.name for file in folder.glob("*.bin")} == {"generator_2s_qnn.bin"}, "one binary for all"
     assert set(made.models) == set(CONTEXT_STAGES)
     record = json.loads(record_file(folder / "generator_2s.onnx").read_text())
     assert record["socs"] == [CHIP]
