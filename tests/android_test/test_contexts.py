@@ -170,8 +170,8 @@ def test_contexts_are_made_once_recorded_and_refused_for_other_weights(
     weights.write_bytes(weights.read_bytes() + b"\0")
     with pytest.raises(PackageError, match=r"got contexts of another quantize/qnn/weights\.bin"):
         read_contexts(build, CHIP, [small.bucket.name])
-    (folder / "bert_2s_qnn.bin").write_bytes(b"cut")
-    with pytest.raises(PackageError, match=r"as they were written, got others in bert_2s_qnn\.bin"):
+    (folder / "generator_2s_qnn.bin").write_bytes(b"cut")
+    with pytest.raises(PackageError, match=r"as they were written, got others in generator_2s_qnn\.bin"):
         read_contexts(build, CHIP, [small.bucket.name])
     with pytest.raises(pytest.fail.Exception):
         make_contexts(settings(build, small))
