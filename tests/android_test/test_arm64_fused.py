@@ -63,7 +63,7 @@ def test_fused_models_agree_on_every_processor_and_path(
     ]
     assert all(100 < run.decibels["features"] < 140 for run in decoder.runs), "it was the fused model that ran"
     show_arm64(report)
-    assert "cpu fused" in capsys.readouterr().out
+    assert "fused" in capsys.readouterr().out
 
 
 def test_a_fused_model_of_another_sound_and_a_library_that_does_not_load_are_misses(

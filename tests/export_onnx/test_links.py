@@ -130,7 +130,7 @@ def test_a_package_of_links_counts_by_its_content(tmp_path: Path, link) -> None:
     """As a hub's cache holds one: each file is checked against the manifest, link or not."""
     write(tmp_path / "package", 3.0)
     files = {f.name: SimpleNamespace(size=f.stat().st_size, sha256=sha256(f)) for f in (tmp_path / "package").iterdir()}
-    manifest: Any = SimpleNamespace(files=files)
+    manifest: Any = SimpleNamespace(files=files, fused=None)
     (tmp_path / "package" / "manifest.json").write_text("{}")
     link(tmp_path / "package", tmp_path / "copy")
     check_files(tmp_path / "copy", manifest)

@@ -145,7 +145,7 @@ def test_a_receipt_of_contexts_that_does_not_follow_is_refused(made: tuple[Path,
             make_context_packages(build, dist, dist / PLAIN, ["SM8550"], [file])
 
     once = [one.model_copy(update={"second_load_ms": None}) for one in whole.stages]
-    refused("bert 5s: expected the times of two loads of its context, got 1.0 and None ms", stages=once)
+    refused("bert 3s: expected the times of two loads of its context, got 1.0 and None ms", stages=once)
     refused("run on that chip, got contexts for SM8550 on SM8650", device=device(soc="SM8650"))
     refused("run on that chip, got contexts for SM8550 on an unnamed chip", device=device(soc=""))
     refused("expected models of", models_sha256="0" * 64)

@@ -66,7 +66,7 @@ DEFECTS: dict[str, Callable[[dict[str, Any]], object]] = {
     "covered, with nothing in it": lambda report: report["variants"][0]["rules"].update(
         taken=0, nodes=0, partitions=[0]
     ),
-    "another variant's file": lambda report: report["variants"][0].update(file="bert_3s.onnx"),
+    "another variant's file": lambda report: report["variants"][0].update(file="bert_7s.onnx"),
     "no weights": without("weights"),
     "a refusal without its rule": lambda report: report["variants"][0]["rules"].update(refusals=[{"node": "Conv_1"}]),
 }
