@@ -42,7 +42,7 @@ READY   := .venv/ready
 NPU     := $(filter-out cpu,$(TARGETS))
 ONLY    := $(if $(BUCKETS),--buckets $(BUCKETS))
 
-.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak speak-long runner-android runner-linux verify-device arm64 bench test lint full-size compile-table demo-voice clean ops ops-android contexts fused cpu-fused maven-local
+.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak speak-long runner-android runner-linux verify-device arm64 bench test lint full-size compile-table demo-voice clean ops ops-android contexts fused cpu-fused english maven-local
 .DEFAULT_GOAL := help
 
 help:
@@ -51,7 +51,8 @@ help:
 	@echo 'make report        up to $(BUILD)/report.html: the models, the proofs, and the sound'
 	@echo 'make readme        the same, and the tables of README.md and docs/'
 	@echo 'make contexts      SOCS="SM8550 SM8650": context binaries for Qualcomm'"'"'s chips, proven on the simulation'
-	@echo 'make maven-local   the packages and the JAR as a Maven repository [MAVEN=$(DIST)/kokoro-npu-maven]; see docs/android_app.md'
+	@echo 'make english       the data of the engine'"'"'s English phonemizer in $(DIST)/, in minutes; see docs/phonemes.md'
+	@echo 'make maven-local   the packages, the JAR and that data as a Maven repository [MAVEN=$(DIST)/kokoro-npu-maven]; see docs/android_app.md'
 	@echo 'make speak         TEXT=… [VOICE=a|a,b|a:0.7+b:0.3 LANGUAGE= LEXICON= SPEED= TARGET=cpu STOCK=1 OUT=out.wav]: speaks with the package'
 	@echo 'make runner-android NDK=… ORT_ANDROID=…   the program for the phone; see android_test/runner/README.md'
 	@echo 'make ops           the library of fused operators for this computer; see quantize/ops/README.md'
@@ -104,8 +105,11 @@ contexts: package
 	$(PYTHON) -m android_test contexts --socs $(SOCS) $(ONLY) --build $(BUILD)
 	$(PYTHON) -m selector contexts --socs $(SOCS) --build $(BUILD) --dist $(DIST) $(if $(RECEIPTS),--receipts $(RECEIPTS))
 
-# A Maven repository of what `package` made; in ~/.m2/repository it is Gradle's mavenLocal().
-maven-local: package
+english: $(READY)
+	$(PYTHON) -m selector english --dist $(DIST)
+# A Maven repository of what `package` made, and of what `english` made, which is asked for by name because it takes
+# minutes each time; in ~/.m2/repository it is Gradle's mavenLocal().
+maven-local: package $(filter english,$(MAKECMDGOALS))
 	$(PYTHON) -m selector maven --dist $(DIST) --out '$(MAVEN)'
 
 speak: $(READY)

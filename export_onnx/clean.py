@@ -38,7 +38,8 @@ WRITTEN_LAST: Final = (
     "manifest.json",
     "device_targeting_config.xml",
     "artifacts.json",
-)  # of a package, of an AI pack, of a Maven repository
+    "en-gb.bin",
+)  # of a package, of an AI pack, of a Maven repository, of the English phonemizer's data
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 
 

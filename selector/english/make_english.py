@@ -3,6 +3,7 @@
 read_dictionaries    what misaki's people proofread ("gold"), and what they did not ("silver")
 learn_units, best_units, count_ngrams   the model of words that neither holds, from most of them
 accent_bytes         both as one file per accent
+write_english_aar    the files as an archive that Gradle takes
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from export_onnx.errors import PackageError
 from selector.english.accent_file import Dictionary, accent_bytes
 from selector.english.letter_alignment import Unit, best_units, learn_units
 from selector.english.letter_ngrams import Ngrams, count_ngrams
+from selector.package.archive import ENGLISH, write_english_aar
 from selector.package.whole_files import whole_folder
 
 ACCENTS: Final = {"en-us": "us", "en-gb": "gb"}  # language -> the name in misaki's files
@@ -38,10 +40,15 @@ License 2.0, in another form, and a model of unknown words that was made from th
 def make_english(dist: Path, version: str) -> Path:
     """Makes `dist/kokoro-npu-english-<version>/` with a file per accent, the license and the notice; takes minutes.
 
+    Beside it, `kokoro-npu-english-<version>.aar` holds the same files as assets of an Android app.
+
+    Returns:
+        The folder.
+
     Raises:
         PackageError: misaki's dictionaries are not there, or `dist` cannot be written.
     """
-    folder = dist / f"kokoro-npu-english-{version}"
+    folder = dist / f"{ENGLISH}-{version}"
     dist.mkdir(parents=True, exist_ok=True)
     with whole_folder(folder) as work:
         for language in ACCENTS:
@@ -53,6 +60,7 @@ def make_english(dist: Path, version: str) -> Path:
             raise _missing("LICENSE")
         (work / "LICENSE").write_text(licenses[0].read_text(encoding="utf-8"), encoding="utf-8", newline="\n")
         (work / "NOTICE").write_text(NOTICE.format(version=misaki.version), encoding="utf-8", newline="\n")
+    write_english_aar(folder)
     return folder
 
 

@@ -28,6 +28,8 @@ EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest time in a zip
 NAMESPACE: Final = "io.github.kokoronpu"
 ABI: Final = "arm64-v8a"  # Android's word for 64-bit ARM
 ASSETS: Final = "assets/kokoro-npu"  # a folder per target below it
+ENGLISH: Final = "kokoro-npu-english"  # the data of the English phonemizer
+ENGLISH_ASSETS: Final = f"assets/{ENGLISH}"
 MIN_SDK: Final = 24  # ONNX Runtime's own
 MIN_SDK_NNAPI: Final = 27  # NNAPI begins with Android 8.1
 # Without this line Android 12 and newer hide the library by which an app reaches Qualcomm's DSP. Not required, so that
@@ -88,17 +90,33 @@ def write_aar(folder: Path, target: str) -> Path:
     }
     android = folder / LIBRARIES / ANDROID_ARM64 / OPS_LIBRARY
     entries |= {f"jni/{ABI}/{OPS_LIBRARY}": android} if android.is_file() else {}
-    entries |= {
+    return _write_aar(folder, target, entries)
+
+
+def write_english_aar(folder: Path) -> Path:
+    """Writes `<folder>.aar` beside the data of the English phonemizer: assets in `ENGLISH_ASSETS`, without Java code.
+
+    Raises:
+        PackageError: the disk is full or not writable.
+    """
+    return _write_aar(folder, "english", _files(folder, ENGLISH_ASSETS))
+
+
+def _write_aar(folder: Path, target: str, entries: Mapping[str, Path | bytes]) -> Path:
+    gradles: dict[str, Path | bytes] = {
         "AndroidManifest.xml": android_manifest(target).encode(),
         "R.txt": b"",
         "META-INF/com/android/build/gradle/aar-metadata.properties": AAR_METADATA.encode(),
         "classes.jar": _jar({}),  # Gradle demands one
     }
-    return write_archive(folder.with_name(folder.name + ".aar"), entries)
+    return write_archive(folder.with_name(folder.name + ".aar"), {**entries, **gradles})
 
 
 def android_manifest(target: str) -> str:
-    """The AAR's `AndroidManifest.xml`: a namespace per target, since Gradle refuses two libraries of one namespace."""
+    """The AAR's `AndroidManifest.xml`: a namespace per target, since Gradle refuses two libraries of one namespace.
+
+    The English phonemizer's data counts as the target `english`.
+    """
     name = re.sub(r"[^a-z0-9]", "_", target.lower())
     least = MIN_SDK_NNAPI if target == "nnapi" else MIN_SDK
     needs = f"    <application>\n        {DSP_LIBRARY}\n    </application>\n" if target.startswith("qnn") else ""

@@ -6,6 +6,7 @@
 
     kokoro-npu-sdk                       the code for the JVM; R8's rules about it are inside
     kokoro-npu-model-<weights>-<target>  a package as assets, without code; an app may take several
+    kokoro-npu-english                   the data of the English phonemizer as assets, where `english` has made it
 
 Gradle and Maven read it as `maven { url = uri("…") }`; in `~/.m2/repository`, as `mavenLocal()`. The engine with its
 native libraries is an artifact of the Gradle project in `selector/sdk/android`, which needs Android's NDK. Packages of
@@ -28,7 +29,7 @@ from export_onnx import console
 from export_onnx.errors import PackageError
 from export_onnx.provenance import sha256
 from selector.package.ai_pack import link_or_copy
-from selector.package.archive import ASSETS, NAMESPACE
+from selector.package.archive import ASSETS, ENGLISH, ENGLISH_ASSETS, NAMESPACE
 from selector.package.manifest import MANIFEST
 from selector.package.whole_files import whole_file, whole_folder
 
@@ -57,7 +58,7 @@ class MavenArtifact:
 
 
 def write_maven_layout(dist: Path, out: Path) -> list[MavenArtifact]:
-    """Writes every package and the JAR of `dist` into the repository `out`; other artifacts and versions there stay.
+    """Writes every package, the JAR and the English data of `dist` into the repository `out`; what else is there stays.
 
     Raises:
         PackageError: `dist` has no package, an AAR is none of ours, or `out` cannot be written.
@@ -74,6 +75,8 @@ def write_maven_layout(dist: Path, out: Path) -> list[MavenArtifact]:
                 write_checksums(file)
         write_metadata(root / artifact.name, artifact.name)
         console.say(f"{out}: {NAMESPACE}:{artifact.name}:{artifact.version}")
+    if not any(artifact.name == ENGLISH for artifact in found):
+        console.say(f"{dist} has no {ENGLISH}, which the sample app needs; `make english` makes it.")
     listing = {f"{NAMESPACE}:{a.name}:{a.version}": sha256(a.file) for a in found}
     with whole_file(out / LISTING) as work:
         work.write_text(json.dumps(listing, indent=2, sort_keys=True) + "\n", encoding="utf-8")
@@ -81,17 +84,31 @@ def write_maven_layout(dist: Path, out: Path) -> list[MavenArtifact]:
 
 
 def find_artifacts(dist: Path) -> list[MavenArtifact]:
-    """The packages of `dist` by name, and the JAR that has their version.
+    """The packages of `dist` by name, the JAR that has their version, and the English phonemizer's data.
 
     Raises:
         PackageError: there is no package, or an AAR holds no manifest of ours.
     """
-    models = [model_artifact(file) for file in sorted(dist.glob("kokoro-npu-*.aar"))]
+    english = [file for file in sorted(dist.glob(f"{ENGLISH}-*.aar")) if holds_english(file)]
+    models = [model_artifact(file) for file in sorted(dist.glob("kokoro-npu-*.aar")) if file not in english]
     if not models:
         raise PackageError(str(dist), expected="packages as .aar", got="none", todo="Run `make package` first.")
     jars = [(dist / f"{CODE}-{version}.jar", version) for version in sorted({one.version for one in models})]
     what = "Kokoro's engine, selector and splitter for the JVM; on Android, with the artifact kokoro-npu."
-    return [MavenArtifact(CODE, version, "jar", what, file) for file, version in jars if file.is_file()] + models
+    code = [MavenArtifact(CODE, version, "jar", what, file) for file, version in jars if file.is_file()]
+    return [*code, *map(english_artifact, english), *models]
+
+
+def holds_english(file: Path) -> bool:
+    """Whether an AAR holds the English phonemizer's data; weights named `english` make AARs of a like name."""
+    with zipfile.ZipFile(file) as aar:
+        return any(name.startswith(f"{ENGLISH_ASSETS}/") for name in aar.namelist())
+
+
+def english_artifact(file: Path) -> MavenArtifact:
+    """The artifact of the English phonemizer's data; its version is that of the file's name."""
+    what = "Dictionaries and a model of unknown words for the engine's English phonemizer; assets without code."
+    return MavenArtifact(ENGLISH, file.stem.removeprefix(f"{ENGLISH}-"), "aar", what, file)
 
 
 def model_artifact(file: Path) -> MavenArtifact:

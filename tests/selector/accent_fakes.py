@@ -44,8 +44,8 @@ def teach_few_words(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(english, "taught", lambda gold, silver: taught["en-us" if gold is few["en-us"][0] else "en-gb"])
 
 
-def make_few_words(dist: Path) -> Path:
-    """A folder of both accents."""
+def make_few_words(dist: Path, version: str = "0.0.0") -> Path:
+    """A folder of both accents, and an AAR beside it."""
     with pytest.MonkeyPatch.context() as patch:
         teach_few_words(patch)
-        return english.make_english(dist, "0.0.0")
+        return english.make_english(dist, version)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
@@ -19,9 +20,10 @@ import pytest
 from android_test.device.linux_runner import download_debian
 from export_onnx.errors import DeviceError
 from export_onnx.text.voice_languages import LANGUAGES
-from selector.package.archive import classes_jar
+from selector.package.archive import ENGLISH, classes_jar
 from selector.package.opened import Package
-from selector.speak.synthesize import Synthesizer
+from selector.speak.synthesize import Phonemize, Synthesizer
+from tests.selector.accent_fakes import make_few_words
 from tests.selector.conftest import NAME
 from tests.selector.engine_library import ROOT, Library
 
@@ -29,8 +31,9 @@ ANDROID = ROOT / "selector" / "sdk" / "android"
 SAMPLE = ANDROID / "sample" / "src" / "main"
 STUBS = Path(__file__).parent / "android_stubs"
 DRILL = Path(__file__).parent / "vectors" / "ServiceDrill.kt"
-WORDS = SAMPLE / "assets" / "words_en.tsv"
 TEXT = "Hello. This voice is made on this phone."
+NUMBERS = "It was $3.50, and 42 dogs jumped at 7:30."
+SPELLED = "It was three dollars and fifty cents, and forty two dogs jumped at seven thirty."
 LONG = "The quick brown fox jumps over the lazy dog. " * 8
 
 
@@ -96,13 +99,18 @@ class Answers:
         return (self.out / f"{name}.pcm").read_bytes()
 
 
+@pytest.fixture(scope="module")
+def accents(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_few_words(tmp_path_factory.mktemp("english"))
+
+
 @pytest.fixture(scope="module", params=["fake", "demo"])
 def answers(
     request: pytest.FixtureRequest,
     drill: list[Path],
-    library: Library,
     engine_folder: Path,
     dist: Path,
+    accents: Path,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Answers:
     """Of a package of tones, and of the demo voice where `make export-int8 WEIGHTS=demo` was run."""
@@ -114,48 +122,60 @@ def answers(
         package = made[-1].parent
     work = tmp_path_factory.mktemp("drill")
     shutil.copytree(package, work / "assets" / "kokoro-npu" / "cpu")
-    shutil.copy(WORDS, work / "assets")
+    shutil.copytree(accents, work / "assets" / ENGLISH)
     for name in ("files", "out"):
         (work / name).mkdir()
     options = [f"-Dkokoro_npu.library={engine_folder / 'libkokoro_npu.so'}", "-Xcheck:jni", "-XX:TieredStopAtLevel=1"]
     folders = [str(work / name) for name in ("assets", "files", "out")]
-    command = ["java", *options, "-cp", ":".join(map(str, drill)), "ServiceDrillKt", *folders, TEXT, LONG]
+    command = ["java", *options, "-cp", ":".join(map(str, drill)), "ServiceDrillKt", *folders, TEXT, LONG, NUMBERS]
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     assert "WARNING in native" not in done.stdout + done.stderr
     return Answers(dict(line.split(" ", 1) for line in done.stdout.splitlines()), work / "out", package)
 
 
-def by_list(text: str, _: str) -> str:
-    """Phonemes as the sample's list of words gives them."""
-    known = dict(line.split("\t") for line in WORDS.read_text(encoding="utf-8").splitlines() if "\t" in line)
-    parts = re.findall(r"\w+|[.,;:!?]", text.lower())
-    return re.sub(r" (?=[.,;:!?])", "", " ".join(known.get(part, part) for part in parts))
+@pytest.fixture(scope="module")
+def by_library(library: Library, accents: Path) -> Iterator[Phonemize]:
+    """Phonemes of the app's phonemizer, through the C ABI."""
+    english = library.phonemizer(name="english", data=accents)
+    yield lambda text, language: library.phonemes(english, text, language)[0]
+    library.c.kokoro_npu_close_phonemizer(english)
 
 
-def in_python(package: Path, voice: str, speed: float) -> bytes:
+def in_python(package: Path, phonemize: Phonemize, voice: str, speed: float = 1.0, text: str = TEXT) -> bytes:
     """The same speech as Python says it, rounded to 16 bits."""
     opened = Package.open(package)
-    speaker = Synthesizer(opened.chains, opened.manifest, voice, opened.voice(voice), speed, phonemize=by_list)
-    sound = np.concatenate([chunk.samples for chunk in speaker.speak(TEXT)])
+    language = LANGUAGES[voice[0]]
+    speaker = Synthesizer(
+        opened.chains, opened.manifest, voice, opened.voice(voice), speed, language=language, phonemize=phonemize
+    )
+    sound = np.concatenate([chunk.samples for chunk in speaker.speak(text)])
     return np.rint(sound * np.float32(32767)).astype("<i2").tobytes()
 
 
-def test_android_is_given_pythons_speech(answers: Answers) -> None:
+def test_android_is_given_pythons_speech(answers: Answers, by_library: Phonemize) -> None:
     first = min(Package.open(answers.package).manifest.voices.files)
     plain = answers.samples("plain")
     assert np.abs(np.frombuffer(plain, "<i2")).max() > 3000
-    assert plain == in_python(answers.package, first, 1.0)
+    assert plain == in_python(answers.package, by_library, first)
     calls, pieces, largest, halves = answers.lines["plain"].split("|")
     assert (calls, largest, halves) == ("start(24000,2,1) done", "1000", "false"), "1001 bytes hold 500 samples"
     assert int(pieces) > len(plain) / 1000
-    assert answers.lines["after"] == "true"
+    assert answers.lines["after"] == answers.lines["reopened"] == "true"
 
 
-def test_a_rate_is_a_speed_and_a_pitch_changes_nothing(answers: Answers) -> None:
+def test_numbers_and_prices_are_spoken_as_words(answers: Answers, by_library: Phonemize) -> None:
+    first = min(Package.open(answers.package).manifest.voices.files)
+    assert answers.lines["numbers"].startswith("start(24000,2,1) done|")
+    assert answers.samples("numbers") == in_python(answers.package, by_library, first, text=SPELLED)
+    other = SPELLED.replace("fifty", "sixty")
+    assert answers.samples("numbers") != in_python(answers.package, by_library, first, text=other)
+
+
+def test_a_rate_is_a_speed_and_a_pitch_changes_nothing(answers: Answers, by_library: Phonemize) -> None:
     voice = answers.lines["fast"].split("|")[0]
-    assert answers.samples("fast") == in_python(answers.package, voice, 2.0)
-    assert answers.samples("fast") != in_python(answers.package, voice, 1.9)
+    assert answers.samples("fast") == in_python(answers.package, by_library, voice, 2.0)
+    assert answers.samples("fast") != in_python(answers.package, by_library, voice, 1.9)
     assert answers.lines["speeds"] == "[0.5, 0.5, 1.0, 1.5, 2.0, 2.0]", "of 10, 50, 100, 150, 200, 600 percent"
 
 
@@ -169,10 +189,23 @@ def test_a_stop_ends_the_speech_within_a_piece(answers: Answers) -> None:
 def test_what_cannot_be_spoken_is_an_error_of_the_callback(answers: Answers) -> None:
     invalid, not_installed = "error(-8)", "error(-9)"
     assert answers.lines["strange"] == f"{invalid}|0|0|false", "French, which no voice speaks"
-    assert answers.lines["unknown"].startswith(f"start(24000,2,1) {invalid}|0|"), "a word that is not in the list"
     assert answers.lines["broken"] == f"{not_installed}|0|0|false"
     assert answers.lines["empty"] == f"-- [] {invalid}|0|0|false"
     assert answers.lines["mark"] == "start(24000,2,1) done|0|0|false", "a lone mark is silence"
+
+
+def test_any_english_word_is_spoken(answers: Answers, by_library: Phonemize) -> None:
+    assert answers.lines["unknown"].startswith("start(24000,2,1) done|"), "a word that is in no dictionary"
+    assert answers.lines["words"] == by_library("zyzzyva", "en-us") != ""
+    assert answers.lines["lexicon"] == "true", "a word of the app's own"
+
+
+def test_a_language_without_a_phonemizer_is_refused(answers: Answers) -> None:
+    refusal = "language: expected English with its file, en-us or en-gb, got "
+    assert answers.lines["foreign"].startswith(f"TEXT {refusal}'fr-fr'.")
+    assert answers.lines["accent"] == "start(24000,2,1) error(-8)|0|0|false", "of American English without its file"
+    assert answers.lines["track-error"].startswith(f"{refusal}'en-us'.")
+    assert answers.lines["no-accent"] == answers.lines["no-data"] == "error(-9)|0|0|false"
 
 
 def test_languages_are_those_of_the_voices(answers: Answers) -> None:
@@ -198,7 +231,6 @@ def test_the_activities_answer_androids_settings(answers: Answers) -> None:
     assert answers.lines["sample-eng"] == "0 This voice is made on this phone. true"
     assert answers.lines["sample-fra"] == "-2 null true"
     assert re.fullmatch(r"'' play (write )+stop release ?", answers.lines["track"])
-    assert answers.lines["track-error"].startswith("'zyzzyva' is not in")
     assert answers.lines["track-stopped"] == "true false", "a stopped track is released at once"
     assert '"target": "cpu"' in answers.lines["report"]
 

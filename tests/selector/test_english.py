@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -208,12 +210,18 @@ def test_the_command_writes_files_license_and_notice(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: Path
 ) -> None:
     teach_few_words(monkeypatch)
-    written = []
+    written, archives = [], []
     for name in ("one", "two"):
         assert main(["english", "--dist", str(tmp_path / name), "--release", "1.2.3"]) == 0
         folder = tmp_path / name / "kokoro-npu-english-1.2.3"
         written.append({file.name: file.read_bytes() for file in folder.iterdir()})
+        archives.append((tmp_path / name / "kokoro-npu-english-1.2.3.aar").read_bytes())
     assert written[0] == written[1]
+    assert archives[0] == archives[1]
+    with zipfile.ZipFile(io.BytesIO(archives[0])) as aar:
+        inside = {Path(entry).name: aar.read(entry) for entry in aar.namelist() if entry.startswith("assets/")}
+        assert inside == written[0]
+        assert b'package="io.github.kokoronpu.english"' in aar.read("AndroidManifest.xml")
     assert set(written[0]) == {"en-us.bin", "en-gb.bin", "LICENSE", "NOTICE"}
     assert b"Apache License" in written[0]["LICENSE"]
     assert f"misaki {version('misaki')} by hexgrad" in written[0]["NOTICE"].decode()

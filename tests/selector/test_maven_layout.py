@@ -16,6 +16,7 @@ from export_onnx.errors import PackageError
 from selector.__main__ import main
 from selector.package.archive import NAMESPACE
 from selector.package.maven_layout import LAYOUT, by_number, find_artifacts, write_maven_layout
+from tests.selector.accent_fakes import make_few_words
 from tests.selector.conftest import NAME
 
 MODEL = "kokoro-npu-model-fake-cpu"
@@ -70,6 +71,26 @@ def test_the_code_is_an_artifact_of_its_own(repository: Path) -> None:
     with zipfile.ZipFile(jar) as classes:
         assert "io/github/kokoronpu/KokoroNpu.class" in classes.namelist()
         assert "META-INF/proguard/kokoro-npu-sdk.pro" in classes.namelist()
+
+
+def test_the_english_data_is_an_artifact_of_its_own(
+    dist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = another(dist, tmp_path / "dist", weights="english")
+    (copy / f"{NAME}.aar").rename(copy / "kokoro-npu-english-0.1.0-cpu.aar")
+    write_maven_layout(copy, tmp_path / "without")
+    assert "no kokoro-npu-english, which the sample app needs" in " ".join(capsys.readouterr().out.split())
+    made = make_few_words(copy, "0.2.0")
+    write_maven_layout(copy, tmp_path / "maven")
+    assert "which the sample app needs" not in " ".join(capsys.readouterr().out.split())
+    assert resolve(tmp_path / "maven", "kokoro-npu-model-english-cpu", "0.1.0").is_file()
+    with zipfile.ZipFile(resolve(tmp_path / "maven", "kokoro-npu-english", "0.2.0")) as aar:
+        for file in made.iterdir():
+            assert aar.read(f"assets/kokoro-npu-english/{file.name}") == file.read_bytes()
+    gone = packages_to_delete(str(copy))
+    assert {made, made.with_name(f"{made.name}.aar")} <= set(gone)
+    (made / "en-gb.bin").unlink()
+    assert made not in packages_to_delete(str(copy)), "a folder of that name that no step wrote"
 
 
 def test_a_changed_file_is_refused_by_its_checksum(repository: Path) -> None:

@@ -1,4 +1,5 @@
-// What Android asks of the sample's service, asked on a JVM: ServiceDrill ASSETS FILES OUT TEXT LONG. One line per question.
+// What Android asks of the sample's service, asked on a JVM: ServiceDrill ASSETS FILES OUT TEXT LONG NUMBERS.
+// One line per question.
 import android.content.Context
 import android.media.AudioTrack
 import android.os.Bundle
@@ -7,6 +8,9 @@ import android.speech.tts.SynthesisRequest
 import android.speech.tts.TextToSpeech
 import io.github.kokoronpu.AndroidEngine
 import io.github.kokoronpu.AssetPackage
+import io.github.kokoronpu.BuiltinPhonemizer
+import io.github.kokoronpu.KokoroNpuException
+import io.github.kokoronpu.sample.AppPhonemizer
 import io.github.kokoronpu.sample.CheckVoiceData
 import io.github.kokoronpu.sample.KokoroTtsService
 import io.github.kokoronpu.sample.MainActivity
@@ -92,7 +96,7 @@ fun languages(service: KokoroTtsService) {
     answer("load", "$before ${loaded.joinToString(" ")} ${service.calls.language().joinToString("-")}")
 }
 
-fun speech(service: KokoroTtsService, out: File, text: String, long: String) {
+fun speech(service: KokoroTtsService, out: File, text: String, long: String, numbers: String) {
     val plain = heard(service, ask(text))
     File(out, "plain.pcm").writeBytes(plain.sound.toByteArray())
     answer("plain", plain.told())
@@ -101,6 +105,9 @@ fun speech(service: KokoroTtsService, out: File, text: String, long: String) {
     File(out, "fast.pcm").writeBytes(fast.sound.toByteArray())
     answer("fast", "$named|${fast.told()}")
     answer("strange", heard(service, ask(text) { language = "fra"; country = "FRA" }).told())
+    val counted = heard(service, ask(numbers))
+    File(out, "numbers.pcm").writeBytes(counted.sound.toByteArray())
+    answer("numbers", counted.told())
     answer("unknown", heard(service, ask("Hello zyzzyva.")).told())
     answer("mark", heard(service, ask(" — … ")).told())
     val whole = heard(service, ask(long))
@@ -113,6 +120,8 @@ fun speech(service: KokoroTtsService, out: File, text: String, long: String) {
     val deaf = Listener { if (it < 5) TextToSpeech.SUCCESS else TextToSpeech.ERROR }
     answer("refused", heard(service, ask(long), deaf).told())
     answer("after", heard(service, ask(text)).sound.size() == plain.sound.size())
+    SharedEngine.closeIfIdle()
+    answer("reopened", heard(service, ask(text)).sound.toByteArray().contentEquals(plain.sound.toByteArray()))
     service.calls.stop()
 }
 
@@ -131,7 +140,6 @@ fun activities(app: Context, text: String, long: String) {
     SharedEngine.use(app) { npu ->
         val voice = SharedEngine.languages(app).voices.first()
         SpeechTask(npu, text, voice, 100, TrackSink { answer("track", "'$it' ${AudioTrack.NOTES}") }).run()
-        SpeechTask(npu, "zyzzyva", voice, 100, TrackSink { answer("track-error", it) }).run()
         AudioTrack.NOTES.setLength(0)
         val told = CountDownLatch(1)
         val task = SpeechTask(npu, long, voice, 100, TrackSink { told.countDown() })
@@ -142,6 +150,32 @@ fun activities(app: Context, text: String, long: String) {
         speaking.join()
         answer("report", npu.report())
     }
+}
+
+/** Of an app that has English data for one accent alone, and of one that has none; [assets] is left without. */
+fun phonemizers(assets: File, files: File, text: String) {
+    val app = app(assets, files)
+    val data = File(assets, "kokoro-npu-english")
+    val english = AppPhonemizer.make(app) as BuiltinPhonemizer
+    answer("words", english.phonemize("zyzzyva", "en-us"))
+    val refusal = runCatching { english.phonemize("Bonjour.", "fr-fr") }.exceptionOrNull() as KokoroNpuException
+    answer("foreign", "${refusal.kind} ${refusal.message}")
+    english.close()
+    val lexicon = AndroidEngine.english(app, "zyzzyva hello")
+    answer("lexicon", lexicon.phonemize("zyzzyva", "en-us") == lexicon.phonemize("hello", "en-us"))
+    lexicon.close()
+    File(data, "en-us.bin").delete()
+    SharedEngine.closeIfIdle()
+    answer("accent", heard(service(app), ask(text)).told())
+    SharedEngine.use(app) { npu ->
+        val voice = SharedEngine.languages(app).voices.first()
+        SpeechTask(npu, text, voice, 100, TrackSink { answer("track-error", it) }).run()
+    }
+    File(data, "en-gb.bin").delete()
+    SharedEngine.closeIfIdle()
+    answer("no-accent", heard(service(app), ask(text)).told())
+    data.deleteRecursively()
+    answer("no-data", heard(service(app), ask(text)).told())
 }
 
 fun packages(assets: File, files: File, out: File) {
@@ -200,8 +234,9 @@ fun main(arguments: Array<String>) {
     values()
     val service = service(app)
     languages(service)
-    speech(service, out, arguments[3], arguments[4])
+    speech(service, out, arguments[3], arguments[4], arguments[5])
     activities(app, arguments[3], arguments[4])
     service.onDestroy()
+    phonemizers(assets, files, arguments[3])
     packages(assets, files, out)
 }

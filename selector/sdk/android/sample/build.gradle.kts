@@ -49,6 +49,7 @@ kotlin.compilerOptions.jvmTarget = org.jetbrains.kotlin.gradle.dsl.JvmTarget.JVM
 
 dependencies {
     implementation(project(":kokoro-npu"))
+    runtimeOnly("io.github.kokoronpu:kokoro-npu-english:$version") // what AppPhonemizer.kt reads
     for (target in targets) runtimeOnly("io.github.kokoronpu:kokoro-npu-model-$weights-$target:$version")
     if (targets.any { it.startsWith("qnn") }) runtimeOnly(libs.onnxruntime.qnn)
 }

@@ -42,7 +42,8 @@ class AssetPackage(private val list: (String) -> Array<String>, private val open
         return final
     }
 
-    private fun copy(path: String, to: File) {
+    /** Copies a file or a folder of the assets. */
+    internal fun copy(path: String, to: File) {
         val names = list(path)
         if (names.isEmpty()) {
             open(path).use { source -> to.outputStream().use { source.copyTo(it, 1 shl 20) } }

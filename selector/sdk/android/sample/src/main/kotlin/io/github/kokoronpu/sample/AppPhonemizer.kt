@@ -1,16 +1,16 @@
 package io.github.kokoronpu.sample
 
 import android.content.Context
+import io.github.kokoronpu.AndroidEngine
 import io.github.kokoronpu.Phonemizer
 
 /**
  * The one place where the app's phonemizer plugs in: voices of [LANGUAGES] are offered to Android, and [make] is called
- * once. The list of words that stands here knows the words of the sample's own sentences and no others.
+ * when the engine is opened. The sample takes the engine's own phonemizer of English.
  */
 object AppPhonemizer {
     val LANGUAGES = setOf("en-us", "en-gb")
-    private const val WORDS = "words_en.tsv"
 
-    fun make(context: Context): Phonemizer =
-        context.assets.open(WORDS).bufferedReader().use { WordList(it.readLines().asSequence()) }
+    /** Takes a moment. A phonemizer that is `Closeable` is closed after the engine. */
+    fun make(context: Context): Phonemizer = AndroidEngine.english(context)
 }

@@ -4,11 +4,14 @@ import android.content.Context
 import io.github.kokoronpu.AndroidEngine
 import io.github.kokoronpu.AssetPackage
 import io.github.kokoronpu.KokoroNpu
+import io.github.kokoronpu.Phonemizer
+import java.io.Closeable
 import java.io.IOException
 
 /** The one engine of this process, because its sessions take much memory and seconds to open. */
 object SharedEngine {
     private var engine: KokoroNpu? = null
+    private var phonemizer: Phonemizer? = null
     private var users = 0
 
     /** What the app's package can speak; reads names of assets only, so that it may be called on the main thread. */
@@ -41,14 +44,18 @@ object SharedEngine {
 
     private fun opened(context: Context): KokoroNpu {
         val target = AndroidEngine.target(context) ?: throw IOException("the app holds no package of a target")
-        return AndroidEngine.open(context, target, AppPhonemizer.make(context))
+        val says = phonemizer ?: AppPhonemizer.make(context)
+        phonemizer = says
+        return AndroidEngine.open(context, target, says)
     }
 
-    /** Frees the engine unless somebody speaks; the next [use] opens it again. */
+    /** Frees the engine and its phonemizer unless somebody speaks; the next [use] opens it again. */
     @Synchronized
     fun closeIfIdle() {
         if (users > 0) return
         engine?.close()
+        (phonemizer as? Closeable)?.close()
         engine = null
+        phonemizer = null
     }
 }

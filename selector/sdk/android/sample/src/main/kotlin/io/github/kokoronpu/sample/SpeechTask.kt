@@ -75,7 +75,7 @@ class SpeechTask(
 
         private fun failureOf(error: RuntimeException): SpeechFailure {
             val unspeakable = (error as? KokoroNpuException)?.kind == KokoroNpuException.Kind.TEXT
-            return if (unspeakable || error is UnknownWordException) SpeechFailure.REQUEST else SpeechFailure.SYNTHESIS
+            return if (unspeakable) SpeechFailure.REQUEST else SpeechFailure.SYNTHESIS
         }
     }
 }
