@@ -242,7 +242,8 @@ def test_packaging_with_receipts_and_without(tmp_path: Path) -> None:
     wanted = PackagedTarget.of(manifest)
     assert (wanted.npu_stages, wanted.buckets) == (NPU_STAGES, ("3s", "5s", "10s", "15s"))
     file = tmp_path / "receipt.json"
-    sound = chain(bucket="3s", decibels=compared(200.0, 200.0, 40.0))  # the fake stages are float: their floors are higher
+    # The fake stages are float: their floors are higher.
+    sound = chain(bucket="3s", decibels=compared(200.0, 200.0, 40.0))
     made = receipt(digest=models_digest(manifest), stages=stages(buckets=wanted.buckets), chain=sound)
     assert misses(made, wanted) == []
     file.write_text(made.model_dump_json(), encoding="utf-8")
