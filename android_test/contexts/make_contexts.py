@@ -70,8 +70,8 @@ def make_contexts(settings: ContextSettings) -> dict[str, ChipContexts]:
     if reason := unavailable():
         raise CoverageError("contexts", expected="Qualcomm's compiler", got=reason, todo="Install it.")
     refuse_integer_chips(settings.socs)
-    # The longest generator first, because the compiler keeps a part of what each graph took: 9.6 GB at the peak in place
-    # of 11.0 for Kokoro-82M in four buckets.
+    # The longest generator first, because the compiler keeps a part of what each graph took: at the peak 9.6 GB, not
+    # 11.0, for Kokoro-82M in four buckets.
     graphs = context_graphs(settings.build, settings.buckets)[::-1]
     sources = sources_of(settings.build, graphs)
     return {soc: make_chip(settings, soc, graphs, sources) for soc in settings.socs}

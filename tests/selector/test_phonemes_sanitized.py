@@ -1,4 +1,4 @@
-"""The phonemizers under AddressSanitizer and UndefinedBehaviorSanitizer: odd texts and damaged files; English leaks nothing."""
+"""The phonemizers under sanitizers of addresses and undefined behavior: odd texts, damaged files; no leak of ours."""
 
 from __future__ import annotations
 
