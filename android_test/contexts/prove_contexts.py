@@ -3,7 +3,7 @@
 A file with shared weights does not load on the simulation, so what ships is proven by a phone alone. The same graphs
 under the same options, each as a context of its own, load here:
 
-1. `bert` runs whole, in the smallest bucket, on held-out sentences; the vocoder's halves run as a crop of real speech
+1. `bert` runs whole, in the bucket for sentences, on held-out ones; the vocoder's halves run as a crop of real speech
    (`time_crop.py`), because the simulation is slow.
 2. Each context's outputs are compared with those of the plain model on the simulation, and with the CPU's.
 3. The frames per token that follow from `bert`'s outputs are held to the rule of `duration_rule.py`, for all held-out
@@ -32,6 +32,7 @@ from android_test.coverage.htp.time_crop import crop_model, crop_values
 from android_test.coverage.speech_inputs import loudest, speech_values
 from calibrate.corpus import Utterance
 from export_onnx import console
+from export_onnx.buckets import sentence_bucket
 from export_onnx.contracts import FRAMES_PER_TOKEN, HALVES, stage
 from export_onnx.errors import CoverageError
 from export_onnx.graph.shared_weights import load
@@ -83,14 +84,15 @@ def prove_contexts(settings: ContextSettings, soc: str, sentences: int = SENTENC
     """The simulation's verdict on one chip's contexts, each made anew without sharing.
 
     Args:
-        settings: of the contexts; each stage is tried in the first bucket.
+        settings: of the contexts; each stage is tried in the bucket for sentences.
         sentences: of the held-out ones, how many `bert` runs on.
 
     Raises:
         CoverageError: a compilation or a run fails.
     """
     build, job = settings.build, CompileJob((soc,), limits=settings.limits)
-    first = {graph.stage: graph for graph in reversed(context_graphs(build, settings.buckets))}
+    tried = sentence_bucket(settings.buckets)
+    first = {graph.stage: graph for graph in context_graphs(build, settings.buckets) if graph.bucket == tried}
     reader = held_out_reader(build, first[BERT], sentences)
     with tempfile.TemporaryDirectory(prefix="proof_") as folder:
         proven, said = [], []

@@ -17,7 +17,7 @@ from export_onnx.run.padding import Tensors
 
 
 def speech_values(floats: Path, calibrated: Path, bucket: Bucket) -> Tensors:
-    """Every tensor that a stage takes, for the first held-out sentence, padded to `bucket`.
+    """Every tensor that a stage takes, for the first held-out sentence that fits `bucket`, padded to it.
 
     Args:
         floats: the folder of the float stages: the decoder's output is computed here.
@@ -25,13 +25,14 @@ def speech_values(floats: Path, calibrated: Path, bucket: Bucket) -> Tensors:
 
     Raises:
         CoverageError: the folder of the float stages lacks the checkpoint's config.
-        ContractError: calibration kept no speech, or the bucket is shorter than the sentence.
+        ContractError: calibration kept no speech, or the bucket is shorter than every sentence.
     """
     config = floats / "config.json"
     if not config.is_file():
         raise CoverageError(str(floats), expected="config.json", got="none", todo="Run `python -m export_onnx`.")
-    (kept,) = read_samples(calibrated, "held_out", 1)
-    sample = in_bucket(kept, json.loads(config.read_text(encoding="utf-8")), bucket)
+    kept = read_samples(calibrated, "held_out")
+    fitting = (one for one in kept if one.tokens <= bucket.tokens and one.frames <= bucket.frames)
+    sample = in_bucket(next(fitting, kept[0]), json.loads(config.read_text(encoding="utf-8")), bucket)
     return sample.values | Chain(floats, bucket).run("decoder", sample.values)
 
 

@@ -31,6 +31,10 @@ def test_a_kept_sentence_feeds_every_npu_stage(small: Small, tmp_path: Path) -> 
             assert values[port.name].shape == port.resolve(numbers), port.name
     again = Chain(small.folder, small.bucket).run("generator", values)
     assert np.isfinite(again["spectrum"]).all()
+    write_sample(tmp_path, "held_out", 0, dataclasses.replace(kept, frames=10**6))
+    write_sample(tmp_path, "held_out", 1, kept)
+    behind = speech_values(small.folder, tmp_path, small.bucket)
+    assert all(np.array_equal(behind[name], value) for name, value in values.items()), "the first that fits"
     with pytest.raises(ContractError, match="at most"):
         speech_values(small.folder, tmp_path, dataclasses.replace(small.bucket, seconds=0.2))
     with pytest.raises(ContractError, match="python -m calibrate"):
