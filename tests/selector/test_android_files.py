@@ -133,7 +133,7 @@ def test_androids_own_packager_takes_the_sample(tmp_path: Path) -> None:
         "<manifest ", '<manifest package="io.github.kokoronpu.sample" ', 1
     )
     manifest.write_text(named, encoding="utf-8")  # Gradle adds the name, and the rest of what `aapt` is told here
-    command = ["aapt", "package", "-M", manifest, "-S", tmp_path / "main" / "res", "-A", tmp_path / "main" / "assets"]
+    command = ["aapt", "package", "-M", manifest, "-S", tmp_path / "main" / "res"]
     command += [
         "-I",
         FRAMEWORK,
