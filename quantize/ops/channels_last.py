@@ -22,11 +22,11 @@ from typing import Final
 import numpy as np
 import onnx
 import onnx_ir as ir
-from onnxruntime.quantization.onnx_model import ONNXModel
 
-from export_onnx.graph.graph_ir import array_of, input_of, name_of, read_graph, write_graph
+from export_onnx.graph.graph_ir import array_of, input_of, name_of
 from quantize.ops.adain_sites import made_by
-from quantize.ops.fuse_adain import holds_bytes, remove_unread
+from quantize.ops.apply_pass import PassResult, apply_pass
+from quantize.ops.fuse_adain import holds_bytes
 from quantize.ops.fused_ops import ADAIN, ADAIN_INPUTS, LAST_IN, LAST_OUT, OPS_DOMAIN
 
 MICROSOFT: Final = "com.microsoft"
@@ -46,25 +46,14 @@ class _Unit:
     rounded: ir.Node
 
 
-@dataclass(frozen=True)
-class LastGraph:
-    """A graph with convolutions channels last.
-
-    Attributes:
-        model: the graph.
-        convolutions: their names.
-    """
-
-    model: onnx.ModelProto
-    convolutions: tuple[str, ...]
-
-
-def put_channels_last(model: onnx.ModelProto) -> LastGraph:
+def put_channels_last(model: onnx.ModelProto) -> PassResult:
     """A copy of `model` with every convolution channels last that only AdaIN feeds."""
-    whole = read_graph(model)
-    graph = whole.graph
+    return apply_pass(model, _change, MICROSOFT, 1)
+
+
+def _change(graph: ir.Graph) -> list[str]:
     sites = [node for node in graph if node.op_type == ADAIN and node.domain == OPS_DOMAIN]
-    changed = []
+    changed = list[str]()
     for site in sites:
         units = _units_behind(site.outputs[0])
         if not units:
@@ -74,12 +63,7 @@ def put_channels_last(model: onnx.ModelProto) -> LastGraph:
         for unit in units:
             _replace(graph, unit)
             changed.append(str(unit.conv.name))
-    remove_unread(graph)
-    if changed:
-        whole.opset_imports[MICROSOFT] = 1
-    ordered = ONNXModel(write_graph(whole))
-    ordered.topological_sort()
-    return LastGraph(ordered.model, tuple(changed))
+    return changed
 
 
 def _units_behind(value: ir.Value) -> Sequence[_Unit]:

@@ -6,7 +6,7 @@ After    AdaIN (see README.md): bytes in, bytes out, and the sum where another n
 Why      at full size, 5 s, two thirds of the INT8 generator's time is outside of the convolutions, and ONNX Runtime
          computes Sin on one thread
 Price    a byte may fall on the other side of a tie between two steps. tests/quantize/test_fuse_adain.py measures a
-         vocoder with random weights, and `python -m quantize.ops.compare_fused` a build's own files
+         vocoder with random weights, and `python -m quantize.ops` a build's own files
 
 Sites are found by structure, from the Sqrt of a norm's deviation; names play no part. Shapes may be symbolic.
 
@@ -20,15 +20,13 @@ Sites are found by structure, from the Sqrt of a norm's deviation; names play no
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import onnx
 import onnx_ir as ir
-from onnxruntime.quantization.onnx_model import ONNXModel
 
-from export_onnx.graph.graph_ir import array_of, input_of, name_of, producer_of, read_graph, write_graph
+from export_onnx.graph.graph_ir import array_of, input_of, producer_of
 from quantize.ops.adain_sites import (
     AdainActivation,
     AdainNorm,
@@ -38,41 +36,26 @@ from quantize.ops.adain_sites import (
     per_channel,
     readers_of,
 )
-from quantize.ops.fused_ops import ADAIN, ADAIN_INPUTS, OPS_DOMAIN, OPS_VERSION
+from quantize.ops.apply_pass import PassResult, apply_pass, take_over
+from quantize.ops.fused_ops import ADAIN, ADAIN_INPUTS, OPS_DOMAIN
 
 READERS_IN_NORM: Final = 2  # its mean, and the difference from it
 
 
-@dataclass(frozen=True)
-class FusedGraph:
-    """A graph with fused operators.
-
-    Attributes:
-        model: the graph; a session needs the library to load it.
-        sites: the name of the norm's last node at each site, in the graph's order.
-    """
-
-    model: onnx.ModelProto
-    sites: tuple[str, ...]
-
-
-def fuse_adain(model: onnx.ModelProto) -> FusedGraph:
+def fuse_adain(model: onnx.ModelProto) -> PassResult:
     """A copy of `model` with one AdaIN at every site; the sites may be none."""
-    whole = read_graph(model)
-    graph = whole.graph
-    sites = []
+    return apply_pass(model, _change)
+
+
+def _change(graph: ir.Graph) -> list[str]:
+    sites = list[str]()
     for root in [node for node in graph if node.op_type == "Sqrt"]:
         done: list[ir.Value] = []
         while found := next_site(root, done):
             norm, activation = found
             done.append(norm.result)
             sites.append(_fuse(graph, norm, activation))
-    remove_unread(graph)
-    if sites:
-        whole.opset_imports[OPS_DOMAIN] = OPS_VERSION
-    ordered = ONNXModel(write_graph(whole))
-    ordered.topological_sort()
-    return FusedGraph(ordered.model, tuple(sites))
+    return sites
 
 
 def _fuse(graph: ir.Graph, norm: AdainNorm, activation: AdainActivation) -> str:
@@ -110,15 +93,6 @@ def _fuse(graph: ir.Graph, norm: AdainNorm, activation: AdainActivation) -> str:
     )
     graph.append(node)
     return name
-
-
-def take_over(new: ir.Value, old: ir.Value) -> None:
-    """`new` gets the name, the type, the shape and the readers of `old`."""
-    new.type, new.shape = old.type, old.shape
-    name = name_of(old)
-    ir.convenience.replace_all_uses_with(old, new, replace_graph_outputs=True)
-    old.name = f"{name}/unfused"
-    new.name = name
 
 
 def read_bytes(value: ir.Value) -> dict[str, ir.Value]:
@@ -168,13 +142,3 @@ def holds_bytes(node: ir.Node) -> bool:
         return False
     zero = array_of(input_of(node, 2))
     return zero.dtype == np.uint8 and zero.size == 1
-
-
-def remove_unread(graph: ir.Graph) -> None:
-    """Removes nodes and constants that nothing reads."""
-    for node in reversed(list(graph)):
-        if not any(value.is_graph_output() or list(value.consumers()) for value in node.outputs):
-            graph.remove(node, safe=True)
-    read = {value.name for node in graph for value in node.inputs if value is not None}
-    for name in [name for name in graph.initializers if name not in read]:
-        del graph.initializers[name]

@@ -13,52 +13,35 @@ Price    weights and inputs are rounded to about 12 bits: 60 dB and more, where 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import onnx
 import onnx_ir as ir
-from onnxruntime.quantization.onnx_model import ONNXModel
 
-from export_onnx.graph.graph_ir import array_of, input_of, read_graph, write_graph
+from export_onnx.graph.graph_ir import array_of, input_of
 from quantize.ops.adain_sites import made_by, other_input
-from quantize.ops.fuse_adain import remove_unread, same_shape, take_over
+from quantize.ops.apply_pass import PassResult, apply_pass, take_over
+from quantize.ops.fuse_adain import same_shape
 from quantize.ops.fuse_conv import numbers_of
-from quantize.ops.fused_ops import FLOAT_CONV, FLOAT_CONV_INPUTS, OPS_DOMAIN, OPS_VERSION
+from quantize.ops.fused_ops import FLOAT_CONV, FLOAT_CONV_INPUTS, OPS_DOMAIN
 
 LEAST_CHANNELS: Final = 48  # kernels compute 64 channels at once
 
 
-@dataclass(frozen=True)
-class FloatConvGraph:
-    """A graph with FloatConv.
-
-    Attributes:
-        model: the graph.
-        convolutions: the names of those that became FloatConv.
-    """
-
-    model: onnx.ModelProto
-    convolutions: tuple[str, ...]
-
-
-def fuse_float_conv(model: onnx.ModelProto) -> FloatConvGraph:
+def fuse_float_conv(model: onnx.ModelProto) -> PassResult:
     """A copy of `model` with FloatConv for every Conv of floats with 16-bit weights."""
-    whole = read_graph(model)
-    graph = whole.graph
-    changed = []
+    return apply_pass(model, _change)
+
+
+def _change(graph: ir.Graph) -> list[str]:
+    changed = list[str]()
     for node in [node for node in graph if node.op_type == "Conv" and node.domain == ""]:
         weight = _stored(node)
         if weight is not None:
             _replace(graph, node, *weight)
             changed.append(str(node.name))
-    remove_unread(graph)
-    if changed:
-        whole.opset_imports[OPS_DOMAIN] = OPS_VERSION
-    ordered = ONNXModel(write_graph(whole))
-    ordered.topological_sort()
-    return FloatConvGraph(ordered.model, tuple(changed))
+    return changed
 
 
 def _stored(node: ir.Node) -> tuple[ir.Value, ir.Value] | None:

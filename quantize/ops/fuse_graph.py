@@ -41,6 +41,4 @@ def fuse_graph(model: onnx.ModelProto) -> Fused:
     summed = fuse_residual(last.model)  # takes the sums that AdaIN left, and the Transposes in front of them
     convolved = fuse_conv(summed.model)  # behind both: whether sums may stay floats depends on who reads them
     floats = fuse_float_conv(convolved.model)  # last: an Add that is left becomes part of it
-    return Fused(
-        floats.model, styled.sites, last.convolutions, convolved.convolutions, floats.convolutions, summed.sums
-    )
+    return Fused(floats.model, styled.changed, last.changed, convolved.changed, floats.changed, summed.changed)

@@ -13,37 +13,24 @@ Requires the graphs of `fuse_adain` and `put_channels_last`, which leave these.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import onnx
 import onnx_ir as ir
-from onnxruntime.quantization.onnx_model import ONNXModel
 
-from export_onnx.graph.graph_ir import name_of, read_graph, write_graph
+from export_onnx.graph.graph_ir import name_of
 from quantize.ops.adain_sites import made_by
+from quantize.ops.apply_pass import PassResult, apply_pass, take_over
 from quantize.ops.channels_last import FROM_LAST
-from quantize.ops.fuse_adain import read_bytes, remove_unread, take_over
-from quantize.ops.fused_ops import LAST_IN, OPS_DOMAIN, OPS_VERSION, RESIDUAL, RESIDUAL_INPUTS
+from quantize.ops.fuse_adain import read_bytes
+from quantize.ops.fused_ops import LAST_IN, OPS_DOMAIN, RESIDUAL, RESIDUAL_INPUTS
 
 
-@dataclass(frozen=True)
-class SummedGraph:
-    """A graph with Residual.
-
-    Attributes:
-        model: the graph.
-        sums: the names of the Adds that became Residual.
-    """
-
-    model: onnx.ModelProto
-    sums: tuple[str, ...]
-
-
-def fuse_residual(model: onnx.ModelProto) -> SummedGraph:
+def fuse_residual(model: onnx.ModelProto) -> PassResult:
     """A copy of `model` with one Residual at every site."""
-    whole = read_graph(model)
-    graph = whole.graph
-    sums = []
+    return apply_pass(model, _change)
+
+
+def _change(graph: ir.Graph) -> list[str]:
+    sums = list[str]()
     for node in [node for node in graph if node.op_type == "Add" and node.domain == ""]:
         inputs = read_bytes(node.outputs[0])
         if "added" not in inputs or "bytes" not in inputs:
@@ -58,9 +45,4 @@ def fuse_residual(model: onnx.ModelProto) -> SummedGraph:
         ordered_inputs = [inputs.get(name) for name in RESIDUAL_INPUTS]
         graph.append(ir.Node(OPS_DOMAIN, RESIDUAL, ordered_inputs, attributes, outputs=[total], name=node.name))
         sums.append(str(node.name or name_of(total)))
-    remove_unread(graph)
-    if sums:
-        whole.opset_imports[OPS_DOMAIN] = OPS_VERSION
-    ordered = ONNXModel(write_graph(whole))
-    ordered.topological_sort()
-    return SummedGraph(ordered.model, tuple(sums))
+    return sums

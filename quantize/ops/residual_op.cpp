@@ -103,9 +103,6 @@ Operator residual_operator(const Path* path) {
   op.GetInputCharacteristic = [](const OrtCustomOp*, std::size_t index) {
     return index == FACTOR ? INPUT_OUTPUT_OPTIONAL : INPUT_OUTPUT_REQUIRED;
   };
-  op.GetOutputTypeCount = [](const OrtCustomOp*) -> std::size_t { return 1; };
-  op.GetOutputType = [](const OrtCustomOp*, std::size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; };
-  op.GetOutputCharacteristic = [](const OrtCustomOp*, std::size_t) { return INPUT_OUTPUT_REQUIRED; };
   op.GetMayInplace = [](int** inputs, int** outputs) { return one_in_place(ADDED, 0, inputs, outputs); };
   op.CreateKernelV2 = create;
   op.KernelComputeV2 = run;

@@ -27,6 +27,9 @@ Operator common_operator(const Path* path) {
   op.GetExecutionProviderType = [](const OrtCustomOp*) -> const char* { return nullptr; };
   op.GetInputMemoryType = [](const OrtCustomOp*, std::size_t) { return OrtMemTypeDefault; };
   op.ReleaseMayInplace = release_in_place;
+  op.GetOutputTypeCount = [](const OrtCustomOp*) -> std::size_t { return 1; };
+  op.GetOutputType = [](const OrtCustomOp*, std::size_t) { return ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT; };
+  op.GetOutputCharacteristic = [](const OrtCustomOp*, std::size_t) { return INPUT_OUTPUT_REQUIRED; };
   op.GetStartVersion = [](const OrtCustomOp*) { return DOMAIN_VERSION; };
   op.GetEndVersion = [](const OrtCustomOp*) { return DOMAIN_VERSION; };
   op.KernelDestroy = [](void* kernel) { std::free(kernel); };  // every kernel is malloc's

@@ -24,7 +24,8 @@ Operator conv_operator(const Path* path);
 Operator float_conv_operator(const Path* path);
 Operator residual_operator(const Path* path);
 
-// An operator with what all have in common; callbacks of inputs, outputs and the kernel are left to fill in.
+// An operator with what all have in common, and one output of floats; callbacks of inputs and the kernel, and of other
+// outputs, are left to fill in.
 Operator common_operator(const Path* path);
 
 // For GetMayInplace: one output may take the memory of one input. And for ReleaseMayInplace.

@@ -108,6 +108,18 @@ def _quality(report: Mapping[str, Any], folder: Path) -> GroupQuality:
         raise PackageError(str(folder), expected="figures of their sound", got=got, todo=MADE_AGAIN) from error
 
 
+def read_fused_quality(build: Path, target: str) -> GroupQuality | None:
+    """How a target's fused models sound; None where there are none, or where they are of other stock models.
+
+    Raises:
+        PackageError: the step's report lacks these figures.
+    """
+    folder = build / "quantize" / f"{target}-fused"
+    report, stock = read_report(folder) or {}, read_report(build / "quantize" / target) or {}
+    born = report.get("made_from", {}).get(f"quantize/{target}")
+    return _quality(report, folder) if born and born == stock.get("signature") and "why_not" not in report else None
+
+
 def fused_signature(fused: FusedInputs | str) -> Any:
     """What decides a package's fused models and libraries."""
     if isinstance(fused, str):

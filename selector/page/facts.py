@@ -16,8 +16,9 @@ from quantize.recipes import recipe
 from selector.package.arm64_schema import EmulatedStage, read_arm64
 from selector.package.build_inputs import exported_buckets
 from selector.package.coverage_schema import ProvenCoverage, read_coverage, read_coverage_report
+from selector.package.fused_inputs import read_fused_quality
 from selector.package.placement import reason_for_cpu
-from selector.package.quality_schema import read_quality
+from selector.package.quality_schema import GroupQuality, read_quality
 
 BLOCKLIST: Final = "blocklist.json"
 RANGES: Final = "ranges.json"
@@ -40,6 +41,7 @@ class TargetFacts:
         why_cpu: stage -> why it runs on the CPU; the stages that do.
         work: bucket -> stage -> multiply-adds; empty where nothing was measured for these files.
         sizes: file -> bytes.
+        fused: how the models with fused operators sound; None where there are none.
     """
 
     name: str
@@ -53,6 +55,7 @@ class TargetFacts:
     why_cpu: Mapping[str, str]
     work: Mapping[str, Mapping[str, int]]
     sizes: Mapping[str, int]
+    fused: GroupQuality | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,7 @@ def _target(build: Path, name: str, buckets: tuple[Bucket, ...]) -> TargetFacts:
         reasons_for_cpu,
         work,
         {file: (folder / file).stat().st_size for file in report["files"] if file.endswith((".onnx", ".bin"))},
+        read_fused_quality(build, name),
     )
 
 

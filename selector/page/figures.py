@@ -67,6 +67,7 @@ def _target(target: TargetFacts) -> dict[str, Any]:
         "channels_in_float": sum(parted),
         "bytes": sum(target.sizes.values()),
         "size_goal": target.report["size_goal"],
+        "fused": target.fused.model_dump(mode="json") if target.fused else None,
         "coverage": target.coverage.model_dump(mode="json", exclude={"versions"}) if target.coverage else None,
     }
 

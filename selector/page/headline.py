@@ -59,6 +59,8 @@ def _sound(figures: Mapping[str, Any], comparison: Mapping[str, Any]) -> Iterabl
         kind = f"u{recipe(name).activation_bits} / s{WEIGHT_BITS}"
         goal = "reached" if target["quality"]["meets_goal"] else "missed"
         yield (f"`{name}`", kind, *_measures(groups["all"]), *([", ".join(worst)] if apart else []), goal)
+        if target["fused"]:
+            yield (f"`{name}`, fused operators", kind, *_measures(target["fused"]), *([""] if apart else []), "")
     for name, summary in comparison.items():
         yield (name, ORDINARY.get(name, f"u8 / s{WEIGHT_BITS}"), *_measures(summary), *([""] if apart else []), "")
 

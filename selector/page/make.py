@@ -65,6 +65,7 @@ def page_signature(facts: BuildFacts) -> str:
     return signature(
         steps=facts.steps,
         coverage={target.name: [coverage_signature(target.coverage), target.work] for target in facts.targets},
+        fused={target.name: target.fused.model_dump(mode="json") for target in facts.targets if target.fused},
         arm64={target.name: [one.model_dump(mode="json") for one in target.arm64] for target in facts.targets},
         missing=facts.missing,
         bench=facts.bench,

@@ -44,7 +44,7 @@ def test_a_site_becomes_one_node(case: AdainCase) -> None:
     assert [name.removesuffix("/unfused") for name in node.input] == names(case)
     wanted = [name for name in case.fused().graph.node[0].output if name]
     assert [name for name in node.output if name] == wanted
-    assert list(found.sites) == [node.name]
+    assert list(found.changed) == [node.name]
     assert [output.name for output in found.model.graph.output] == [output.name for output in stock.graph.output]
 
 
@@ -106,7 +106,7 @@ LOOK_ALIKES = {
 @pytest.mark.parametrize("model", LOOK_ALIKES.values(), ids=LOOK_ALIKES)
 def test_look_alikes_stay(model: onnx.ModelProto) -> None:
     found = fuse_adain(model)
-    assert found.sites == ()
+    assert found.changed == ()
     assert ADAIN not in {node.op_type for node in found.model.graph.node}
 
 
@@ -145,9 +145,9 @@ def spoken(model: onnx.ModelProto, library: Path | None = None) -> NDArray[np.fl
 def test_every_site_of_the_vocoder(floating: onnx.ModelProto, bits: int, ops: Path) -> None:
     stock = quantized(floating, bits) if bits else floating
     found = fuse_adain(stock)
-    assert len(found.sites) == len(activations(stock)) > 50
+    assert len(found.changed) == len(activations(stock)) > 50
     left = [node.op_type for node in found.model.graph.node]
-    assert left.count(ADAIN) == len(found.sites)
+    assert left.count(ADAIN) == len(found.changed)
     assert not {"Sin", "Sqrt"} & set(left)
     assert snr(spoken(stock), spoken(found.model, ops)) >= (BYTES_FLOOR if bits else FLOAT_FLOOR)
 

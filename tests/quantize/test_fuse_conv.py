@@ -34,11 +34,11 @@ def summed_vocoder(fused_vocoder: onnx.ModelProto) -> onnx.ModelProto:
 def test_sums_stay_floats(summed_vocoder: onnx.ModelProto, floating: onnx.ModelProto, ops: Path) -> None:
     found = fuse_conv(summed_vocoder)
     before, after = kinds(summed_vocoder), kinds(found.model)
-    assert len(found.convolutions) > 40
-    assert after.count("QLinearConv") == before.count("QLinearConv") - len(found.convolutions)
+    assert len(found.changed) > 40
+    assert after.count("QLinearConv") == before.count("QLinearConv") - len(found.changed)
     assert after.count(RESIDUAL) < before.count(RESIDUAL)
     ours = [node for node in found.model.graph.node if node.domain == "kokoro_npu" and node.op_type == CONV]
-    assert sorted(node.name for node in ours) == sorted(found.convolutions)
+    assert sorted(node.name for node in ours) == sorted(found.changed)
     assert sum(bool(node.input[CONV_INPUTS.index("added")]) for node in ours) > 10
     wanted = spoken(floating)
     # Outputs that are not rounded to 8 bits are nearer to the float model's.
@@ -105,7 +105,7 @@ def test_an_adain_reads_the_floats(ops: Path) -> None:
     feed = {"x": draw.integers(0, 256, (1, 1, 40, 3)).astype(np.uint8)}
     feed["added"] = draw.normal(size=(1, 2, 1, 40)).astype(np.float32)
     found = fuse_conv(unit())
-    assert found.convolutions == ("conv",)
+    assert found.changed == ("conv",)
     assert kinds(found.model) == [CONV, ADAIN]
     settings = SessionSettings(libraries=(ops,))
     stock, fused = (run_session(cpu_session(model, settings), feed) for model in (unit(), found.model))
@@ -160,7 +160,7 @@ def test_what_does_not_fit_stays(change: Callable[[onnx.ModelProto], None]) -> N
     change(model)
     before = kinds(model)
     found = fuse_conv(model)
-    assert found.convolutions == ()
+    assert found.changed == ()
     assert kinds(found.model) == before
 
 
@@ -224,7 +224,7 @@ def run_packed(model: onnx.ModelProto, library: Path) -> np.ndarray:
 
 def test_floats_with_packed_weights(ops: Path) -> None:
     found = fuse_float_conv(packed())
-    assert found.convolutions == ("conv",)
+    assert found.changed == ("conv",)
     assert kinds(found.model) == [FLOAT_CONV]
     assert snr(run_packed(packed(), ops), run_packed(found.model, ops)) >= FLOAT_FLOOR
     model = packed()
@@ -241,4 +241,4 @@ def test_other_convolutions_of_floats_stay() -> None:
     turned = packed()
     store(turned, "steps", np.ones((1, 12), np.float32))
     for model in (packed(LEAST_CHANNELS - 1), packed(group=2), packed(stride=2), packed(kind=np.int8), plain, turned):
-        assert fuse_float_conv(model).convolutions == ()
+        assert fuse_float_conv(model).changed == ()

@@ -27,19 +27,28 @@ ENVIRONMENT = {**os.environ, "ASAN_OPTIONS": "detect_leaks=1", "LSAN_OPTIONS": "
 @pytest.fixture(scope="module")
 def drill(text_parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program, with everything of the engine instrumented."""
-    headers, work = engine_headers(), tmp_path_factory.mktemp("drill")
-    (work / "plain.cpp").write_text("int main() {}")
-    flags = ["c++", "-std=c++17", "-O1", "-g", *SANITIZERS]
-    if subprocess.run([*flags, str(work / "plain.cpp"), "-o", str(work / "plain")], capture_output=True).returncode:
-        pytest.skip("this compiler has no sanitizers")
+    work = tmp_path_factory.mktemp("drill")
     (work / "leaks.txt").write_text("leak:libonnxruntime\n")
-    library = onnxruntime_library(work)
-    whole_source(work / "whole.cpp", "drill")
+    return instrumented(work, "drill", SANITIZERS, text_parts / "libparts.a")
+
+
+def instrumented(work: Path, program: str, sanitizers: list[str], text_parts: Path) -> Path:
+    """`vectors/<program>.cpp` and the engine under sanitizers; skips where compiler or kernel has none.
+
+    Args:
+        text_parts: the archive that holds the engine's text parts.
+    """
+    headers, library = engine_headers(), onnxruntime_library(work)
+    flags = ["c++", "-std=c++17", "-O1", "-g", *sanitizers]
+    (work / "plain.cpp").write_text("int main() {}")
+    made = subprocess.run([*flags, str(work / "plain.cpp"), "-o", str(work / "plain")], capture_output=True)
+    if made.returncode or subprocess.run([work / "plain"], capture_output=True).returncode:
+        pytest.skip(f"this compiler or this kernel has no {sanitizers[0]}")
+    whole_source(work / "whole.cpp", program)
+    linked = [str(text_parts), str(library), f"-Wl,-rpath,{work}", "-ldl", "-o", str(work / program)]
     include = [f"-I{SOURCES}", "-isystem", str(headers)]
-    parts = [str(text_parts / "libparts.a"), str(library), f"-Wl,-rpath,{work}", "-ldl"]
-    linked = [str(work / "whole.cpp"), *parts, "-o", str(work / "drill")]
-    subprocess.run([*flags, *include, *linked], check=True)
-    return work / "drill"
+    subprocess.run([*flags, *include, str(work / "whole.cpp"), *linked], check=True)
+    return work / program
 
 
 def whole_source(file: Path, program: str) -> None:
@@ -192,21 +201,10 @@ def test_two_hundred_engines_leave_nothing_behind(
 @pytest.fixture(scope="module")
 def two_threads(engine_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The program under ThreadSanitizer; ONNX Runtime is not instrumented, so nothing inside it is judged."""
-    headers, work = engine_headers(), tmp_path_factory.mktemp("two_threads")
-    (work / "plain.cpp").write_text("int main() {}")
-    flags = ["c++", "-std=c++17", "-O1", "-g", "-fsanitize=thread"]
-    made = subprocess.run([*flags, str(work / "plain.cpp"), "-o", str(work / "plain")], capture_output=True)
-    if made.returncode or subprocess.run([work / "plain"], capture_output=True).returncode:
-        pytest.skip("this compiler or this kernel has no ThreadSanitizer")
+    work = tmp_path_factory.mktemp("two_threads")
     (work / "suppressions.txt").write_text("called_from_lib:libonnxruntime\nrace:libonnxruntime\n")
-    library = onnxruntime_library(work)
-    whole_source(work / "whole.cpp", "two_threads")
-    include = [f"-I{SOURCES}", "-isystem", str(headers)]
     # No two threads of one speech are in its text parts, so those of the plain build do.
-    parts = [str(engine_folder / "libengine.a"), str(library), f"-Wl,-rpath,{work}", "-ldl"]
-    linked = [str(work / "whole.cpp"), *parts, "-o", str(work / "two_threads")]
-    subprocess.run([*flags, *include, *linked], check=True)
-    return work / "two_threads"
+    return instrumented(work, "two_threads", ["-fsanitize=thread"], engine_folder / "libengine.a")
 
 
 def thread_sanitized(program: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

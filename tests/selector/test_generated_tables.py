@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from export_onnx.buckets import BUCKETS
-from export_onnx.errors import ContractError
+from export_onnx.errors import ContractError, PackageError
 from export_onnx.marked_blocks import MarkedBlock
 from quantize.gates import Limits
 from selector.__main__ import main as selector_command
@@ -39,6 +39,26 @@ def test_the_tables_have_no_gaps(tmp_path: Path) -> None:
         write(file, {k: v for k, v in json.loads(file.read_text()).items() if k != "comparison"})
     with pytest.raises(ContractError, match=r"the ordinary ways to 8 bits .* Run `python -m quantize --compare`"):
         figures_of(read_build_facts(build, ("nnapi", "cpu")))
+
+
+def test_fused_operators_have_a_row_if_they_belong_to_these_models(tmp_path: Path) -> None:
+    build = page_build(tmp_path, ("nnapi", "cpu"))
+    cover(build, {bucket.name: ["rules"] for bucket in BUCKETS})
+    stock = json.loads((build / "quantize" / "cpu" / "report.json").read_text())
+    heard = {**stock["quality"]["groups"]["all"], "mean": {**stock["quality"]["groups"]["all"]["mean"], "pesq": 4.61}}
+    made = {"made_from": {"quantize/cpu": stock["signature"]}, "sound": {"fused": heard}}
+
+    def row(report: dict[str, Any]) -> list[str]:
+        write(build / "quantize" / "cpu-fused" / "report.json", report)
+        text = quality_tables(figures_of(read_build_facts(build, ("nnapi", "cpu"))))
+        return [line for line in text.splitlines() if "fused operators" in line]
+
+    (found,) = row(made)
+    assert found.startswith("| `cpu`, fused operators | u8 / s8 | 4.61 / ")
+    assert row({**made, "made_from": {"quantize/cpu": "another"}}) == []
+    assert row({**made, "why_not": "no compiler"}) == []
+    with pytest.raises(PackageError, match=r"cpu-fused: expected figures of their sound.*make fused"):
+        row({"made_from": made["made_from"]})
 
 
 def test_figures_are_kept_with_their_tables_or_not_at_all(

@@ -1,7 +1,8 @@
 """A page as people write it: headings, lists, a table, prices, addresses, code, quotes, dates, emoji, two languages.
 
-`real_world_page.txt` holds the words that a good reader says for it: made by the front end, then read through by a
-person. However the page is split, these are spoken, all of them and in order.
+`real_world_page.txt` holds the words that a good reader says for it. The front end made them, and they were checked
+word by word afterwards, so they were not written independently of it. However the page is split, these are spoken, all
+of them and in order.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ static Phonemizer answer_of(int count, char** arguments) {
         };
     if (kind == "letters")
         return [model = LetterModel(std::make_shared<const EnglishData>(arguments[2]))](
-                   const std::string& text, const std::string&) { return detail::utf8_of(model.say(text)); };
+                   const std::string& text, const std::string&) { return detail::encoded(model.say(text)); };
     throw Error(Fault::internal, "check_phonemes", "what the head of this file says", kind, "Read it.");
 }
 

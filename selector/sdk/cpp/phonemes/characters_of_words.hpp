@@ -1,4 +1,4 @@
-// Words, letters and given pronunciations of a text as its phonemizers see them.
+// Letters and words of a text as its phonemizers see them: characters are those of text/, words stay in UTF-8.
 #pragma once
 
 #include <algorithm>
@@ -8,33 +8,19 @@
 #include <vector>
 
 #include "letters.hpp"
+#include "text/unicode_kinds.hpp"
+#include "text/utf8.hpp"
 
 namespace kokoro_npu {
 namespace detail {
 
-// A letter, a digit or an underscore, as `\w` of Python's `re`.
-inline bool word_like(char32_t c) { return c == U'_' || among(alphanumeric, c); }
-inline bool is_letter(char32_t c) { return among(alphanumeric, c) && !among(decimal, c); }
-inline bool is_space(char32_t c) { return c == U'\n' || in(blank, c); }
+using reading::decoded;
+using reading::encoded;
+using reading::is_space;
+using reading::is_word;
+using reading::lowered;
 
-inline char32_t lowered(char32_t c) {
-    if (c >= U'A' && c <= U'Z') return c + 32;
-    if (!in(upper, c)) return c;
-    if (c < 0x100 || (c >= 0x391 && c <= 0x3AB) || (c >= 0x410 && c <= 0x42F)) return c + 32;
-    if (c >= 0x400 && c <= 0x40F) return c + 80;
-    return in(upper, c + 1) ? c : c + 1;  // pairs of capital and small letter
-}
-inline std::u32string lowered(std::u32string_view text) {
-    std::u32string out(text);
-    for (char32_t& c : out) c = lowered(c);
-    return out;
-}
-
-inline std::string utf8_of(std::u32string_view text) {
-    std::string out;
-    for (const char32_t c : text) append_utf8(out, c);
-    return out;
-}
+inline bool is_letter(char32_t c) { return reading::is_letter_or_digit(c) && !reading::is_digit(c); }
 
 inline std::string_view trimmed(std::string_view text) {
     const std::size_t from = text.find_first_not_of(" \t\r\n");
@@ -62,19 +48,6 @@ inline std::string single_spaced(std::string_view text) {
 inline void replace_all(std::string& text, std::string_view from, std::string_view to) {
     for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size())
         text.replace(at, from.size(), to);
-}
-
-// How many characters a given pronunciation, `[word](/phonemes/)`, has that begins at `at`; 0 if none does. `slash` gets
-// the place of its first slash.
-inline std::size_t given_length(std::u32string_view all, std::size_t at, std::size_t* slash = nullptr) {
-    if (at >= all.size() || all[at] != U'[') return 0;
-    const std::size_t close = all.find_first_of(U"[]\n", at + 1);
-    if (close == std::u32string_view::npos || close == at + 1 || all[close] != U']' || all.substr(close + 1, 2) != U"(/")
-        return 0;
-    const std::size_t end = all.find_first_of(U"/()[]\n", close + 3);
-    if (end == std::u32string_view::npos || end == close + 3 || all.substr(end, 2) != U"/)") return 0;
-    if (slash) *slash = close + 2;
-    return end + 2 - at;
 }
 
 }  // namespace detail

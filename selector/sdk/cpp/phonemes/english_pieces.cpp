@@ -39,14 +39,14 @@ bool apostrophe(char32_t c) { return c == U'\'' || c == U'‘' || c == U'’' ||
 
 std::string mark_of(char32_t c) {
     constexpr std::u32string_view kept = U";:,.!?—…“”()";
-    if (kept.find(c) != std::u32string_view::npos) return utf8_of(std::u32string_view(&c, 1));
+    if (kept.find(c) != std::u32string_view::npos) return encoded(std::u32string_view(&c, 1));
     switch (c) {
         case U'[': case U'{': return "(";
         case U']': case U'}': return ")";
         case U'«': return "“";
         case U'»': return "”";
         case U'¿': case U'¡': return "";
-        default: return is_letter(c) ? utf8_of(std::u32string_view(&c, 1)) : "";  // of another script
+        default: return is_letter(c) ? encoded(std::u32string_view(&c, 1)) : "";  // of another script
     }
 }
 
@@ -58,7 +58,7 @@ const char* named_sign(char32_t c) {
 
 std::vector<EnglishPiece> english_pieces(std::string_view sentence) {
     std::u32string all;
-    for (const char32_t c : code_points(sentence))  // combined accents vanish
+    for (const char32_t c : detail::decoded(sentence))  // combined accents vanish
         if (!in(mark, c)) all += apostrophe(c) ? U'\'' : c;
     const auto letter = [&](std::size_t i) { return i < all.size() && !ascii_of(all[i]).empty(); };
     std::vector<EnglishPiece> out;

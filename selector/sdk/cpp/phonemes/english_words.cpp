@@ -124,7 +124,7 @@ std::string Accent::sentence(const std::string& text) const {
         const EnglishPiece& piece = pieces[i];
         places[i] = words.size();
         if (piece.is_word || (piece.text != "“" && piece.text != "("))
-            words.push_back(piece.is_word ? utf8_of(lowered(code_points(piece.text))) : std::string());
+            words.push_back(piece.is_word ? encoded(lowered(detail::decoded(piece.text))) : std::string());
         any_small = any_small || (piece.is_word && piece.text.size() > 1 && piece.text[1] >= 'a' && piece.text[1] <= 'z');
     }
     std::vector<std::u32string> said(pieces.size());
@@ -139,7 +139,7 @@ std::string Accent::sentence(const std::string& text) const {
                          !is_function_word(words[places[i]]);
             said[i] = word(piece.text, place);
         } else {
-            said[i] = code_points(piece.text);
+            said[i] = detail::decoded(piece.text);
         }
         place.following = following(said[i], place.following);
     }

@@ -67,7 +67,7 @@ std::string clause_ipa(EspeakLibrary& espeak, const std::string& words, const st
 
 // A text's phonemes with its punctuation kept: espeak gets what stands between the marks.
 std::string with_marks(EspeakLibrary& espeak, const std::string& text, const std::string& language, bool flags) {
-    const std::u32string all = code_points(text);
+    const std::u32string all = detail::decoded(text);
     const auto mark = [](char32_t c) { return marks.find(c) != std::u32string_view::npos; };
     std::string out;
     for (std::size_t at = 0; at < all.size();) {
@@ -76,7 +76,7 @@ std::string with_marks(EspeakLibrary& espeak, const std::string& text, const std
         for (; end < all.size() && (mark(all[end]) || detail::is_space(all[end])); ++end) marked = marked || mark(all[end]);
         if (marked) {
             if (!out.empty() && out.back() == ' ') out.pop_back();
-            out += detail::utf8_of(std::u32string_view(all).substr(at, end - at));
+            out += detail::encoded(std::u32string_view(all).substr(at, end - at));
             at = end;
             continue;
         }
@@ -84,7 +84,7 @@ std::string with_marks(EspeakLibrary& espeak, const std::string& text, const std
         for (at = end; at < all.size() && !mark(all[at]); ++at) {
         }
         while (at < all.size() && detail::is_space(all[at - 1])) --at;  // these belong to the mark
-        out += clause_ipa(espeak, detail::utf8_of(std::u32string_view(all).substr(from, at - from)), language, flags);
+        out += clause_ipa(espeak, detail::encoded(std::u32string_view(all).substr(from, at - from)), language, flags);
     }
     return std::string(detail::trimmed(out));
 }
@@ -96,11 +96,11 @@ std::string english_phonemes(EspeakLibrary& espeak, const std::string& text, con
     std::string out = with_marks(espeak, detail::named_letters(text), language, true);
     replace(out, english);
     std::u32string all;  // a syllabic consonant gets a short vowel before it
-    for (const char32_t c : code_points(out)) {
+    for (const char32_t c : detail::decoded(out)) {
         if (c != syllabic) all += c;
         else if (!all.empty() && !detail::is_space(all.back())) all.insert(all.end() - 1, U'ᵊ');
     }
-    out = detail::utf8_of(all);
+    out = detail::encoded(all);
     replace(out, british_english(language) ? british : american);
     replace(out, english_last);
     return out;
@@ -111,8 +111,8 @@ std::string general_phonemes(EspeakLibrary& espeak, std::string text, const std:
     std::string out = with_marks(espeak, text, language, false);
     replace(out, general);
     std::string without_tones;
-    for (const char32_t c : code_points(out))
-        if (!detail::among(detail::decimal, c)) detail::append_utf8(without_tones, c);
+    for (const char32_t c : detail::decoded(out))
+        if (!reading::is_digit(c)) detail::append_utf8(without_tones, c);
     return without_tones;
 }
 
@@ -123,7 +123,7 @@ std::vector<std::string> clauses(const std::string& words, const std::string& la
     if (std::string(" en es fr hi it pt ru ").find(" " + base + " ") != std::string::npos) return {words};
     std::vector<std::string> parts = {""};
     for (const std::string& word : detail::split_words(words)) {
-        const std::size_t length = code_points(parts.back()).size() + code_points(word).size();
+        const std::size_t length = detail::decoded(parts.back()).size() + detail::decoded(word).size();
         if (length > most && !parts.back().empty()) parts.emplace_back();
         parts.back() += (parts.back().empty() ? "" : " ") + word;
     }
@@ -141,7 +141,7 @@ std::string said(EspeakLibrary& espeak, const std::string& words, const std::str
         out += (out.empty() ? "" : " ") + std::string(detail::trimmed(phonemes));
     }
     const auto letters_of = [](const std::string& text) {
-        const std::u32string all = code_points(text);
+        const std::u32string all = detail::decoded(text);
         return std::count_if(all.begin(), all.end(), detail::is_letter);
     };
     const std::ptrdiff_t letters = letters_of(words), given = letters_of(out);
@@ -158,7 +158,7 @@ std::string joined(const std::vector<std::string>& parts) {
     for (const std::string& part : parts)
         if (!part.empty()) all += (all.empty() ? "" : " ") + part;
     constexpr std::u32string_view closing = U",.;:!?)…";
-    const std::u32string text = code_points(detail::single_spaced(all));
+    const std::u32string text = detail::decoded(detail::single_spaced(all));
     std::string out;
     for (std::size_t i = 0; i < text.size(); ++i) {
         const bool space = text[i] == U' ';

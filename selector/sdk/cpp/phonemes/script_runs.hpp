@@ -44,11 +44,11 @@ struct ScriptRun {
 inline std::vector<ScriptRun> script_runs(std::string_view text, const std::string& language) {
     const std::string base = language.substr(0, language.find('-'));
     const bool says_all = std::string(" am bo cmn hak km lo my si th yue ").find(" " + base + " ") != std::string::npos;
-    const std::u32string all = code_points(text);
+    const std::u32string all = decoded(text);
     std::vector<ScriptRun> out;
     std::u32string plain;
     const auto flush = [&] {
-        if (!plain.empty()) out.push_back({utf8_of(plain), language, true});
+        if (!plain.empty()) out.push_back({encoded(plain), language, true});
         plain.clear();
     };
     for (std::size_t i = 0; i < all.size();) {
@@ -67,7 +67,7 @@ inline std::vector<ScriptRun> script_runs(std::string_view text, const std::stri
             plain.append(all, i, end - i);
         } else {
             flush();
-            out.push_back({utf8_of(std::u32string_view(all).substr(i, end - i)), script ? script->language : "", !nobody});
+            out.push_back({encoded(std::u32string_view(all).substr(i, end - i)), script ? script->language : "", !nobody});
         }
         i = end;
     }

@@ -12,7 +12,7 @@ namespace {
 // Phonemes of the words beside a given pronunciation, with the spaces that keep them apart.
 std::string between(const Phonemizer& words, std::u32string_view text, const std::string& language) {
     if (text.empty()) return {};
-    const std::string inner(detail::trimmed(detail::utf8_of(text)));
+    const std::string inner(detail::trimmed(detail::encoded(text)));
     const std::string before = detail::is_space(text.front()) ? " " : "";
     if (inner.empty()) return before;
     return before + words(inner, language) + (detail::is_space(text.back()) ? " " : "");
@@ -21,25 +21,18 @@ std::string between(const Phonemizer& words, std::u32string_view text, const std
 }  // namespace
 
 std::string spoken_phonemes(const Phonemizer& words, const std::string& spoken, const std::string& language) {
-    const std::u32string all = code_points(spoken);
-    const std::u32string_view view = all;
+    const std::u32string all = detail::decoded(spoken);
     std::string said;
     std::size_t from = 0;
-    for (std::size_t i = 0; i < all.size();) {
-        std::size_t slash = 0;
-        const std::size_t length = detail::given_length(view, i, &slash);
-        if (length == 0) {
-            ++i;
-            continue;
-        }
-        said += between(words, view.substr(from, i - from), language);
-        std::string phonemes = detail::utf8_of(view.substr(slash + 1, i + length - 2 - (slash + 1)));
+    for (const reading::Match& given : reading::given_pronunciation().all(all)) {
+        said += between(words, std::u32string_view(all).substr(from, given.start() - from), language);
+        std::string phonemes = detail::encoded(given[2]);
         detail::replace_all(phonemes, "␣", " ");
         said += detail::trimmed(phonemes);
-        from = i += length;
+        from = given.end();
     }
-    said += between(words, view.substr(from), language);
-    const std::u32string symbols = code_points(said);
+    said += between(words, std::u32string_view(all).substr(from), language);
+    const std::u32string symbols = detail::decoded(said);
     const bool any = std::any_of(symbols.begin(), symbols.end(),
                                  [](char32_t c) { return detail::is_letter(c) && !detail::is_unsaid(c); });
     return any ? std::string(detail::trimmed(said)) : std::string();

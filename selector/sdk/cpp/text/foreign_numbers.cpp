@@ -15,15 +15,27 @@ bool ends_with(View text, View end) {
 }
 Text without_last(const Text& text) { return text.substr(0, text.size() - 1); }
 
-Text spanish(std::uint64_t n) {
-    if (n < hundred) return decoded(cardinals_es[n]);
+// A language whose numbers are words side by side, without accents or endings that change: Spanish, and Portuguese but for
+// where its "e" falls away.
+struct PlainNumbers {
+    const std::string_view* below_hundred;
+    const std::string_view* hundreds;
+    View hundred_and, thousand, million, millions, between;
+};
+
+Text plain_words(const PlainNumbers& language, std::uint64_t n) {
+    if (n < hundred) return decoded(language.below_hundred[n]);
     const std::uint64_t size = n < thousand ? hundred : n < million ? thousand : million;
     const std::uint64_t count = n / size, rest = n % size;
     Text words;
-    if (size == hundred) words = count == 1 && rest > 0 ? U"ciento" : decoded(hundreds_es[count]);
-    else if (size == thousand) words = count == 1 ? U"mil" : spanish(count) + U" mil";
-    else words = count == 1 ? U"un millón" : spanish(count) + U" millones";
-    return rest == 0 ? words : words + U" " + spanish(rest);
+    if (size == hundred) words = count == 1 && rest > 0 ? Text(language.hundred_and) : decoded(language.hundreds[count]);
+    else if (count == 1) words = size == thousand ? language.thousand : language.million;
+    else words = plain_words(language, count) + U" " + Text(size == thousand ? language.thousand : language.millions);
+    return rest == 0 ? words : words + Text(language.between) + plain_words(language, rest);
+}
+
+Text spanish(std::uint64_t n) {
+    return plain_words({cardinals_es, hundreds_es, U"ciento", U"mil", U"un millón", U"millones", U" "}, n);
 }
 
 Text french(std::uint64_t n) {
@@ -66,17 +78,6 @@ Text italian(std::uint64_t n) {
     return accented(n % million == 0 ? words : words + U" e " + italian(n % million));
 }
 
-Text portuguese_joined(std::uint64_t n) {
-    if (n < hundred) return decoded(cardinals_pt_br[n]);
-    const std::uint64_t size = n < thousand ? hundred : n < million ? thousand : million;
-    const std::uint64_t count = n / size, rest = n % size;
-    Text words;
-    if (size == hundred) words = count == 1 && rest > 0 ? U"cento" : decoded(hundreds_pt_br[count]);
-    else if (size == thousand) words = count == 1 ? U"mil" : portuguese_joined(count) + U" mil";
-    else words = count == 1 ? U"um milhão" : portuguese_joined(count) + U" milhões";
-    return rest == 0 ? words : words + U" e " + portuguese_joined(rest);
-}
-
 // Between thousands and hundreds that "e" follows, there is none: "mil cento e catorze".
 Text portuguese(std::uint64_t n) {
     static const std::pair<Text, Pattern> scales[] = {
@@ -84,7 +85,7 @@ Text portuguese(std::uint64_t n) {
         {U"milhão", Pattern(R"(.*milhão e \w*entos? (?=.*e))")},
         {U"milhões", Pattern(R"(.*milhões e \w*entos? (?=.*e))")},
     };
-    Text words = portuguese_joined(n);
+    Text words = plain_words({cardinals_pt_br, hundreds_pt_br, U"cento", U"mil", U"um milhão", U"milhões", U" e "}, n);
     for (const auto& [name, form] : scales)
         if (form.match(words)) words.erase(words.find(name + U" e") + name.size(), 2);
     return words;
