@@ -42,7 +42,7 @@ READY   := .venv/ready
 NPU     := $(filter-out cpu,$(TARGETS))
 ONLY    := $(if $(BUCKETS),--buckets $(BUCKETS))
 
-.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak speak-long runner-android runner-linux verify-device arm64 bench test lint full-size compile-table demo-voice clean ops ops-android contexts fused cpu-fused english maven-local
+.PHONY: help export-int8 export_onnx calibrate quantize coverage report readme package speak speak-long runner-android runner-linux verify-device arm64 bench test lint full-size compile-table demo-voice clean ops ops-android chips contexts fused cpu-fused english maven-local
 .DEFAULT_GOAL := help
 
 help:
@@ -101,7 +101,10 @@ readme: report
 	$(PYTHON) -m selector report --targets $(TARGETS) --build $(BUILD) --readme
 package: report
 	$(PYTHON) -m selector package --targets $(TARGETS) --build $(BUILD) --dist $(DIST) $(if $(RECEIPTS),--receipts $(RECEIPTS))
-contexts: package
+# A chip that nobody can compile for is refused before the steps, which take long.
+chips: $(READY)
+	$(PYTHON) -m android_test contexts --socs $(SOCS) --check-only
+contexts: chips package
 	$(PYTHON) -m android_test contexts --socs $(SOCS) $(ONLY) --build $(BUILD)
 	$(PYTHON) -m selector contexts --socs $(SOCS) --build $(BUILD) --dist $(DIST) $(if $(RECEIPTS),--receipts $(RECEIPTS))
 

@@ -19,7 +19,7 @@ from android_test.arm64.arm64_report import show_arm64, write_arm64
 from android_test.arm64.arm64_tools import build_arm64_machine
 from android_test.arm64.emulate import emulate_packages
 from android_test.bench.command import add_bench_options, run_bench
-from android_test.contexts.make_contexts import ContextSettings, make_contexts
+from android_test.contexts.make_contexts import ContextSettings, check_before, make_contexts
 from android_test.contexts.prove_contexts import SENTENCES, prove_chip
 from android_test.coverage.coverage_levels import CoverageSettings, check, check_level, find_variants
 from android_test.coverage.coverage_report import (
@@ -149,6 +149,9 @@ def arm64(options: argparse.Namespace) -> int:
 
 def contexts(options: argparse.Namespace) -> int:
     """Makes the contexts of each chip, and proves them; 1 if a proof does not hold."""
+    if options.check_only:
+        check_before(options.socs)
+        return 0
     buckets = tuple(bucket for bucket in BUCKETS if f"{bucket.seconds:g}" in options.buckets)
     limits = CompileLimits(options.time_limit, int(options.memory_limit * GIB))
     settings = ContextSettings(options.build, tuple(options.socs), buckets, limits)
@@ -183,6 +186,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     step.add_argument("--time-limit", type=float, default=3600, help="seconds per chip (default: 3600)")
     step.add_argument("--memory-limit", type=float, default=12, help="GiB per chip (default: 12)")
     step.add_argument("--no-proof", dest="prove", action="store_false", help="do not run the simulation")
+    step.add_argument("--check-only", action="store_true", help="only whether there is a compiler for these chips")
     step.add_argument("--sentences", type=int, default=SENTENCES, help=f"of the proof (default: {SENTENCES})")
     step.add_argument("--build", type=Path, default=Path("build"), help="where steps read and write (default: build)")
     device = steps.add_parser("verify", help="a package on a device over adb: every stage and bucket, and a receipt")

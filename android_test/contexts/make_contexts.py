@@ -67,14 +67,23 @@ def make_contexts(settings: ContextSettings) -> dict[str, ChipContexts]:
         CoverageError: no compiler, a chip without half precision, a result that is missing, or a compilation that was
             refused, crashed, or reached a limit.
     """
-    if reason := unavailable():
-        raise CoverageError("contexts", expected="Qualcomm's compiler", got=reason, todo="Install it.")
-    refuse_integer_chips(settings.socs)
+    check_before(settings.socs)
     # The longest generator first, because the compiler keeps a part of what each graph took: at the peak 9.6 GB, not
     # 11.0, for Kokoro-82M in four buckets.
     graphs = context_graphs(settings.build, settings.buckets)[::-1]
     sources = sources_of(settings.build, graphs)
     return {soc: make_chip(settings, soc, graphs, sources) for soc in settings.socs}
+
+
+def check_before(socs: Sequence[str]) -> None:
+    """What can be known before any step has run: that there is a compiler, and that it can compile for these chips.
+
+    Raises:
+        CoverageError: no compiler, or a chip without half precision.
+    """
+    if reason := unavailable():
+        raise CoverageError("contexts", expected="Qualcomm's compiler", got=reason, todo="Install it.")
+    refuse_integer_chips(socs)
 
 
 def refuse_integer_chips(socs: Sequence[str]) -> None:

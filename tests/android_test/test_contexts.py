@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import pytest
 
+from android_test.__main__ import main as command
 from android_test.contexts import make_contexts as maker
 from android_test.contexts.context_graphs import (
     CONTEXT_STAGES,
@@ -118,6 +119,22 @@ def test_a_chip_without_half_precision_is_named_with_the_target_that_it_takes() 
         refuse_integer_chips(["SM8550", "SM8350"])
     with pytest.raises(CoverageError, match="chip SM1"):
         refuse_integer_chips(["SM1"])
+
+
+@needs_compiler
+def test_make_refuses_a_chip_before_the_steps_that_take_long(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    makefile = (Path(__file__).parent.parent.parent / "Makefile").read_text(encoding="utf-8")
+    assert "\ncontexts: chips package\n" in makefile
+    asked = ["contexts", "--check-only", "--build", str(tmp_path), "--socs", "SM8550"]
+    assert command(asked) == 0
+    assert not list(tmp_path.glob("*/*")), "nothing is made"
+    with pytest.raises(CoverageError, match="chip SM8350: expected a chip whose HTP has half precision"):
+        command([*asked, "SM8350"])
+    with pytest.raises(SystemExit):
+        command([*asked, "foo"])
+    assert "invalid choice: 'foo'" in capsys.readouterr().err
 
 
 def test_one_session_per_graph_and_the_last_one_writes(tmp_path: Path, small: Small) -> None:
