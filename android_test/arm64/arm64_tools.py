@@ -23,6 +23,7 @@ from android_test.device.linux_runner import (
 )
 from export_onnx import console
 from export_onnx.errors import DeviceError
+from quantize.ops.cmake_build import cmake_build
 
 SUITE: Final = "trixie"
 PACKAGE: Final = "qemu-user"
@@ -66,8 +67,7 @@ def build_arm64_machine(work: Path) -> Arm64Machine:
         "ORT_LIBRARY": library,
     }
     given = [f"-D{name}={value}" for name, value in options.items()]
-    run_tool(["cmake", "-S", str(SOURCES), "-B", str(build), *given], "Read what cmake says.")
-    run_tool(["cmake", "--build", str(build), "--parallel", "2"], "Read what the compiler says.")
+    cmake_build(SOURCES, build, given)
     out.mkdir(parents=True, exist_ok=True)
     for file in (build / "runner", library):
         shutil.copy2(file, out / file.name)

@@ -18,6 +18,7 @@ from android_test.device.device_session import QNN_BACKEND, QNN_PLUGIN
 from export_onnx import console
 from export_onnx.errors import DeviceError
 from export_onnx.provenance import sha256
+from quantize.ops.cmake_build import cmake_build
 
 SUITE: Final = "forky"  # the first of Debian's whose headers know plugin providers (1.23)
 HEADERS: Final = "libonnxruntime-dev"
@@ -62,8 +63,7 @@ def build_runner(work: Path) -> Path:
     out.mkdir(parents=True, exist_ok=True)
     build = work / "cmake-linux"
     options = [f"-DORT_INCLUDE={headers}", f"-DORT_LIBRARY={library}", "-DCMAKE_BUILD_TYPE=Release"]
-    run_tool(["cmake", "-S", str(SOURCES), "-B", str(build), *options], "Read what cmake says.")
-    run_tool(["cmake", "--build", str(build), "--parallel", "2"], "Read what the compiler says.")
+    cmake_build(SOURCES, build, options)
     for file in (build / "runner", library, *qnn_libraries()):
         target = out / file.name
         if not target.is_file() or target.stat().st_mtime_ns < file.stat().st_mtime_ns:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Final
 
 from export_onnx import console
 from export_onnx.errors import DeviceError
 from export_onnx.provenance import REPORT
+from quantize.ops.cmake_build import cmake_build
 from quantize.ops.platforms import PLACES, this_platform
 
 OPS_SOURCES: Final = Path(__file__).parent
@@ -29,7 +29,6 @@ def ops_library(headers: Path, work: Path, cross: str = "", program: Path | None
         headers: the folder of `onnxruntime_c_api.h`, 1.18 or newer.
         work: CMake's folder.
         cross: the prefix of a cross compiler, such as `aarch64-linux-gnu`; empty for this computer's own.
-
         program: the source of a program that calls the paths directly; it becomes `compare_paths` in `work`.
 
     Raises:
@@ -45,8 +44,7 @@ def ops_library(headers: Path, work: Path, cross: str = "", program: Path | None
         options += ["-DCMAKE_SYSTEM_NAME=Linux", f"-DCMAKE_SYSTEM_PROCESSOR={cross.partition('-')[0]}"]
     if program:
         options.append(f"-DPROGRAM={program}")
-    _cmake("-S", str(OPS_SOURCES), "-B", str(work), *options)
-    _cmake("--build", str(work), "--parallel", "2")
+    cmake_build(OPS_SOURCES, work, options)
     console.say(f"{work / OPS_LIBRARY}: {(work / OPS_LIBRARY).stat().st_size // 1024} KiB")
     return work / OPS_LIBRARY
 
@@ -76,10 +74,3 @@ def why_no_library(folder: Path) -> str:
     except (OSError, ValueError, KeyError):
         said = ""
     return str(said) or "nobody built it"
-
-
-def _cmake(*arguments: str) -> None:
-    done = subprocess.run(["cmake", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip())[-600:]
-        raise DeviceError("fused operators", expected="that CMake works", got=said, todo="Read what it says.")
