@@ -1,4 +1,4 @@
-"""A build goes on after its checkout was moved, though CMake's cache names its folders; a failure says what CMake says."""
+"""A build goes on where its checkout was moved, though CMake's cache names its folders; a failure repeats CMake."""
 
 from __future__ import annotations
 
