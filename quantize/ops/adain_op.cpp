@@ -1,5 +1,6 @@
-// The operator AdaIN: instance norm with a style, activation and quantization of one tensor, one task per channel.
+// The operator AdaIN: instance norm with a style, activation and quantization of one tensor, in tasks of some columns.
 // README.md has its inputs, outputs and formula.
+#include <cmath>
 #include <cstdlib>
 
 #include "runtime.hpp"
@@ -8,127 +9,166 @@ namespace kokoro_npu {
 namespace {
 
 enum In : std::size_t {
-  BYTES_IN, BYTE_STEP, BYTE_ZERO, FACTOR, ADDED, MASK, GAIN, SHIFT, EPSILON, FREQUENCY, AMPLITUDE, STEP, ZERO, INPUTS
+  BYTES, BYTE_STEP, BYTE_ZERO, FACTOR, ADDED, MASK, GAIN, SHIFT, EPSILON, FREQUENCY, AMPLITUDE, STEP, ZERO, MOMENTS_IN, INPUTS
 };
-enum Out : std::size_t { BYTES_OUT, SUM, ACTIVE, OUTPUTS };
+enum Out : std::size_t { OUT, SUM, ACTIVE, OUTPUTS };
 
 constexpr bool is_optional(std::size_t input) { return input <= MASK || input >= FREQUENCY; }
-constexpr bool has_bytes(std::size_t input) { return input == BYTES_IN || input == BYTE_ZERO || input == ZERO; }
+constexpr bool has_bytes(std::size_t input) { return input == BYTES || input == BYTE_ZERO || input == ZERO; }
 
 struct Kernel {
   const OrtApi* api;
   const Path* path;
   float slope;
-  bool last_in, last_out;  // whether the bytes that come in, or go out, are [1, 1, T, C]
 };
 
-// One call. Where bytes are channels last, the rows are in `scratch`, [channels, columns], on their way in and out.
+// One call.
 struct Call {
   const Path* path;
-  AdainRow row;  // with everything that the channels share
-  const Input* in;
-  std::int64_t channels, columns;
-  const std::uint8_t* last_in;
-  std::uint8_t *last_out, *scratch;
+  AdainValue value;
+  AdainEnd tail;
+  const float* mask;
+  std::int64_t columns;
+  float* moments;  // [tasks, MOMENTS, channels]
 };
 
-float of_channel(const Input& input, std::size_t channel, float otherwise) {
-  if (!input.data) return otherwise;
-  return input.floats()[input.size == 1 ? 0 : channel];
+std::int64_t end_of(const Call& call, std::int64_t first) {
+  return call.columns - first < ADAIN_COLUMNS ? call.columns : first + ADAIN_COLUMNS;
 }
 
-void run_channel(void* data, std::size_t channel) {
+void find_moments(void* data, std::size_t task) {
   const Call& call = *static_cast<const Call*>(data);
-  const std::int64_t start = static_cast<std::int64_t>(channel) * call.columns;
-  AdainRow row = call.row;
-  if (row.bytes) row.bytes += start;
-  if (row.out) row.out += start;
-  if (row.added) row.added += start;
-  if (row.sum) row.sum += start;
-  if (row.active) row.active += start;
-  row.byte_step *= of_channel(call.in[FACTOR], channel, 1);
-  row.gain = of_channel(call.in[GAIN], channel, 1);
-  row.shift = of_channel(call.in[SHIFT], channel, 0);
-  row.epsilon = of_channel(call.in[EPSILON], channel, 0);
-  row.frequency = of_channel(call.in[FREQUENCY], channel, 0);
-  row.amplitude = of_channel(call.in[AMPLITUDE], channel, 0);
-  call.path->adain(row);
+  const std::int64_t first = static_cast<std::int64_t>(task) * ADAIN_COLUMNS, channels = call.value.channels;
+  float* means = call.moments + static_cast<std::int64_t>(task) * MOMENTS * channels;
+  const std::int64_t real =
+      call.path->moments(call.value, call.mask, first, end_of(call, first), means, means + channels);
+  for (std::int64_t j = 0; j < channels; ++j) means[2 * channels + j] = static_cast<float>(real);
 }
 
-// A tile of columns from channels last to rows, or back.
-void turn_in(void* data, std::size_t tile) {
+void activate(void* data, std::size_t task) {
   const Call& call = *static_cast<const Call*>(data);
-  const std::int64_t first = static_cast<std::int64_t>(tile) * TILE, left = call.columns - first;
-  call.path->to_rows(call.last_in + first * call.channels, call.channels, left < TILE ? left : TILE,
-                     call.scratch + first, call.columns);
+  const std::int64_t first = static_cast<std::int64_t>(task) * ADAIN_COLUMNS;
+  call.path->activate(call.value, call.tail, call.mask, first, end_of(call, first));
 }
 
-void turn_out(void* data, std::size_t tile) {
-  const Call& call = *static_cast<const Call*>(data);
-  const std::int64_t first = static_cast<std::int64_t>(tile) * TILE, left = call.columns - first;
-  call.path->from_rows(call.scratch + first, call.columns, call.channels, left < TILE ? left : TILE,
-                       call.last_out + first * call.channels);
+// The mean of all columns and the gain over their deviation, from the moments of parts, [parts, MOMENTS, channels].
+// False where no column is real.
+bool finish_moments(const Call& call, const float* parts, std::int64_t count, const Input& epsilon, double* memory,
+                    float* means, float* gains) {
+  const std::int64_t channels = call.value.channels;
+  double *sums = memory, *squares = memory + channels, real = 0;
+  for (std::int64_t j = 0; j < 2 * channels; ++j) memory[j] = 0;
+  for (std::int64_t part = 0; part < count; ++part) {
+    const float *mean = parts + part * MOMENTS * channels, weight = mean[2 * channels];
+    for (std::int64_t j = 0; j < channels; ++j) sums[j] += static_cast<double>(weight) * mean[j];
+    real += static_cast<double>(weight);
+  }
+  if (real == 0) return false;
+  for (std::int64_t j = 0; j < channels; ++j) sums[j] /= real;
+  for (std::int64_t part = 0; part < count; ++part) {
+    const float *mean = parts + part * MOMENTS * channels, *around = mean + channels, weight = mean[2 * channels];
+    for (std::int64_t j = 0; j < channels; ++j) {
+      const double apart = mean[j] - sums[j];
+      squares[j] += around[j] + static_cast<double>(weight) * apart * apart;
+    }
+  }
+  for (std::int64_t j = 0; j < channels; ++j) {
+    means[j] = static_cast<float>(sums[j]);
+    const float least = epsilon.floats()[epsilon.size == 1 ? 0 : j];
+    gains[j] = static_cast<float>(gains[j] / std::sqrt(squares[j] / real + static_cast<double>(least)));
+  }
+  return true;
 }
 
-OrtStatus* run_call(const OrtApi& api, const OrtKernelContext* context, Call* call) {
-  const auto tiles = static_cast<std::size_t>((call->columns + TILE - 1) / TILE);
-  if (call->last_in) KOKORO_NPU_TRY(api.KernelContext_ParallelFor(context, turn_in, tiles, 0, call));
-  const auto channels = static_cast<std::size_t>(call->channels);
-  KOKORO_NPU_TRY(api.KernelContext_ParallelFor(context, run_channel, channels, 0, call));
-  return call->last_out ? api.KernelContext_ParallelFor(context, turn_out, tiles, 0, call) : nullptr;
-}
-
-// The mask as bytes, and how many columns are real.
-OrtStatus* read_mask(const OrtApi& api, const Input& mask, std::uint8_t* bytes, double* real) {
-  *real = 0;
+OrtStatus* check_mask(const OrtApi& api, const Input& mask) {
   for (std::int64_t i = 0; i < mask.size; ++i) {
     const float value = mask.floats()[i];
     if (value != 0 && value != 1) return refuse(api, "kokoro_npu.AdaIN: a mask holds 0 and 1 only");
-    bytes[i] = value == 1 ? 255 : 0;
-    *real += value;
-  }
-  return *real > 0 ? nullptr : refuse(api, "kokoro_npu.AdaIN: no column is real");
-}
-
-// Channels and columns, which all tensors have in common.
-OrtStatus* read_shape(const OrtApi& api, const Kernel& kernel, const Input* in, std::int64_t* channels,
-                      std::int64_t* columns) {
-  const Input &bytes = in[BYTES_IN], &added = in[ADDED];
-  const Input& like = added.data ? added : bytes;
-  if (!like.data) return refuse(api, "kokoro_npu.AdaIN: neither bytes nor added is given");
-  const bool last = !added.data && kernel.last_in;
-  const Input* const tensors[] = {&bytes, &added};
-  for (const Input* input : tensors) {
-    if (!input->data) continue;
-    const int one = input == &bytes && kernel.last_in ? 1 : 2;
-    if (input->dims.rank != 4 || input->dims.sizes[0] != 1 || input->dims.sizes[one] != 1) {
-      return refuse(api, "kokoro_npu.AdaIN: a tensor is neither [1, C, 1, T] nor, channels last, [1, 1, T, C]");
-    }
-  }
-  *channels = like.dims.sizes[last ? 3 : 1];
-  if (!like.size) return refuse(api, "kokoro_npu.AdaIN: an empty tensor has no statistics");
-  *columns = like.size / *channels;
-  if (bytes.data && (bytes.size != like.size || bytes.dims.sizes[kernel.last_in ? 3 : 1] != *channels)) {
-    return refuse(api, "kokoro_npu.AdaIN: bytes and added differ in shape");
   }
   return nullptr;
 }
 
+// Channels and columns, which all tensors have in common.
+OrtStatus* read_shape(const OrtApi& api, const Input* in, std::int64_t* channels, std::int64_t* columns) {
+  const Input &bytes = in[BYTES], &added = in[ADDED];
+  const Input& like = added.data ? added : bytes;
+  if (!like.data) return refuse(api, "kokoro_npu.AdaIN: neither bytes nor added is given");
+  const Input* const tensors[] = {&bytes, &added};
+  for (const Input* input : tensors) {
+    if (!input->data) continue;
+    const Dims& dims = input->dims;
+    if (dims.rank != 4 || dims.sizes[0] != 1 || dims.sizes[1] != 1) {
+      return refuse(api, "kokoro_npu.AdaIN: a tensor is not [1, 1, T, C]");
+    }
+    if (dims.sizes[2] != like.dims.sizes[2] || dims.sizes[3] != like.dims.sizes[3]) {
+      return refuse(api, "kokoro_npu.AdaIN: bytes and added differ in shape");
+    }
+  }
+  if (!like.size) return refuse(api, "kokoro_npu.AdaIN: an empty tensor has no statistics");
+  *columns = like.dims.sizes[2];
+  *channels = like.dims.sizes[3];
+  return nullptr;
+}
+
 OrtStatus* check_parameters(const OrtApi& api, const Input* in, std::int64_t channels, std::int64_t columns) {
-  const Input& bytes = in[BYTES_IN];
-  if (bytes.data && (in[BYTE_STEP].size != 1 || in[BYTE_ZERO].size != 1)) {
+  if (in[BYTES].data && (in[BYTE_STEP].size != 1 || in[BYTE_ZERO].size != 1)) {
     return refuse(api, "kokoro_npu.AdaIN: bytes need one step and one zero point");
   }
   if (!in[FREQUENCY].data != !in[AMPLITUDE].data) return refuse(api, "kokoro_npu.AdaIN: half a Snake");
   constexpr In PARAMETERS[] = {FACTOR, GAIN, SHIFT, EPSILON, FREQUENCY, AMPLITUDE};
   for (const In index : PARAMETERS) {
-    const std::int64_t size = in[index].size;
-    if (in[index].data && size != 1 && size != channels) {
+    if (!fits_channels(in[index], channels)) {
       return refuse(api, "kokoro_npu.AdaIN: a parameter has neither one number nor one per channel");
     }
   }
   if (in[MASK].data && in[MASK].size != columns) return refuse(api, "kokoro_npu.AdaIN: the mask has another length");
-  return nullptr;
+  const Dims& moments = in[MOMENTS_IN].dims;
+  if (in[MOMENTS_IN].data) {
+    if (in[BYTES].data || in[MASK].data) return refuse(api, "kokoro_npu.AdaIN: moments are of added alone, without mask");
+    if (moments.rank != 4 || moments.sizes[0] != 1 || moments.sizes[2] != MOMENTS || moments.sizes[3] != channels) {
+      return refuse(api, "kokoro_npu.AdaIN: moments are not [1, parts, 3, C]");
+    }
+  }
+  return check_mask(api, in[MASK]);
+}
+
+// A row of numbers, one per channel.
+float* spread(const Input& input, std::int64_t channels, float factor, float** memory) {
+  float* row = *memory;
+  *memory += channels;
+  for (std::int64_t j = 0; j < channels; ++j) row[j] = number_or_one(input, j) * factor;
+  return row;
+}
+
+// The tasks, with memory for the moments of each, two rows of sums and six of parameters.
+OrtStatus* run_call(const OrtApi& api, const OrtKernelContext* context, const Input* in, Call* call) {
+  const std::int64_t channels = call->value.channels;
+  const std::int64_t tasks = (call->columns + ADAIN_COLUMNS - 1) / ADAIN_COLUMNS;
+  const std::int64_t found = in[MOMENTS_IN].data ? 0 : tasks * MOMENTS;
+  auto* sums = static_cast<double*>(
+      std::malloc(static_cast<std::size_t>(channels) * (2 * sizeof(double) + static_cast<std::size_t>(found + 6) * sizeof(float))));
+  if (!sums) return api.CreateStatus(ORT_FAIL, "kokoro_npu.AdaIN: no memory");
+  call->moments = reinterpret_cast<float*>(sums + 2 * channels);
+  float* memory = call->moments + found * channels;
+  call->value.byte_steps = spread(in[FACTOR], channels, call->value.bytes ? in[BYTE_STEP].floats()[0] : 0, &memory);
+  float* gains = spread(in[GAIN], channels, 1, &memory);
+  call->tail.shifts = spread(in[SHIFT], channels, 1, &memory);
+  if (in[FREQUENCY].data) {
+    call->tail.frequencies = spread(in[FREQUENCY], channels, 1, &memory);
+    call->tail.amplitudes = spread(in[AMPLITUDE], channels, 1, &memory);
+  }
+  call->tail.gains = gains;
+  call->tail.means = memory;
+  OrtStatus* status = nullptr;
+  if (found) status = api.KernelContext_ParallelFor(context, find_moments, static_cast<std::size_t>(tasks), 0, call);
+  const float* parts = found ? call->moments : in[MOMENTS_IN].floats();
+  const std::int64_t count = found ? tasks : in[MOMENTS_IN].dims.sizes[1];
+  if (!status && !finish_moments(*call, parts, count, in[EPSILON], sums, memory, gains)) {
+    status = refuse(api, "kokoro_npu.AdaIN: no column is real");
+  }
+  if (!status) status = api.KernelContext_ParallelFor(context, activate, static_cast<std::size_t>(tasks), 0, call);
+  std::free(sums);
+  return status;
 }
 
 OrtStatus* compute(const Kernel& kernel, OrtKernelContext* context) {
@@ -136,54 +176,36 @@ OrtStatus* compute(const Kernel& kernel, OrtKernelContext* context) {
   Input in[INPUTS];
   for (std::size_t index = 0; index < INPUTS; ++index) KOKORO_NPU_TRY(read_input(api, context, index, &in[index]));
   std::int64_t channels = 0, columns = 0;
-  KOKORO_NPU_TRY(read_shape(api, kernel, in, &channels, &columns));
+  KOKORO_NPU_TRY(read_shape(api, in, &channels, &columns));
   KOKORO_NPU_TRY(check_parameters(api, in, channels, columns));
-  const Dims first{{1, channels, 1, columns}, 4}, last{{1, 1, columns, channels}, 4};
+  const Dims dims{{1, 1, columns, channels}, 4};
   void *out = nullptr, *sum = nullptr, *active = nullptr;
-  KOKORO_NPU_TRY(make_output(api, context, BYTES_OUT, kernel.last_out ? last : first, &out));
-  KOKORO_NPU_TRY(make_output(api, context, SUM, first, &sum));
-  KOKORO_NPU_TRY(make_output(api, context, ACTIVE, first, &active));
+  KOKORO_NPU_TRY(make_output(api, context, OUT, dims, &out));
+  KOKORO_NPU_TRY(make_output(api, context, SUM, dims, &sum));
+  KOKORO_NPU_TRY(make_output(api, context, ACTIVE, dims, &active));
   if (!out && !active) return refuse(api, "kokoro_npu.AdaIN: no output");
   if (out && (in[STEP].size != 1 || in[ZERO].size != 1)) return refuse(api, "kokoro_npu.AdaIN: bytes need one step");
-  if (in[BYTES_IN].data && in[ADDED].data && !sum) return refuse(api, "kokoro_npu.AdaIN: a sum needs its output");
+  if (in[MOMENTS_IN].data && sum) return refuse(api, "kokoro_npu.AdaIN: moments are of added, which is the sum");
+  if (in[BYTES].data && in[ADDED].data && !sum) return refuse(api, "kokoro_npu.AdaIN: a sum needs its output");
 
-  Call call{kernel.path, {}, in, channels, columns, nullptr, nullptr, nullptr};
-  AdainRow& row = call.row;
-  row.columns = columns;
-  row.bytes = in[BYTES_IN].bytes();
-  row.byte_step = row.bytes ? in[BYTE_STEP].floats()[0] : 0;
-  row.byte_zero = row.bytes ? in[BYTE_ZERO].bytes()[0] : 0;
-  row.added = in[ADDED].floats();
-  row.sum = static_cast<float*>(sum);
-  row.mask = in[MASK].floats();
-  row.snake = in[FREQUENCY].data != nullptr;
-  row.slope = kernel.slope;
-  row.step = out ? in[STEP].floats()[0] : 1;
-  row.zero = out ? in[ZERO].bytes()[0] : 0;
-  row.out = static_cast<std::uint8_t*>(out);
-  row.active = static_cast<float*>(active);
-  row.real = static_cast<double>(columns);
-  if (kernel.last_in) call.last_in = row.bytes;
-  if (kernel.last_out) call.last_out = row.out;
-  const auto size = static_cast<std::size_t>(columns), whole = static_cast<std::size_t>(channels) * size;
-  // The mask as bytes, and the scratch.
-  auto* memory = static_cast<std::uint8_t*>(std::malloc(size + (call.last_in || call.last_out ? whole : 0)));
-  if (!memory) return api.CreateStatus(ORT_FAIL, "kokoro_npu.AdaIN: no memory");
-  call.scratch = memory + size;
-  if (row.mask) row.byte_mask = memory;
-  if (call.last_in) row.bytes = call.scratch;
-  if (call.last_out) row.out = call.scratch;
-  OrtStatus* status = row.mask ? read_mask(api, in[MASK], memory, &row.real) : nullptr;
-  if (!status) status = run_call(api, context, &call);
-  std::free(memory);
-  return status;
+  Call call{};
+  call.path = kernel.path;
+  call.mask = in[MASK].floats();
+  call.columns = columns;
+  const int byte_zero = in[BYTES].data ? in[BYTE_ZERO].bytes()[0] : 0;
+  call.value = {channels, in[BYTES].bytes(), byte_zero, nullptr, in[ADDED].floats(), static_cast<float*>(sum)};
+  call.tail.slope = kernel.slope;
+  call.tail.active = static_cast<float*>(active);
+  call.tail.out = static_cast<std::uint8_t*>(out);
+  call.tail.step = out ? in[STEP].floats()[0] : 1;
+  call.tail.zero = out ? in[ZERO].bytes()[0] : 0;
+  return run_call(api, context, in, &call);
 }
 
 OrtStatus* ORT_API_CALL create(const OrtCustomOp* op, const OrtApi* api, const OrtKernelInfo* info, void** made) {
   auto* kernel = static_cast<Kernel*>(std::malloc(sizeof(Kernel)));
   if (!kernel) return api->CreateStatus(ORT_FAIL, "kokoro_npu.AdaIN: no memory");
-  *kernel = {api, static_cast<const Operator*>(op)->path, 1, flag_of(*api, info, "channels_last_in"),
-             flag_of(*api, info, "channels_last_out")};
+  *kernel = {api, static_cast<const Operator*>(op)->path, 1};
   if (OrtStatus* absent = api->KernelInfoGetAttribute_float(info, "slope", &kernel->slope)) api->ReleaseStatus(absent);
   *made = kernel;
   return nullptr;
@@ -207,7 +229,7 @@ Operator adain_operator(const Path* path) {
   };
   op.GetOutputTypeCount = [](const OrtCustomOp*) -> std::size_t { return OUTPUTS; };
   op.GetOutputType = [](const OrtCustomOp*, std::size_t index) {
-    return index == BYTES_OUT ? ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
+    return index == OUT ? ONNX_TENSOR_ELEMENT_DATA_TYPE_UINT8 : ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT;
   };
   op.GetOutputCharacteristic = [](const OrtCustomOp*, std::size_t) { return INPUT_OUTPUT_OPTIONAL; };
   // The sum may take the memory of what is added, if nobody reads that later.

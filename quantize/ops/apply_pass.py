@@ -59,9 +59,16 @@ def take_over(new: ir.Value, old: ir.Value) -> None:
 
 def remove_unread(graph: ir.Graph) -> None:
     """Removes nodes and constants that nothing reads."""
-    for node in reversed(list(graph)):
-        if not any(value.is_graph_output() or list(value.consumers()) for value in node.outputs):
+    unread = [node for node in graph if _is_unread(node)]
+    while unread:
+        before = dict.fromkeys(node for each in unread for node in each.predecessors())
+        for node in unread:
             graph.remove(node, safe=True)
+        unread = [node for node in before if _is_unread(node)]
     read = {value.name for node in graph for value in node.inputs if value is not None}
     for name in [name for name in graph.initializers if name not in read]:
         del graph.initializers[name]
+
+
+def _is_unread(node: ir.Node) -> bool:
+    return not any(value.is_graph_output() or list(value.consumers()) for value in node.outputs)

@@ -1,14 +1,13 @@
 """Keeps bytes channels last between AdaIN and the convolutions.
 
-Before   AdaIN -> DQ -> Conv -> Q -> AdaIN, which ONNX Runtime computes as Transpose -> QLinearConv -> Transpose
+Before   AdaIN -> Transpose -> DQ -> Conv -> Q -> Transpose -> AdaIN
 After    AdaIN -> com.microsoft.QLinearConv with `channels_last` -> AdaIN, whose bytes are [1, 1, T, C]
-Why      ONNX Runtime's integer convolution works channels last. Its Transposes take as long as all AdaIN of the fused
-         generator; AdaIN turns tiles of 16 x 16 bytes in vector registers, in a fifth of that time
+Why      ONNX Runtime's integer convolution works channels last, and would put Transposes around itself
 Price    exact: the same integers
 
     1. If every reader of an AdaIN's bytes is the DQ of a convolution with s8 weights, one group and a Q behind it,
-       those convolutions become QLinearConv, and the AdaIN writes channels last.
-    2. If an AdaIN reads such a convolution's bytes, it reads them channels last. Other readers get a Transpose.
+       those convolutions become QLinearConv.
+    2. An AdaIN that reads such a convolution's bytes reads them channels last. Other readers get a Transpose.
 
 Requires the graph of `fuse_adain`.
 """
@@ -23,15 +22,14 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from export_onnx.graph.graph_ir import array_of, input_of, name_of
+from export_onnx.graph.graph_ir import array_of, input_of
 from quantize.ops.adain_sites import made_by
 from quantize.ops.apply_pass import PassResult, apply_pass
 from quantize.ops.fuse_adain import holds_bytes
-from quantize.ops.fused_ops import ADAIN, ADAIN_INPUTS, LAST_IN, LAST_OUT, OPS_DOMAIN
+from quantize.ops.fused_ops import ADAIN, OPS_DOMAIN
+from quantize.ops.turns import FROM_LAST, cancel_pairs, from_last, is_turn
 
 MICROSOFT: Final = "com.microsoft"
-TO_LAST: Final = (0, 2, 3, 1)
-FROM_LAST: Final = (0, 3, 1, 2)
 SAME_STEP: Final = 1e-4  # relative; a bias's step is the product of two steps, rounded to float
 
 
@@ -52,17 +50,13 @@ def put_channels_last(model: onnx.ModelProto) -> PassResult:
 
 
 def _change(graph: ir.Graph) -> list[str]:
-    sites = [node for node in graph if node.op_type == ADAIN and node.domain == OPS_DOMAIN]
     changed = list[str]()
-    for site in sites:
-        units = _units_behind(site.outputs[0])
-        if not units:
-            continue
-        site.attributes[LAST_OUT] = ir.AttrInt64(LAST_OUT, 1)
-        _turn(site.outputs[0])
-        for unit in units:
-            _replace(graph, unit)
-            changed.append(str(unit.conv.name))
+    for site in [node for node in graph if node.op_type == ADAIN and node.domain == OPS_DOMAIN]:
+        for turn in [node for node in site.outputs[0].consumers() if is_turn(node, FROM_LAST)]:
+            for unit in _units_behind(turn.outputs[0]):
+                _replace(graph, unit, site.outputs[0])
+                changed.append(str(unit.conv.name))
+    cancel_pairs(graph)
     return changed
 
 
@@ -105,33 +99,10 @@ def _is_product(step: ir.Value, of_bytes: ir.Value, weight: ir.Node) -> bool:
     return bool(np.allclose(bias, bytes_ * rows, rtol=SAME_STEP, atol=0))
 
 
-def _replace(graph: ir.Graph, unit: _Unit) -> None:
-    old = unit.rounded.outputs[0]
-    inputs = [*unit.bytes.inputs, *unit.weight.inputs, *unit.rounded.inputs[1:3]]
+def _replace(graph: ir.Graph, unit: _Unit, bytes_: ir.Value) -> None:
+    inputs = [bytes_, *unit.bytes.inputs[1:], *unit.weight.inputs, *unit.rounded.inputs[1:3]]
     inputs += [input_of(unit.bias)] if unit.bias else []
     attributes = [*unit.conv.attributes.values(), ir.AttrInt64("channels_last", 1)]
-    new = ir.Value(name=name_of(old), type=old.type, shape=old.shape)
-    node = ir.Node(MICROSOFT, "QLinearConv", inputs, attributes, outputs=[new], name=unit.conv.name)
-    old.name = f"{new.name}/unfused"
-    graph.append(node)
-    others = []
-    for user, place in list(old.uses()):
-        if user.op_type == ADAIN and user.domain == OPS_DOMAIN and ADAIN_INPUTS[place] == "bytes":
-            user.replace_input_with(place, new)
-            user.attributes[LAST_IN] = ir.AttrInt64(LAST_IN, 1)
-        else:
-            others.append((user, place))
-    if others or old.is_graph_output():
-        first = ir.Value(name=f"{new.name}/first", type=old.type, shape=old.shape)
-        graph.append(ir.Node("", "Transpose", [new], [ir.AttrInt64s("perm", FROM_LAST)], outputs=[first]))
-        for user, place in others:
-            user.replace_input_with(place, first)
-        if old.is_graph_output():
-            first.name, new.name = new.name, f"{new.name}/last"
-            graph.outputs[graph.outputs.index(old)] = first
-    _turn(new)
-
-
-def _turn(value: ir.Value) -> None:
-    if value.shape is not None:
-        value.shape = ir.Shape([value.shape[axis] for axis in TO_LAST])
+    last = ir.Value()
+    graph.append(ir.Node(MICROSOFT, "QLinearConv", inputs, attributes, outputs=[last], name=unit.conv.name))
+    from_last(graph, last, unit.rounded.outputs[0])

@@ -1,6 +1,6 @@
 #include <cstring>
 
-#include "adain_row.hpp"
+#include "path.hpp"
 
 namespace kokoro_npu {
 

@@ -13,7 +13,7 @@ struct Call {
   const ConvPath* conv;
   ConvTile tile;
   std::int64_t splits, split;  // parts of the output channels, and the blocks in each
-  std::int64_t size;           // columns per tile
+  std::int64_t size, columns;  // columns per tile, and of the output
   bool failed;
 };
 
@@ -25,7 +25,8 @@ void run_tile(void* data, std::size_t task) {
   ConvTile tile = call.tile;
   const auto number = static_cast<std::int64_t>(task);
   tile.first = number / call.splits * call.size;
-  tile.count = least(call.size, tile.stride - tile.first);
+  if (tile.moments) tile.moments += number / call.splits * MOMENTS * tile.shape.out;
+  tile.count = least(call.size, call.columns - tile.first);
   tile.block = number % call.splits * call.split;
   tile.blocks = least(tile.block + call.split, whole_blocks(tile.shape.out));
   tile.scratch = std::malloc(static_cast<std::size_t>(call.conv->scratch_bytes(tile.shape, tile.count)));
@@ -84,39 +85,41 @@ std::int64_t columns_behind(const ConvKernel& kernel, std::int64_t columns) {
 
 OrtStatus* run_conv(const ConvKernel& kernel, OrtKernelContext* context, const ConvNumbers& numbers, ConvTile tile) {
   const OrtApi& api = *kernel.api;
-  void* rows = nullptr;
+  void* out = nullptr;
   const std::int64_t columns = columns_behind(kernel, tile.columns), blocks = whole_blocks(kernel.shape.out);
   if (columns < 1) return refuse(api, "kokoro_npu: a convolution's kernel is longer than its padded input");
-  KOKORO_NPU_TRY(make_output(api, context, 0, {{1, kernel.shape.out, 1, columns}, 4}, &rows));
+  KOKORO_NPU_TRY(make_output(api, context, 0, {{1, 1, columns, kernel.shape.out}, 4}, &out));
   tile.shape = kernel.shape;
   tile.packed = kernel.packed;
   tile.most = kernel.most;
   tile.offsets = numbers.offsets;
   tile.scales = numbers.scales;
   tile.biases = numbers.biases;
-  tile.rows = static_cast<float*>(rows);
-  tile.stride = columns;
+  tile.out = static_cast<float*>(out);
   const std::int64_t tiles = parts_of(columns, CONV_COLUMNS);
   const std::int64_t size = parts_of(parts_of(columns, tiles), CONV_STEP) * CONV_STEP;
+  const std::int64_t parts = parts_of(columns, size);
+  void* moments = nullptr;
+  KOKORO_NPU_TRY(make_output(api, context, 1, {{1, parts, MOMENTS, kernel.shape.out}, 4}, &moments));
+  tile.moments = static_cast<float*>(moments);
   const std::int64_t split = parts_of(blocks, least(parts_of(TASKS, tiles), blocks));
-  Call call{kernel.conv, tile, parts_of(blocks, split), split, size, false};
-  const auto tasks = static_cast<std::size_t>(parts_of(columns, size) * call.splits);
+  Call call{kernel.conv, tile, parts_of(blocks, split), split, size, columns, false};
+  const auto tasks = static_cast<std::size_t>(parts * call.splits);
   KOKORO_NPU_TRY(api.KernelContext_ParallelFor(context, run_tile, tasks, 0, &call));
   return call.failed ? api.CreateStatus(ORT_FAIL, "kokoro_npu: no memory for a convolution's tile") : nullptr;
 }
 
-bool fits_channels(const Input& input, std::int64_t channels) {
-  return !input.data || input.size == 1 || input.size == channels;
-}
-
-float number_or_one(const Input& input, std::int64_t channel) {
-  return input.data ? input.floats()[input.size == 1 ? 0 : channel] : 1;
+void give_moments(Operator* op) {
+  op->GetOutputTypeCount = [](const OrtCustomOp*) -> std::size_t { return 2; };
+  op->GetOutputCharacteristic = [](const OrtCustomOp*, std::size_t index) {
+    return index ? INPUT_OUTPUT_OPTIONAL : INPUT_OUTPUT_REQUIRED;
+  };
 }
 
 bool fits_output(const Input& added, std::int64_t channels, std::int64_t columns) {
   const Dims& dims = added.dims;
-  return !added.data || (dims.rank == 4 && dims.sizes[0] == 1 && dims.sizes[1] == channels && dims.sizes[2] == 1 &&
-                         dims.sizes[3] == columns);
+  return !added.data || (dims.rank == 4 && dims.sizes[0] == 1 && dims.sizes[1] == 1 && dims.sizes[2] == columns &&
+                         dims.sizes[3] == channels);
 }
 
 }  // namespace kokoro_npu

@@ -34,14 +34,13 @@ OrtStatus* make_numbers(const ConvKernel& kernel, ConvNumbers* numbers);
 // How many columns there are behind the convolution of so many, which may be 0 or less.
 std::int64_t columns_behind(const ConvKernel& kernel, std::int64_t columns);
 
-// Makes the output and runs the tasks; `tile` has the input and what is added.
+// Makes the outputs, of which the moments are optional, and runs the tasks; `tile` has the input and what is added.
 OrtStatus* run_conv(const ConvKernel& kernel, OrtKernelContext* context, const ConvNumbers& numbers, ConvTile tile);
 
-// Whether an input that is given has one number, or `channels`; and its number.
-bool fits_channels(const Input& input, std::int64_t channels);
-float number_or_one(const Input& input, std::int64_t channel);
+// What both operators give: the result, and optionally its moments.
+void give_moments(Operator* op);
 
-// Whether what is added, if it is, is [1, channels, 1, columns].
+// Whether what is added, if it is, is [1, 1, columns, channels].
 bool fits_output(const Input& added, std::int64_t channels, std::int64_t columns);
 
 }  // namespace kokoro_npu

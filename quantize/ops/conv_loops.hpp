@@ -1,5 +1,5 @@
 // The operators Conv and FloatConv around a path's kernels: packed weights, a tile of the input, and what happens to the
-// sums. A path_*.cpp includes this file and names the two kernels in CONV and FLOAT_CONV. A kernel is a struct with
+// sums. Tensors are [columns, channels]. A path_*.cpp includes this file and names the two kernels in CONV and FLOAT_CONV. A kernel is a struct with
 //
 //     Element                      the type that it multiplies; bytes become Element(byte - SHIFT)
 //     Weight                       the type of packed weights
@@ -18,23 +18,6 @@
 namespace kokoro_npu {
 namespace {
 
-typedef float Floats16 __attribute__((vector_size(64)));
-typedef std::int32_t Integers16 __attribute__((vector_size(64)));
-constexpr std::int64_t SQUARE = 16;  // rows and columns that are transposed at once
-
-// From 16 rows to 16 columns, as transpose_tile of layout_loops.hpp.
-inline void transpose_floats(Floats16* tile) {
-  for (int round = 0; round < 4; ++round) {
-    Floats16 next[16];
-    for (int i = 0; i < 8; ++i) {
-      const Floats16 a = tile[i], b = tile[i + 8];
-      next[2 * i] = __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-      next[2 * i + 1] = __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    }
-    for (int i = 0; i < 16; ++i) tile[i] = next[i];
-  }
-}
-
 constexpr std::int64_t up_to(std::int64_t number, std::int64_t multiple) {
   return (number + multiple - 1) / multiple * multiple;
 }
@@ -45,11 +28,10 @@ template <class Kernel, bool FLOATS>
 struct ConvLoops {
   using Element = typename Kernel::Element;
   using Weight = typename Kernel::Weight;
-  static_assert(CONV_STEP % Kernel::COLUMNS == 0 && CONV_STEP % SQUARE == 0 && CONV_CHANNELS % SQUARE == 0,
-                "a tile has whole kernels and squares");
+  static_assert(CONV_STEP % Kernel::COLUMNS == 0, "a tile has whole kernels");
 
   // Channels of the prepared input.
-  static std::int64_t channels_of(const ConvShape& shape) { return up_to(shape.in, FLOATS ? SQUARE : Kernel::GROUP); }
+  static std::int64_t channels_of(const ConvShape& shape) { return up_to(shape.in, Kernel::GROUP); }
 
   static std::int64_t block_size(const ConvShape& shape) {  // in weights
     return shape.taps * channels_of(shape) * CONV_CHANNELS;
@@ -78,11 +60,11 @@ struct ConvLoops {
     }
   }
 
-  // Columns that a tile computes, in whole steps, and those that it reads for them.
-  static std::int64_t columns_made(std::int64_t count) { return up_to(count, CONV_STEP); }
+  // Columns that a tile computes, in whole kernels, and those that it reads for them.
+  static std::int64_t columns_made(std::int64_t count) { return up_to(count, Kernel::COLUMNS); }
 
   static std::int64_t columns_read(const ConvShape& shape, std::int64_t count) {
-    return up_to(columns_made(count) + (shape.taps - 1) * shape.dilation, SQUARE);
+    return columns_made(count) + (shape.taps - 1) * shape.dilation;
   }
 
   static std::int64_t input_bytes(const ConvShape& shape, std::int64_t count) {
@@ -91,8 +73,7 @@ struct ConvLoops {
   }
 
   static std::int64_t scratch_bytes(const ConvShape& shape, std::int64_t count) {
-    const std::int64_t sums = columns_made(count) * CONV_CHANNELS * static_cast<std::int64_t>(sizeof(std::int32_t));
-    return LINE_BYTES + input_bytes(shape, count) + sums;
+    return LINE_BYTES + input_bytes(shape, count);
   }
 
   // The columns that the tile reads, with whole groups of channels. Padding and columns that no output needs hold the
@@ -114,88 +95,89 @@ struct ConvLoops {
 
   // The same of floats, which become integers; returns their step.
   static float prepare_floats(const ConvTile& tile, Element* to) {
-    const std::int64_t start = tile.first - tile.shape.left, channels = channels_of(tile.shape);
+    const std::int64_t start = tile.first - tile.shape.left, in = tile.shape.in, channels = channels_of(tile.shape);
     const std::int64_t count = columns_read(tile.shape, tile.count);
     const std::int64_t low = start < 0 ? -start : 0, after = tile.columns - start;
     const std::int64_t high = after < count ? after : count;  // the real columns are low..high
     float peak = 0;
-    for (std::int64_t j = 0; j < tile.shape.in; ++j) {
-      const float* row = tile.floats + j * tile.columns + start;
+    const float* floats = tile.floats + (start + low) * in;
 #pragma omp simd reduction(max : peak)
-      for (std::int64_t i = low; i < high; ++i) peak = std::fabs(row[i]) > peak ? std::fabs(row[i]) : peak;
+    for (std::int64_t i = 0; i < (high - low) * in; ++i) {
+      const float size = std::fabs(floats[i]);
+      peak = size > peak ? size : peak;
     }
     const float step = peak > 0 ? peak / static_cast<float>(tile.most) : 1;
-    const float inverse = 1 / step, rounder = 12582912.0f;  // 1.5 * 2^23, as in row_loops.hpp
-    for (std::int64_t i = 0; i < count; i += SQUARE) {
-      for (std::int64_t j = 0; j < channels; j += SQUARE) {
-        Floats16 square[SQUARE] = {};
-        const std::int64_t rows = tile.shape.in - j < SQUARE ? tile.shape.in - j : SQUARE;
-        for (std::int64_t r = 0; r < rows; ++r) {
-          const float* row = tile.floats + (j + r) * tile.columns + start;
-          if (i >= low && i + SQUARE <= high) {
-            std::memcpy(&square[r], row + i, sizeof square[r]);
-          } else {
-            for (std::int64_t c = 0; c < SQUARE; ++c) square[r][c] = i + c >= low && i + c < high ? row[i + c] : 0;
-          }
-        }
-        transpose_floats(square);
-        for (std::int64_t c = 0; c < SQUARE; ++c) {
-          typedef Element Elements16 __attribute__((vector_size(SQUARE * sizeof(Element))));
-          const Floats16 whole = (square[c] * inverse + rounder) - rounder;
-          const Elements16 elements = __builtin_convertvector(__builtin_convertvector(whole, Integers16), Elements16);
-          std::memcpy(to + (i + c) * channels + j, &elements, sizeof elements);
-        }
+    const float inverse = 1 / step, rounder = 12582912.0f;  // 1.5 * 2^23, as in adain_loops.hpp
+    for (std::int64_t i = 0; i < count; ++i, to += channels) {
+      const bool real = i >= low && i < high;
+      const float* from = tile.floats + (start + i) * in;
+#pragma omp simd
+      for (std::int64_t j = 0; j < (real ? in : 0); ++j) {
+        const float moved = from[j] * inverse + rounder;
+        std::int32_t bits;
+        std::memcpy(&bits, &moved, sizeof bits);
+        to[j] = static_cast<Element>(bits - 0x4B400000);
       }
+      for (std::int64_t j = real ? in : 0; j < channels; ++j) to[j] = 0;
     }
     return step;
   }
 
-  // The sums of a tile, [columns, CONV_CHANNELS], become rows of floats. The columns of 16 rows are written one after
-  // the other: a row is long, and lies on other pages than the next one.
-  static void write_rows(const ConvTile& tile, float step, std::int64_t block, const std::int32_t* sums) {
-    const std::int64_t left = tile.shape.out - block * CONV_CHANNELS;
+  // What is known of a block's columns so far: sums of distances from the first column.
+  struct Moments {
+    float pivots[CONV_CHANNELS], sums[CONV_CHANNELS], squares[CONV_CHANNELS];
+  };
+
+  // The sums of a kernel's columns, [COLUMNS, CONV_CHANNELS], become floats.
+  static void finish(const ConvTile& tile, float step, std::int64_t block, std::int64_t column,
+                     const std::int32_t* sums, Moments* moments) {
+    const std::int64_t first = block * CONV_CHANNELS, left = tile.shape.out - first;
     const std::int64_t channels = left < CONV_CHANNELS ? left : CONV_CHANNELS;
-    for (std::int64_t channel = 0; channel < channels; channel += SQUARE) {
-      const std::int64_t rows = channels - channel < SQUARE ? channels - channel : SQUARE;
-      const std::int64_t row = block * CONV_CHANNELS + channel;
-      Floats16 scale, bias;
-      std::memcpy(&scale, tile.scales + row, sizeof scale);
-      std::memcpy(&bias, tile.biases + row, sizeof bias);
-      scale *= step;
-      for (std::int64_t column = 0; column < tile.count; column += SQUARE) {
-        const std::int64_t columns = tile.count - column < SQUARE ? tile.count - column : SQUARE;
-        const std::int64_t start = row * tile.stride + tile.first + column;
-        Floats16 turned[SQUARE];
-        for (std::int64_t i = 0; i < SQUARE; ++i) {
-          Integers16 whole;
-          std::memcpy(&whole, sums + (column + i) * CONV_CHANNELS + channel, sizeof whole);
-          turned[i] = __builtin_convertvector(whole, Floats16) * scale + bias;
+    const std::int64_t columns = tile.count - column < Kernel::COLUMNS ? tile.count - column : Kernel::COLUMNS;
+    const float *scales = tile.scales + first, *biases = tile.biases + first;
+    for (std::int64_t i = 0; i < columns; ++i, sums += CONV_CHANNELS) {
+      const std::int64_t start = (tile.first + column + i) * tile.shape.out + first;
+      float* to = tile.out + start;
+      const float* added = tile.added ? tile.added + start : nullptr;
+      if (added) {
+#pragma omp simd
+        for (std::int64_t j = 0; j < channels; ++j) {
+          to[j] = static_cast<float>(sums[j]) * (scales[j] * step) + biases[j] + added[j];
         }
-        transpose_floats(turned);
-        for (std::int64_t j = 0; j < rows; ++j) {
-          float* to = tile.rows + start + j * tile.stride;
-          const float* added = tile.added ? tile.added + start + j * tile.stride : nullptr;
-          if (columns == SQUARE) {
-            Floats16 more = {};
-            if (added) std::memcpy(&more, added, sizeof more);
-            turned[j] += more;
-            std::memcpy(to, &turned[j], sizeof turned[j]);
-          } else {
-            for (std::int64_t i = 0; i < columns; ++i) to[i] = turned[j][i] + (added ? added[i] : 0);
-          }
-        }
+      } else {
+#pragma omp simd
+        for (std::int64_t j = 0; j < channels; ++j) to[j] = static_cast<float>(sums[j]) * (scales[j] * step) + biases[j];
+      }
+      if (!tile.moments) continue;
+      if (column + i == 0) std::memcpy(moments->pivots, to, static_cast<std::size_t>(channels) * sizeof(float));
+#pragma omp simd
+      for (std::int64_t j = 0; j < channels; ++j) {
+        const float distance = to[j] - moments->pivots[j];
+        moments->sums[j] += distance;
+        moments->squares[j] += distance * distance;
       }
     }
   }
 
-  // Brings the memory of some of a block's rows into the cache, while the kernel computes: each row lies on another page.
-  static void fetch_rows(const ConvTile& tile, std::int64_t block, std::int64_t channel, std::int64_t end) {
+  static void write_moments(const ConvTile& tile, std::int64_t block, const Moments& found) {
+    const std::int64_t first = block * CONV_CHANNELS, channels = tile.shape.out;
+    const auto count = static_cast<float>(tile.count);
+    for (std::int64_t j = 0; j < CONV_CHANNELS && first + j < channels; ++j) {
+      const float mean = found.sums[j] / count, around = found.squares[j] - found.sums[j] * mean;
+      tile.moments[first + j] = found.pivots[j] + mean;
+      tile.moments[channels + first + j] = around > 0 ? around : 0;
+      tile.moments[2 * channels + first + j] = count;
+    }
+  }
+
+  // Brings the memory of a kernel's columns into the cache, while the kernel before it computes.
+  static void fetch(const ConvTile& tile, std::int64_t block, std::int64_t column) {
     constexpr std::int64_t LINE = LINE_BYTES / static_cast<std::int64_t>(sizeof(float));
-    for (std::int64_t i = block * CONV_CHANNELS + channel; i < block * CONV_CHANNELS + end && i < tile.shape.out; ++i) {
-      const std::int64_t start = i * tile.stride + tile.first;
-      for (std::int64_t j = 0; j < tile.count; j += LINE) {
-        __builtin_prefetch(tile.rows + start + j, 1);
-        if (tile.added && tile.added != tile.rows) __builtin_prefetch(tile.added + start + j);
+    for (std::int64_t i = column; i < column + Kernel::COLUMNS && i < tile.count; ++i) {
+      const std::int64_t start = (tile.first + i) * tile.shape.out + block * CONV_CHANNELS;
+      for (std::int64_t j = 0; j < CONV_CHANNELS; j += LINE) {
+        __builtin_prefetch(tile.out + start + j, 1);
+        if (tile.added && tile.added != tile.out) __builtin_prefetch(tile.added + start + j);
       }
     }
   }
@@ -203,8 +185,7 @@ struct ConvLoops {
   static void run(const ConvTile& tile) {
     const std::int64_t channels = channels_of(tile.shape), kernels = columns_made(tile.count) / Kernel::COLUMNS;
     auto* input = reinterpret_cast<Element*>(up_to(reinterpret_cast<std::intptr_t>(tile.scratch), LINE_BYTES));
-    auto* sums = reinterpret_cast<std::int32_t*>(reinterpret_cast<std::uint8_t*>(input) +
-                                                 input_bytes(tile.shape, tile.count));
+    alignas(LINE_BYTES) std::int32_t sums[Kernel::COLUMNS * CONV_CHANNELS];
     float step = 1;
     if constexpr (FLOATS) {
       step = prepare_floats(tile, input);
@@ -215,11 +196,14 @@ struct ConvLoops {
       const ConvBlock<Weight> given{static_cast<const Weight*>(tile.packed) + block * block_size(tile.shape),
                                     tile.offsets + block * CONV_CHANNELS, tile.shape.taps, channels / Kernel::GROUP,
                                     tile.shape.dilation * channels, channels};
+      Moments moments{};
+      fetch(tile, block, 0);
       for (std::int64_t i = 0; i < kernels; ++i) {
-        fetch_rows(tile, block, CONV_CHANNELS * i / kernels, CONV_CHANNELS * (i + 1) / kernels);
-        Kernel::sums(given, input + i * Kernel::COLUMNS * channels, sums + i * Kernel::COLUMNS * CONV_CHANNELS);
+        fetch(tile, block, (i + 1) * Kernel::COLUMNS);
+        Kernel::sums(given, input + i * Kernel::COLUMNS * channels, sums);
+        finish(tile, step, block, i * Kernel::COLUMNS, sums, &moments);
       }
-      write_rows(tile, step, block, sums);
+      if (tile.moments) write_moments(tile, block, moments);
     }
   }
 

@@ -97,6 +97,7 @@ Operator conv_operator(const Path* path) {
     return index >= BIAS ? INPUT_OUTPUT_OPTIONAL : INPUT_OUTPUT_REQUIRED;
   };
   op.GetMayInplace = [](int** inputs, int** outputs) { return one_in_place(ADDED, 0, inputs, outputs); };
+  give_moments(&op);
   op.CreateKernelV2 = create;
   op.KernelComputeV2 = run;
   return op;

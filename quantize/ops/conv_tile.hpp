@@ -1,5 +1,5 @@
 // One task's share of the operators Conv and FloatConv, and the shapes that every path's kernels agree on. Plain C++, as
-// adain_row.hpp.
+// path.hpp.
 #pragma once
 
 #include <cstdint>
@@ -7,10 +7,14 @@
 namespace kokoro_npu {
 
 // Output channels that a kernel computes at once; the most columns of a tile, whose number is a multiple of the step.
-// A long tile writes long rows, and its input and sums, 300 KB with 128 channels, stay in the second cache.
+// Tiles of 96 to 1,536 columns take the same time; these leave enough of them for the threads.
 constexpr std::int64_t CONV_CHANNELS = 64;
-constexpr std::int64_t CONV_COLUMNS = 768;
+constexpr std::int64_t CONV_COLUMNS = 384;
 constexpr std::int64_t CONV_STEP = 48;
+
+// Rows of the moments that a convolution gives of a tile's columns, for the AdaIN behind it: means, squared distances from
+// them, and the number of columns.
+constexpr std::int64_t MOMENTS = 3;
 
 // A convolution over time of stride 1.
 struct ConvShape {
@@ -26,16 +30,16 @@ struct ConvTile {
   // Conv reads bytes, [columns, in]. out = (sum of weight * byte + offset) * scale + bias + added
   const std::uint8_t* bytes;
   std::uint8_t zero;
-  // FloatConv reads floats, [in, columns], and rounds a tile's to integers of its own step, `most` of which are the
+  // FloatConv reads floats, [columns, in], and rounds a tile's to integers of its own step, `most` of which are the
   // tile's largest. out = sum of weight * integer * scale * step + bias + added
   const float* floats;
   int most;
   std::int64_t columns, first, count, block, blocks;
   const std::int32_t* offsets;
   const float *scales, *biases;
-  const float* added;   // [out, stride], or null
-  float* rows;          // [out, stride]; may be `added`
-  std::int64_t stride;  // from one channel to the next
+  const float* added;  // [columns, out], or null
+  float* out;          // [columns, out]; may be `added`
+  float* moments;      // [MOMENTS, out] of this tile's columns, or null
   void* scratch;
 };
 

@@ -15,13 +15,13 @@ constexpr std::int64_t SUM_MOST = 2147483647;
 
 OrtStatus* check_inputs(const OrtApi& api, const ConvKernel& kernel, const Input* in) {
   const Dims& floats = in[FLOATS].dims;
-  if (floats.rank != 4 || floats.sizes[0] != 1 || floats.sizes[1] != kernel.shape.in || floats.sizes[2] != 1) {
-    return refuse(api, "kokoro_npu.FloatConv: floats are not [1, C, 1, T] with the weight's channels");
+  if (floats.rank != 4 || floats.sizes[0] != 1 || floats.sizes[1] != 1 || floats.sizes[3] != kernel.shape.in) {
+    return refuse(api, "kokoro_npu.FloatConv: floats are not [1, 1, T, C] with the weight's channels");
   }
   if (!fits_channels(in[WEIGHT_STEP], kernel.shape.out) || (in[BIAS].data && in[BIAS].size != kernel.shape.out)) {
     return refuse(api, "kokoro_npu.FloatConv: a step or the bias has not one number per channel");
   }
-  if (!fits_output(in[ADDED], kernel.shape.out, columns_behind(kernel, floats.sizes[3]))) {
+  if (!fits_output(in[ADDED], kernel.shape.out, columns_behind(kernel, floats.sizes[2]))) {
     return refuse(api, "kokoro_npu.FloatConv: what is added has another shape than the output");
   }
   return nullptr;
@@ -40,7 +40,7 @@ OrtStatus* compute(const ConvKernel& kernel, OrtKernelContext* context) {
   }
   ConvTile tile{};
   tile.floats = in[FLOATS].floats();
-  tile.columns = in[FLOATS].dims.sizes[3];
+  tile.columns = in[FLOATS].dims.sizes[2];
   tile.added = in[ADDED].floats();
   OrtStatus* status = run_conv(kernel, context, numbers, tile);
   std::free(numbers.offsets);
@@ -105,6 +105,7 @@ Operator float_conv_operator(const Path* path) {
     return index >= BIAS ? INPUT_OUTPUT_OPTIONAL : INPUT_OUTPUT_REQUIRED;
   };
   op.GetMayInplace = [](int** inputs, int** outputs) { return one_in_place(ADDED, 0, inputs, outputs); };
+  give_moments(&op);
   op.CreateKernelV2 = create;
   op.KernelComputeV2 = run;
   return op;

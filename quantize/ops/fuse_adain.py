@@ -2,7 +2,8 @@
 
 Before   DQ -> (Mul by the channel's factor -> Add) -> mean, Sub, square, mean, Sqrt, Mul, Add -> Snake or LeakyReLU
          -> Q: about 20 operators, most of which read and write the whole tensor; with a mask, four Mul more
-After    AdaIN (see README.md): bytes in, bytes out, and the sum where another node reads it
+After    AdaIN (see README.md): bytes in, bytes out, and the sum where another node reads it, each between Transposes,
+         because AdaIN works channels last
 Why      at full size, 5 s, two thirds of the INT8 generator's time is outside of the convolutions, and ONNX Runtime
          computes Sin on one thread
 Price    a byte may fall on the other side of a tie between two steps. tests/quantize/test_fuse_adain.py measures a
@@ -36,10 +37,12 @@ from quantize.ops.adain_sites import (
     per_channel,
     readers_of,
 )
-from quantize.ops.apply_pass import PassResult, apply_pass, take_over
+from quantize.ops.apply_pass import PassResult, apply_pass
 from quantize.ops.fused_ops import ADAIN, ADAIN_INPUTS, OPS_DOMAIN
+from quantize.ops.turns import from_last, to_last
 
 READERS_IN_NORM: Final = 2  # its mean, and the difference from it
+TURNED: Final = ("bytes", "added")  # the inputs that AdaIN reads channels last
 
 
 def fuse_adain(model: onnx.ModelProto) -> PassResult:
@@ -68,18 +71,21 @@ def _fuse(graph: ir.Graph, norm: AdainNorm, activation: AdainActivation) -> str:
     inputs |= source
     rounded = [node for node in readers_of(activation.result, "QuantizeLinear") if holds_bytes(node)]
     out, total, active = ir.Value(), ir.Value(), ir.Value()
+    for name in TURNED:
+        if name in inputs:
+            inputs[name] = to_last(graph, inputs[name])
     ends = rounded[:1]
     if ends:
         inputs |= {"step": input_of(ends[0], 1), "zero": input_of(ends[0], 2)}
-        take_over(out, ends[0].outputs[0])
+        from_last(graph, out, ends[0].outputs[0])
     floats_read = activation.result.is_graph_output() or len(list(activation.result.consumers())) > len(ends)
     if floats_read:
-        take_over(active, activation.result)
+        from_last(graph, active, activation.result)
     # What reads the value outside of this norm reads the sum from now on; where the value is a plain DQ, it stays.
     scaled_read = "factor" in source and len(set(norm.value.consumers())) > READERS_IN_NORM
     sum_read = "bytes" in source and ("added" in source or scaled_read or norm.value.is_graph_output())
     if sum_read:
-        take_over(total, norm.value)
+        from_last(graph, total, norm.value)
     attributes = [] if activation.slope is None else [ir.AttrFloat32("slope", activation.slope)]
     outputs = ((out, bool(ends)), (total, sum_read), (active, floats_read))
     name = str(producer_of(norm.result).name)

@@ -32,7 +32,6 @@ from quantize.ops.fused_ops import (
     ADAIN_OUTPUTS,
     CONV,
     CONV_INPUTS,
-    LAST_IN,
     OPS_DOMAIN,
     RESIDUAL,
     RESIDUAL_INPUTS,
@@ -86,7 +85,7 @@ def _read_alike(node: ir.Node) -> dict[str, ir.Value | None] | None:
     found = []
     for reader, place in out.uses():
         names = READERS.get(reader.op_type, ()) if reader.domain == OPS_DOMAIN else ()
-        if not names or names[place] != "bytes" or LAST_IN not in reader.attributes:
+        if not names or names[place] != "bytes":
             return None
         given = dict(zip(names, reader.inputs, strict=True))
         if not (_same(given["byte_step"], node.inputs[OUT_STEP]) and _same(given["byte_zero"], node.inputs[OUT_ZERO])):
@@ -122,8 +121,7 @@ def _replace(graph: ir.Graph, node: ir.Node, inputs: dict[str, ir.Value | None])
     numbers = {"dilation": numbers_of(node, "dilations", (1, 1))[1], "left": left, "right": right}
     attributes = [ir.AttrInt64(name, number) for name, number in numbers.items()]
     old = node.outputs[0]
-    shape = None if old.shape is None else ir.Shape([old.shape[axis] for axis in (0, 3, 1, 2)])
-    value = ir.Value(name=f"{old.name}/floats", type=ir.TensorType(ir.DataType.FLOAT), shape=shape)
+    value = ir.Value(name=f"{old.name}/floats", type=ir.TensorType(ir.DataType.FLOAT), shape=old.shape)
     graph.append(
         ir.Node(OPS_DOMAIN, CONV, [given[name] for name in CONV_INPUTS], attributes, outputs=[value], name=node.name)
     )
@@ -138,7 +136,7 @@ def _read_floats(site: ir.Node, value: ir.Value) -> None:
     """An AdaIN reads the floats, and so do the readers of its sum."""
     for name in READ:
         site.replace_input_with(ADAIN_INPUTS.index(name), value if name == "added" else None)
-    del site.attributes[LAST_IN]
     for total in site.outputs[ADAIN_OUTPUTS.index("sum") :][:1]:
         if total.name:
             take_over(value, total)
+            total.name = ""  # AdaIN would copy the whole tensor for nobody

@@ -21,10 +21,11 @@ import onnx_ir as ir
 
 from export_onnx.graph.graph_ir import array_of, input_of
 from quantize.ops.adain_sites import made_by, other_input
-from quantize.ops.apply_pass import PassResult, apply_pass, take_over
+from quantize.ops.apply_pass import PassResult, apply_pass
 from quantize.ops.fuse_adain import same_shape
 from quantize.ops.fuse_conv import numbers_of
 from quantize.ops.fused_ops import FLOAT_CONV, FLOAT_CONV_INPUTS, OPS_DOMAIN
+from quantize.ops.turns import cancel_pairs, from_last, to_last
 
 LEAST_CHANNELS: Final = 48  # kernels compute 64 channels at once
 
@@ -41,6 +42,7 @@ def _change(graph: ir.Graph) -> list[str]:
         if weight is not None:
             _replace(graph, node, *weight)
             changed.append(str(node.name))
+    cancel_pairs(graph)
     return changed
 
 
@@ -77,11 +79,11 @@ def _replace(graph: ir.Graph, node: ir.Node, weight: ir.Value, steps: ir.Value) 
         if other is not None and other is not old and same_shape(other, readers[0].outputs[0]):
             added, old = other, readers[0].outputs[0]
     given = {
-        "floats": input_of(node),
+        "floats": to_last(graph, input_of(node)),
         "weight": weight,
         "weight_step": steps,
         "bias": node.inputs[2] if len(node.inputs) > 2 else None,
-        "added": added,
+        "added": None if added is None else to_last(graph, added),
     }
     left, right = numbers_of(node, "pads", (0, 0, 0, 0))[1::2]
     numbers = {
@@ -91,6 +93,6 @@ def _replace(graph: ir.Graph, node: ir.Node, weight: ir.Value, steps: ir.Value) 
         "right": right,
     }
     attributes = [ir.AttrInt64(name, number) for name, number in numbers.items()]
-    take_over(value, old)
     inputs = [given[name] for name in FLOAT_CONV_INPUTS]
     graph.append(ir.Node(OPS_DOMAIN, FLOAT_CONV, inputs, attributes, outputs=[value], name=node.name))
+    from_last(graph, value, old)

@@ -11,6 +11,8 @@ from quantize.ops.fuse_adain import fuse_adain
 from quantize.ops.fuse_conv import fuse_conv
 from quantize.ops.fuse_float_conv import fuse_float_conv
 from quantize.ops.fuse_residual import fuse_residual
+from quantize.ops.share_moments import share_moments
+from quantize.ops.sink_turns import sink_turns
 
 
 @dataclass(frozen=True)
@@ -40,5 +42,7 @@ def fuse_graph(model: onnx.ModelProto) -> Fused:
     last = put_channels_last(styled.model)
     summed = fuse_residual(last.model)  # takes the sums that AdaIN left, and the Transposes in front of them
     convolved = fuse_conv(summed.model)  # behind both: whether sums may stay floats depends on who reads them
-    floats = fuse_float_conv(convolved.model)  # last: an Add that is left becomes part of it
-    return Fused(floats.model, styled.changed, last.changed, convolved.changed, floats.changed, summed.changed)
+    floats = fuse_float_conv(convolved.model)  # behind the others: an Add that is left becomes part of it
+    sunk = sink_turns(floats.model)  # behind them: what they brought along
+    shared = share_moments(sunk.model)  # last: now an AdaIN meets its convolution
+    return Fused(shared.model, styled.changed, last.changed, convolved.changed, floats.changed, summed.changed)

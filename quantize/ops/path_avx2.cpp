@@ -1,9 +1,8 @@
 // The path for x86-64 with AVX2 and FMA, which is every x86-64 of the last ten years.
 #include <immintrin.h>
 
+#include "adain_loops.hpp"
 #include "conv_loops.hpp"
-#include "layout_loops.hpp"
-#include "row_loops.hpp"
 
 namespace kokoro_npu {
 namespace {
@@ -56,7 +55,7 @@ bool has_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_support
 }  // namespace
 
 extern const Path AVX2;
-const Path AVX2{"avx2", has_avx2, adain, to_rows, from_rows, add_bytes,
+const Path AVX2{"avx2", has_avx2, moments, activate, add,
             &ConvLoops<Widened, false>::PATH, &ConvLoops<Widened, true>::PATH};
 
 }  // namespace kokoro_npu

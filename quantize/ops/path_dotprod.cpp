@@ -5,10 +5,8 @@
 
 #include "neon_kernels.hpp"
 
-#define KOKORO_NPU_LOOKUP look_up
+#include "adain_loops.hpp"
 #include "conv_loops.hpp"
-#include "layout_loops.hpp"
-#include "row_loops.hpp"
 
 namespace kokoro_npu {
 namespace {
@@ -55,7 +53,7 @@ bool has_dot_product() {
 }  // namespace
 
 extern const Path DOTPROD;
-const Path DOTPROD{"dotprod", has_dot_product, adain, to_rows, from_rows, add_bytes,
+const Path DOTPROD{"dotprod", has_dot_product, moments, activate, add,
                    &ConvLoops<DotProduct, false>::PATH, &ConvLoops<NeonWords, true>::PATH};
 
 }  // namespace kokoro_npu

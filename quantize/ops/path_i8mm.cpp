@@ -3,10 +3,8 @@
 
 #include "neon_kernels.hpp"
 
-#define KOKORO_NPU_LOOKUP look_up
+#include "adain_loops.hpp"
 #include "conv_loops.hpp"
-#include "layout_loops.hpp"
-#include "row_loops.hpp"
 
 namespace kokoro_npu {
 namespace {
@@ -57,7 +55,7 @@ bool has_matrix_product() {
 }  // namespace
 
 extern const Path I8MM;
-const Path I8MM{"i8mm", has_matrix_product, adain, to_rows, from_rows, add_bytes,
+const Path I8MM{"i8mm", has_matrix_product, moments, activate, add,
                 &ConvLoops<MatrixProduct, false>::PATH, &ConvLoops<NeonWords, true>::PATH};
 
 }  // namespace kokoro_npu

@@ -1,7 +1,6 @@
 // The path without vector instructions: the reference of every other path, and the one for any other processor.
+#include "adain_loops.hpp"
 #include "conv_loops.hpp"
-#include "layout_loops.hpp"
-#include "row_loops.hpp"
 
 namespace kokoro_npu {
 namespace {
@@ -31,7 +30,7 @@ bool always() { return true; }
 }  // namespace
 
 extern const Path PLAIN;
-const Path PLAIN{"plain", always, adain, to_rows, from_rows, add_bytes,
+const Path PLAIN{"plain", always, moments, activate, add,
             &ConvLoops<PlainKernel<std::uint8_t, std::int8_t>, false>::PATH, &ConvLoops<PlainKernel<std::int16_t, std::int16_t>, true>::PATH};
 
 }  // namespace kokoro_npu

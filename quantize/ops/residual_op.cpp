@@ -11,40 +11,18 @@ enum In : std::size_t { BYTES, BYTE_STEP, BYTE_ZERO, FACTOR, ADDED, INPUTS };
 struct Kernel {
   const OrtApi* api;
   const Path* path;
-  bool last_in;  // whether the bytes are [1, 1, T, C]
 };
 
 struct Call {
-  const Kernel* kernel;
-  const std::uint8_t* bytes;
-  const float *factor, *added;
-  float* sum;
-  std::int64_t channels, columns;
-  float step;
-  int zero;
-  bool one_factor;
-  std::uint8_t* scratch;  // one tile of rows per task, where the bytes are channels last
+  const Path* path;
+  AdainValue value;
+  std::int64_t columns;
 };
 
-// A tile of columns of every channel.
-void run_tile(void* data, std::size_t task) {
+void add_columns(void* data, std::size_t task) {
   const Call& call = *static_cast<const Call*>(data);
-  const std::int64_t first = static_cast<std::int64_t>(task) * TILE, left = call.columns - first;
-  const std::int64_t count = left < TILE ? left : TILE;
-  const std::uint8_t* rows = call.bytes + first;
-  std::int64_t stride = call.columns;
-  if (call.kernel->last_in) {
-    std::uint8_t* turned = call.scratch + first * call.channels;
-    call.kernel->path->to_rows(call.bytes + first * call.channels, call.channels, count, turned, count);
-    rows = turned;
-    stride = count;
-  }
-  for (std::int64_t channel = 0; channel < call.channels; ++channel) {
-    const float factor = call.factor ? call.factor[call.one_factor ? 0 : channel] : 1;
-    const std::int64_t start = channel * call.columns + first;
-    call.kernel->path->add_bytes(rows + channel * stride, count, call.step * factor, call.zero, call.added + start,
-                                 call.sum + start);
-  }
+  const std::int64_t first = static_cast<std::int64_t>(task) * ADAIN_COLUMNS, left = call.columns - first;
+  call.path->add(call.value, first, left < ADAIN_COLUMNS ? call.columns : first + ADAIN_COLUMNS);
 }
 
 OrtStatus* compute(const Kernel& kernel, OrtKernelContext* context) {
@@ -52,36 +30,33 @@ OrtStatus* compute(const Kernel& kernel, OrtKernelContext* context) {
   Input in[INPUTS];
   for (std::size_t index = 0; index < INPUTS; ++index) KOKORO_NPU_TRY(read_input(api, context, index, &in[index]));
   const Dims &added = in[ADDED].dims, &bytes = in[BYTES].dims;
-  const bool ranks = added.rank == 4 && bytes.rank == 4 && added.sizes[0] == 1 && bytes.sizes[0] == 1;
-  const std::int64_t channels = ranks ? added.sizes[1] : 0, columns = ranks ? added.sizes[3] : 0;
-  const int one = kernel.last_in ? 1 : 2, at = kernel.last_in ? 3 : 1;
-  if (!ranks || added.sizes[2] != 1 || bytes.sizes[one] != 1 || bytes.sizes[at] != channels ||
-      in[BYTES].size != in[ADDED].size) {
-    return refuse(api, "kokoro_npu.Residual: bytes and added are not of one shape [1, C, 1, T]");
-  }
-  const std::int64_t factors = in[FACTOR].data ? in[FACTOR].size : 1;
-  if (in[BYTE_STEP].size != 1 || in[BYTE_ZERO].size != 1 || (factors != 1 && factors != channels)) {
+  const bool fits = added.rank == 4 && bytes.rank == 4 && added.sizes[0] == 1 && added.sizes[1] == 1 &&
+                    bytes.sizes[0] == 1 && bytes.sizes[1] == 1 && bytes.sizes[2] == added.sizes[2] &&
+                    bytes.sizes[3] == added.sizes[3];
+  if (!fits) return refuse(api, "kokoro_npu.Residual: bytes and added are not of one shape [1, 1, T, C]");
+  const std::int64_t channels = added.sizes[3];
+  if (in[BYTE_STEP].size != 1 || in[BYTE_ZERO].size != 1 || !fits_channels(in[FACTOR], channels)) {
     return refuse(api, "kokoro_npu.Residual: bytes need one step, one zero point, and one factor or one per channel");
   }
   void* sum = nullptr;
   KOKORO_NPU_TRY(make_output(api, context, 0, added, &sum));
   if (!in[ADDED].size || !sum) return nullptr;
-  Call call{&kernel, in[BYTES].bytes(), in[FACTOR].floats(), in[ADDED].floats(), static_cast<float*>(sum),
-            channels, columns, in[BYTE_STEP].floats()[0], in[BYTE_ZERO].bytes()[0], factors == 1, nullptr};
-  if (kernel.last_in) {
-    call.scratch = static_cast<std::uint8_t*>(std::malloc(static_cast<std::size_t>(in[BYTES].size)));
-    if (!call.scratch) return api.CreateStatus(ORT_FAIL, "kokoro_npu.Residual: no memory");
-  }
-  const auto tiles = static_cast<std::size_t>((columns + TILE - 1) / TILE);
-  OrtStatus* status = api.KernelContext_ParallelFor(context, run_tile, tiles, 0, &call);
-  std::free(call.scratch);
+  auto* steps = static_cast<float*>(std::malloc(static_cast<std::size_t>(channels) * sizeof(float)));
+  if (!steps) return api.CreateStatus(ORT_FAIL, "kokoro_npu.Residual: no memory");
+  for (std::int64_t j = 0; j < channels; ++j) steps[j] = in[BYTE_STEP].floats()[0] * number_or_one(in[FACTOR], j);
+  Call call{kernel.path,
+            {channels, in[BYTES].bytes(), in[BYTE_ZERO].bytes()[0], steps, in[ADDED].floats(), static_cast<float*>(sum)},
+            added.sizes[2]};
+  const auto tasks = static_cast<std::size_t>((call.columns + ADAIN_COLUMNS - 1) / ADAIN_COLUMNS);
+  OrtStatus* status = api.KernelContext_ParallelFor(context, add_columns, tasks, 0, &call);
+  std::free(steps);
   return status;
 }
 
-OrtStatus* ORT_API_CALL create(const OrtCustomOp* op, const OrtApi* api, const OrtKernelInfo* info, void** made) {
+OrtStatus* ORT_API_CALL create(const OrtCustomOp* op, const OrtApi* api, const OrtKernelInfo*, void** made) {
   auto* kernel = static_cast<Kernel*>(std::malloc(sizeof(Kernel)));
   if (!kernel) return api->CreateStatus(ORT_FAIL, "kokoro_npu.Residual: no memory");
-  *kernel = {api, static_cast<const Operator*>(op)->path, flag_of(*api, info, "channels_last_in")};
+  *kernel = {api, static_cast<const Operator*>(op)->path};
   *made = kernel;
   return nullptr;
 }

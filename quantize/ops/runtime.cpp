@@ -4,6 +4,14 @@
 
 namespace kokoro_npu {
 
+bool fits_channels(const Input& input, std::int64_t channels) {
+  return !input.data || input.size == 1 || input.size == channels;
+}
+
+float number_or_one(const Input& input, std::int64_t channel) {
+  return input.data ? input.floats()[input.size == 1 ? 0 : channel] : 1;
+}
+
 OrtStatus* refuse(const OrtApi& api, const char* message) { return api.CreateStatus(ORT_INVALID_ARGUMENT, message); }
 
 namespace {
@@ -41,8 +49,6 @@ std::int64_t number_of(const OrtApi& api, const OrtKernelInfo* info, const char*
   if (OrtStatus* absent = api.KernelInfoGetAttribute_int64(info, name, &value)) api.ReleaseStatus(absent);
   return value;
 }
-
-bool flag_of(const OrtApi& api, const OrtKernelInfo* info, const char* name) { return number_of(api, info, name) != 0; }
 
 std::size_t one_in_place(int input, int output, int** inputs, int** outputs) {
   *inputs = static_cast<int*>(std::malloc(sizeof(int)));

@@ -5,12 +5,12 @@
 
 #include <cstdint>
 
-#include "adain_row.hpp"
+#include "path.hpp"
 
 namespace kokoro_npu {
 
 constexpr const char* DOMAIN = "kokoro_npu";
-constexpr int DOMAIN_VERSION = 1;
+constexpr int DOMAIN_VERSION = 2;
 constexpr std::uint32_t API = 18;  // ONNX Runtime 1.18, the oldest that these operators run in
 
 // An operator of a library that was opened with one path: ONNX Runtime hands it to every callback.
@@ -55,9 +55,12 @@ OrtStatus* read_input(const OrtApi& api, const OrtKernelContext* context, std::s
 // Output `index`; `data` is null where the graph has no such output.
 OrtStatus* make_output(const OrtApi& api, OrtKernelContext* context, std::size_t index, const Dims& dims, void** data);
 
-// An attribute's number, 0 where it is absent; and whether it is another than 0.
+// An attribute's number, 0 where it is absent.
 std::int64_t number_of(const OrtApi& api, const OrtKernelInfo* info, const char* name);
-bool flag_of(const OrtApi& api, const OrtKernelInfo* info, const char* name);
+
+// Whether an input that is given has one number, or `channels`; and its number.
+bool fits_channels(const Input& input, std::int64_t channels);
+float number_or_one(const Input& input, std::int64_t channel);
 
 OrtStatus* refuse(const OrtApi& api, const char* message);
 

@@ -11,10 +11,25 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from quantize.ops.fused_ops import ADAIN, ADAIN_INPUTS, LAST_IN, LAST_OUT, OPS_DOMAIN, OPS_VERSION
+from quantize.ops.fused_ops import ADAIN, ADAIN_INPUTS, OPS_DOMAIN, OPS_VERSION
+from quantize.ops.turns import FROM_LAST, TO_LAST
 
 SLOPE = 0.2
 ZERO = 117  # zero point of the output
+
+
+def channels_last(node: onnx.NodeProto, inputs: tuple[str, ...], outputs: tuple[str, ...]) -> list[onnx.NodeProto]:
+    """The node between Transposes of these inputs, where it reads them, and outputs."""
+    turns = []
+    for place, name in enumerate(node.input):
+        if name in inputs:
+            turns.append(helper.make_node("Transpose", [name], [f"{name}/last"], perm=TO_LAST))
+            node.input[place] = f"{name}/last"
+    for place, name in enumerate(node.output):
+        if name in outputs:
+            node.output[place] = f"{name}/last"
+    backs = [helper.make_node("Transpose", [f"{name}/last"], [name], perm=FROM_LAST) for name in outputs]
+    return [*turns, node, *backs]
 
 
 @dataclass(frozen=True)
@@ -92,7 +107,7 @@ class AdainCase:
         return self._model(nodes)
 
     def fused(self, **changed: str) -> onnx.ModelProto:
-        """One node; `changed` replaces inputs by others, which plants a defect."""
+        """One AdaIN between Transposes; `changed` replaces inputs by others, which plants a defect."""
         names = {name: name for name in ("gain", "shift", "epsilon", "step", "zero")}
         if self.has_bytes:
             names |= {name: name for name in ("bytes", "byte_step", "byte_zero", "factor")}
@@ -105,22 +120,8 @@ class AdainCase:
         inputs = [(names | changed).get(name, "") for name in ADAIN_INPUTS]
         slope: dict[str, Any] = {} if self.snake else {"slope": SLOPE}
         outputs = ["out", "sum" if self.has_sum else "", "active" if self.floats else ""]
-        return self._model([helper.make_node(ADAIN, inputs, outputs, domain=OPS_DOMAIN, **slope)])
-
-    def fused_last(self, last_in: bool, last_out: bool) -> onnx.ModelProto:
-        """The same with bytes channels last, between two Transposes."""
-        model = self.fused()
-        (node,) = model.graph.node
-        node.attribute.extend(
-            [helper.make_attribute(LAST_IN, int(last_in)), helper.make_attribute(LAST_OUT, int(last_out))]
-        )
-        if last_in and self.has_bytes:
-            node.input[0] = "bytes/last"
-            model.graph.node.insert(0, helper.make_node("Transpose", ["bytes"], ["bytes/last"], perm=[0, 2, 3, 1]))
-        if last_out:
-            node.output[0] = "out/last"
-            model.graph.node.append(helper.make_node("Transpose", ["out/last"], ["out"], perm=[0, 3, 1, 2]))
-        return model
+        node = helper.make_node(ADAIN, inputs, outputs, domain=OPS_DOMAIN, **slope)
+        return self._model(channels_last(node, ("bytes", "added"), tuple(name for name in outputs if name)))
 
     def _model(self, nodes: list[onnx.NodeProto]) -> onnx.ModelProto:
         dims = [1, self.channels, 1, self.columns]

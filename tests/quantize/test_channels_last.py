@@ -16,7 +16,9 @@ from export_onnx.graph.export import export_stage
 from export_onnx.run.sessions import SessionSettings, cpu_session, run_session
 from quantize.ops.channels_last import put_channels_last
 from quantize.ops.fuse_adain import fuse_adain
-from quantize.ops.fused_ops import ADAIN, LAST_IN, LAST_OUT
+from quantize.ops.fused_ops import ADAIN, ADAIN_INPUTS, OPS_DOMAIN, OPS_VERSION
+from quantize.ops.turns import FROM_LAST
+from tests.quantize.adain_graphs import channels_last
 from tests.quantize.test_fold_time import ONE, quantized
 from tests.quantize.test_fuse_adain import spoken
 
@@ -39,12 +41,13 @@ def test_the_same_integers(fused_vocoder: onnx.ModelProto, ops: Path) -> None:
 
 
 def test_a_site_in_the_other_layout_is_refused(fused_vocoder: onnx.ModelProto, ops: Path) -> None:
-    """The planted defect: one AdaIN takes bytes for channels first that are channels last."""
+    """The planted defect: one AdaIN reads bytes behind a Transpose too many."""
     model = put_channels_last(fused_vocoder).model
-    site = next(n for n in model.graph.node if n.op_type == ADAIN and any(a.name == LAST_IN for a in n.attribute))
-    kept = [attribute for attribute in site.attribute if attribute.name != LAST_IN]
-    del site.attribute[:]
-    site.attribute.extend(kept)
+    place = ADAIN_INPUTS.index("bytes")
+    site = next(node for node in model.graph.node if node.op_type == ADAIN and node.input[place])
+    turn = helper.make_node("Transpose", [site.input[place]], ["turned"], perm=FROM_LAST)
+    model.graph.node.insert(list(model.graph.node).index(site), turn)
+    site.input[place] = "turned"
     with pytest.raises(ContractError, match="running AdaIN node"):
         spoken(model, ops)
 
@@ -64,8 +67,9 @@ def unit() -> onnx.ModelProto:
         "bias_zero": np.zeros(2, np.int32),
     }
     inputs = ["", "", "", "", "x", "", "one", "one", "step", "", "", "step", "zero"]
+    site = helper.make_node(ADAIN, inputs, ["bytes"], name="site", domain=OPS_DOMAIN, slope=0.2)
     nodes = [
-        helper.make_node(ADAIN, inputs, ["bytes"], name="site", domain="kokoro_npu", slope=0.2),
+        *channels_last(site, ("x",), ("bytes",)),
         helper.make_node("DequantizeLinear", ["bytes", "step", "zero"], ["value"], name="dq"),
         helper.make_node("DequantizeLinear", ["weight", "rows", "zeros"], ["weight_value"], name="weight_dq", axis=0),
         helper.make_node("DequantizeLinear", ["bias", "bias_step", "bias_zero"], ["bias_value"], name="b", axis=0),
@@ -79,7 +83,7 @@ def unit() -> onnx.ModelProto:
         [helper.make_tensor_value_info("out", onnx.TensorProto.UINT8, [1, 2, 1, 40])],
         [numpy_helper.from_array(np.asarray(array), name) for name, array in stored.items()],
     )
-    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("kokoro_npu", 1)]
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid(OPS_DOMAIN, OPS_VERSION)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
     return onnx.shape_inference.infer_shapes(model)
 
@@ -91,10 +95,8 @@ def run_unit(model: onnx.ModelProto, library: Path) -> np.ndarray:
 
 def test_other_readers_get_channels_first(ops: Path) -> None:
     found = put_channels_last(unit())
-    assert kinds(found.model) == [ADAIN, "QLinearConv", "Transpose"]
+    assert kinds(found.model) == ["Transpose", ADAIN, "QLinearConv", "Transpose"]
     assert np.array_equal(run_unit(found.model, ops), run_unit(unit(), ops))
-    (attribute,) = [a for a in found.model.graph.node[0].attribute if a.name == LAST_OUT]
-    assert attribute.i == 1
 
 
 def other_bias_step(model: onnx.ModelProto) -> None:
@@ -122,7 +124,8 @@ def groups(model: onnx.ModelProto) -> None:
         store(model, name, array.astype(np.float32))
     for name, kind in (("zeros", np.int8), ("bias", np.int32), ("bias_zero", np.int32)):
         store(model, name, np.zeros(3, kind))
-    model.graph.node[4].attribute.append(helper.make_attribute("group", 3))
+    (conv,) = [node for node in model.graph.node if node.op_type == "Conv"]
+    conv.attribute.append(helper.make_attribute("group", 3))
 
 
 def store(model: onnx.ModelProto, name: str, array: np.ndarray) -> None:

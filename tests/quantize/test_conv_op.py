@@ -44,11 +44,11 @@ class ConvCase:
         draw = np.random.default_rng(self.columns)
         values: dict[str, NDArray[Any]] = {}
         if self.floats:
-            values["floats"] = draw.normal(size=(1, self.inputs, 1, self.columns)).astype(np.float32)
+            values["floats"] = draw.normal(size=(1, 1, self.columns, self.inputs)).astype(np.float32)
         else:
             values["bytes"] = draw.integers(0, 256, (1, 1, self.columns, self.inputs)).astype(np.uint8)
         if self.has_added:
-            values["added"] = draw.normal(size=(1, self.outputs, 1, self.columns)).astype(np.float32)
+            values["added"] = draw.normal(size=(1, 1, self.columns, self.outputs)).astype(np.float32)
         return values
 
     def stored(self) -> dict[str, NDArray[Any]]:
@@ -75,7 +75,7 @@ class ConvCase:
         """The convolution in float64; `integers` gives the sums alone."""
         feed, stored = self.feed(), self.stored()
         if self.floats:
-            rows = feed["floats"][0, :, 0].astype(np.float64)
+            rows = feed["floats"][0, 0].T.astype(np.float64)
         else:
             rows = feed["bytes"][0, 0].T.astype(np.float64) - ZERO
         padded = np.pad(rows, ((0, 0), (self.pad, self.pad)))
@@ -92,7 +92,7 @@ class ConvCase:
         else:
             value = (whole + bias) * step * float(stored["byte_step"])
             value = value * stored["factor"][0, :, 0].astype(np.float64) if self.has_factor else value
-        return value + feed["added"][0, :, 0] if self.has_added else value
+        return value + feed["added"][0, 0].T if self.has_added else value
 
     def model(
         self, *, constant: bool = True, attributes: dict[str, int] | None = None, **changed: str
@@ -122,8 +122,8 @@ class ConvCase:
 def convolved(library: Path, case: ConvCase, threads: int = 1, **changed: Any) -> NDArray[Any]:
     session = cpu_session(case.model(**changed), SessionSettings(threads=threads, libraries=(library,)))
     out = run_session(session, case.feed())["out"]
-    assert out.shape == (1, case.outputs, 1, case.columns)
-    return np.asarray(out[0, :, 0])
+    assert out.shape == (1, 1, case.columns, case.outputs)
+    return np.asarray(out[0, 0].T)
 
 
 # Every kernel and dilation of the generator, the decoder's, and odd numbers of channels and columns.
@@ -153,6 +153,24 @@ def test_every_path_convolves_floats(ops: Path, path: str, monkeypatch: pytest.M
         one, many = (convolved(ops, case, threads) for threads in (1, 3))
         assert snr(wanted, one) >= FLOAT_FLOOR, case
         assert np.array_equal(one, many), case
+
+
+@pytest.mark.parametrize("path", X86_PATHS)
+@pytest.mark.parametrize("floats", [False, True])
+def test_moments_of_the_output(ops: Path, path: str, floats: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    supported(ops, path, monkeypatch)
+    for case in (ConvCase(5, 3, 7, 3, 17, floats=floats), ConvCase(16, 70, 3, 1, 1601, floats=floats)):
+        model = case.model()
+        model.graph.node[0].output.append("moments")
+        model.graph.output.append(helper.make_tensor_value_info("moments", TensorProto.FLOAT, None))
+        found = run_session(cpu_session(model, SessionSettings(threads=3, libraries=(ops,))), case.feed())
+        columns = found["out"][0, 0].astype(np.float64)
+        means, squares, counts = found["moments"][0].transpose(1, 0, 2).astype(np.float64)
+        assert counts.sum(axis=0).tolist() == [case.columns] * case.outputs
+        ends = np.cumsum(counts[:, 0]).astype(int)
+        for part, mean, around in zip(np.split(columns, ends[:-1]), means, squares, strict=True):
+            assert np.allclose(mean, part.mean(axis=0), atol=1e-4 * columns.std())
+            assert np.allclose(around, ((part - part.mean(axis=0)) ** 2).sum(axis=0), rtol=1e-4)
 
 
 def test_stock_operators_agree(ops: Path) -> None:
@@ -197,8 +215,8 @@ def test_a_defect_of_floats_falls_below_the_floor(ops: Path, changed: dict[str, 
 def test_silence_is_the_bias(ops: Path) -> None:
     case = ConvCase(22, 70, 3, 3, 100, has_added=False, floats=True)
     session = cpu_session(case.model(), SessionSettings(libraries=(ops,)))
-    out = run_session(session, {"floats": np.zeros((1, 22, 1, 100), np.float32)})["out"]
-    assert np.array_equal(out[0, :, 0], np.repeat(case.stored()["bias"][:, None], 100, axis=1))
+    out = run_session(session, {"floats": np.zeros((1, 1, 100, 22), np.float32)})["out"]
+    assert np.array_equal(out[0, 0], np.repeat(case.stored()["bias"][None], 100, axis=0))
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from export_onnx.proof.decibels import snr
 from export_onnx.run.sessions import SessionSettings, cpu_session, run_session
 from quantize.ops.fuse_graph import fuse_graph
 from quantize.ops.fuse_residual import fuse_residual
-from quantize.ops.fused_ops import LAST_IN, OPS_DOMAIN, OPS_VERSION, RESIDUAL
+from quantize.ops.fused_ops import OPS_DOMAIN, OPS_VERSION, RESIDUAL
+from tests.quantize.adain_graphs import channels_last
 from tests.quantize.test_adain_op import X86_PATHS, supported
 from tests.quantize.test_fold_time import quantized
 from tests.quantize.test_fuse_adain import FLOAT_FLOOR, floating, spoken
@@ -34,20 +35,15 @@ class SumCase:
     channels: int
     columns: int
     has_factor: bool = True
-    last: bool = False
 
     def feed(self) -> dict[str, NDArray[Any]]:
         draw = np.random.default_rng(self.columns)
         shape = (1, self.channels, 1, self.columns)
         values: dict[str, NDArray[Any]] = {"bytes": draw.integers(0, 256, shape).astype(np.uint8)}
-        if self.last:
-            values["bytes"] = np.ascontiguousarray(values["bytes"].transpose(0, 2, 3, 1))
         return values | {"added": draw.normal(size=shape).astype(np.float32)}
 
     def stock(self) -> onnx.ModelProto:
-        nodes = [helper.make_node("DequantizeLinear", ["turned" if self.last else "bytes", "step", "zero"], ["value"])]
-        if self.last:
-            nodes.insert(0, helper.make_node("Transpose", ["bytes"], ["turned"], perm=[0, 3, 1, 2]))
+        nodes = [helper.make_node("DequantizeLinear", ["bytes", "step", "zero"], ["value"])]
         if self.has_factor:
             nodes.append(helper.make_node("Mul", ["value", "factor"], ["scaled"]))
         nodes.append(helper.make_node("Add", ["scaled" if self.has_factor else "value", "added"], ["sum"], name="sum"))
@@ -58,8 +54,7 @@ class SumCase:
         names |= {} if self.has_factor else {"factor": ""}
         inputs = list((names | changed).values())
         node = helper.make_node(RESIDUAL, inputs, ["sum"], domain=OPS_DOMAIN)
-        node.attribute.append(helper.make_attribute(LAST_IN, int(self.last)))
-        return self._model([node])
+        return self._model(channels_last(node, ("bytes", "added"), ("sum",)))
 
     def _model(self, nodes: list[onnx.NodeProto]) -> onnx.ModelProto:
         feed = self.feed()
@@ -75,10 +70,9 @@ class SumCase:
 
 
 CASES = [
-    SumCase(channels, columns, has_factor, last)
+    SumCase(channels, columns, has_factor)
     for channels, columns in ((1, 1), (5, 255), (16, 256), (33, 257), (64, 1001))
     for has_factor in (False, True)
-    for last in (False, True)
 ]
 
 
@@ -105,9 +99,10 @@ def test_a_defect_falls_below_the_floor(ops: Path) -> None:
 def test_wrong_inputs_are_refused(ops: Path) -> None:
     with pytest.raises(ContractError, match="running Residual node"):
         summed(ops, SumCase(5, 9), step="factor")
-    case = SumCase(5, 9, last=True)
+    case = SumCase(5, 9)
     model = case.fused()
-    del model.graph.node[0].attribute[:]
+    (node,) = [node for node in model.graph.node if node.op_type == RESIDUAL]
+    node.input[0] = "bytes"
     session = cpu_session(model, SessionSettings(libraries=(ops,)))
     with pytest.raises(ContractError, match="running Residual node"):
         run_session(session, case.feed())
@@ -117,11 +112,12 @@ def test_wrong_inputs_are_refused(ops: Path) -> None:
 def test_a_sum_becomes_one_node(case: SumCase) -> None:
     found = fuse_residual(case.stock())
     assert found.changed == ("sum",)
-    (node,) = found.model.graph.node
-    (wanted,) = case.fused().graph.node
-    assert [name.removesuffix("/unfused") for name in node.input] == list(wanted.input)
-    assert list(node.output) == ["sum"]
-    assert [a.i for a in node.attribute if a.name == LAST_IN] == ([1] if case.last else [])
+    node, wanted = (
+        next(node for node in model.graph.node if node.op_type == RESIDUAL) for model in (found.model, case.fused())
+    )
+    assert {other.op_type for other in found.model.graph.node} == {RESIDUAL, "Transpose"}
+    assert list(node.input) == list(wanted.input)
+    assert list(node.output) == list(wanted.output)
 
 
 def test_what_does_not_fit_stays() -> None:

@@ -22,6 +22,7 @@ from export_onnx.provenance import Report, sha256
 from quantize.ops.build_library import OPS_LIBRARY
 from quantize.ops.fused_ops import OPS_DOMAIN, OPS_VERSION, RESIDUAL
 from quantize.ops.platforms import this_platform
+from tests.quantize.adain_graphs import channels_last
 from tests.selector.selector_fakes import QUALITY, WEIGHTS
 
 LOUDER = 1.25  # features are whole numbers below 256, so that no byte is rounded
@@ -38,7 +39,8 @@ def louder(model: onnx.ModelProto, operator: str = RESIDUAL, by: float = LOUDER 
                 node.output[i] = "quiet"
     graph.node.append(helper.make_node("QuantizeLinear", ["quiet", "one_step", "no_zero"], ["quiet_bytes"]))
     inputs = ["quiet_bytes", "quarter", "no_zero", "", "quiet"]
-    graph.node.append(helper.make_node(operator, inputs, [output.name], domain=OPS_DOMAIN))
+    node = helper.make_node(operator, inputs, [output.name], domain=OPS_DOMAIN)
+    graph.node.extend(channels_last(node, ("quiet_bytes", "quiet"), (output.name,)))
     for name, number in (("one_step", 1.0), ("quarter", by)):
         graph.initializer.append(numpy_helper.from_array(np.array(number, np.float32), name))
     graph.initializer.append(numpy_helper.from_array(np.array(0, np.uint8), "no_zero"))
