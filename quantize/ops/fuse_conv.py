@@ -3,7 +3,7 @@
 Before   AdaIN -> QLinearConv -> bytes -> AdaIN or Residual, which multiplies them with the channel's factor and adds
 After    AdaIN -> Conv -> floats -> AdaIN; Conv adds, and takes the place of Residual
 Why      QLinearConv rounds its sums to 256 steps and clips them, which is heard. Conv hands them over as floats
-Price    exact up to float32 rounding. On x86 with VNNI, Conv alone takes 7 to 41 % longer than QLinearConv, because
+Price    exact up to float32 rounding. On x86 with VNNI, Conv alone takes up to 28 % longer than QLinearConv, because
          floats are four times the bytes; README.md has figures
 
     1. If a QLinearConv, channels last, has one group, stride 1 and constant s8 weights above -128 with zero points 0,
