@@ -2,8 +2,8 @@
 
 Before   Conv of floats, whose 16-bit weights a Cast, a Mul and a Reshape unpack, and an Add behind it
 After    FloatConv, which reads the 16-bit weights
-Why      with VNNI, integers of 16 bits take about half the time of floats. The convolutions that a block-list keeps from
-         INT8 still take 12 % of the fused generator's time (Kokoro-82M, 5 s, one thread)
+Why      with VNNI, integers of 16 bits take about half the time of floats, and the convolutions that a block-list keeps
+         from INT8 still take 12 % of the fused generator's time (Kokoro-82M, 5 s, one thread)
 Price    weights and inputs are rounded to about 12 bits: 60 dB and more, where INT8 reaches 40
 
     1. If a Conv of rank 4 over the last axis has one group, stride 1, at least LEAST_CHANNELS output channels, a
