@@ -28,7 +28,8 @@ inline float squared_sine(float x) {
   const float turns = (x * ONE_OVER_PI + ROUNDER) - ROUNDER;
   const float r = ((x - turns * PI_HIGH) - turns * PI_MIDDLE) - turns * PI_LOW;
   const float s = r * r;
-  const float p = -0.16666656732559204f + s * (0.008333017118275166f + s * (-0.00019806614727713168f + s * 2.600054585855105e-6f));
+  const float p =
+      -0.16666656732559204f + s * (0.008333017118275166f + s * (-0.00019806614727713168f + s * 2.600054585855105e-6f));
   const float sine = r + r * s * p;
   return sine * sine;
 }
@@ -75,7 +76,8 @@ std::int64_t moments_as(const AdainValue& given, const float* mask, std::int64_t
       const float* __restrict row = HAS_BYTES ? value.sum : value.added;
 #pragma omp simd
       for (std::int64_t j = 0; j < count; ++j) {
-        const float x = !HAS_BYTES || value.sum ? row[at + j] : value_of<HAS_BYTES, HAS_ADDED>(value, at + j, start + j);
+        const float x =
+            !HAS_BYTES || value.sum ? row[at + j] : value_of<HAS_BYTES, HAS_ADDED>(value, at + j, start + j);
         const float distance = x - pivots[j];
         sums[j] += distance;
         squared[j] += distance * distance;
@@ -104,15 +106,16 @@ std::int64_t moments(const AdainValue& value, const float* mask, std::int64_t fi
 
 // Writes bytes, floats or both of one column.
 template <bool HAS_BYTES, bool SNAKE>
-void activate_column(const AdainValue& value, const AdainEnd& given, std::int64_t at) {
+void activate_column(const AdainValue& given_value, const AdainEnd& given, std::int64_t at) {
   const AdainEnd tail = given;
-  const AdainValue source = value;
+  const AdainValue source = given_value;
   const float inverse_step = 1.0f / tail.step;
   const float low = static_cast<float>(-tail.zero), high = static_cast<float>(BYTES - 1 - tail.zero);
   std::uint8_t* __restrict out = tail.out ? tail.out + at : nullptr;
   float* __restrict active = tail.active ? tail.active + at : nullptr;
   const auto activated = [&](std::int64_t j) {
-    const float x = (value_of<HAS_BYTES, !HAS_BYTES>(source, at + j, j) - tail.means[j]) * tail.gains[j] + tail.shifts[j];
+    const float value = value_of<HAS_BYTES, !HAS_BYTES>(source, at + j, j);
+    const float x = (value - tail.means[j]) * tail.gains[j] + tail.shifts[j];
     if (SNAKE) return x + tail.amplitudes[j] * squared_sine(tail.frequencies[j] * x);
     return x < 0 ? x * tail.slope : x;
   };

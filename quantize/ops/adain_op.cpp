@@ -9,7 +9,8 @@ namespace kokoro_npu {
 namespace {
 
 enum In : std::size_t {
-  BYTES, BYTE_STEP, BYTE_ZERO, FACTOR, ADDED, MASK, GAIN, SHIFT, EPSILON, FREQUENCY, AMPLITUDE, STEP, ZERO, MOMENTS_IN, INPUTS
+  BYTES, BYTE_STEP, BYTE_ZERO, FACTOR, ADDED, MASK, GAIN, SHIFT, EPSILON, FREQUENCY, AMPLITUDE, STEP, ZERO, MOMENTS_IN,
+  INPUTS
 };
 enum Out : std::size_t { OUT, SUM, ACTIVE, OUTPUTS };
 
@@ -52,7 +53,7 @@ void activate(void* data, std::size_t task) {
 }
 
 // The mean of all columns and the gain over their deviation, from the moments of parts, [parts, MOMENTS, channels].
-// False where no column is real.
+// False where no column is real, or where given moments are of other columns.
 bool finish_moments(const Call& call, const float* parts, std::int64_t count, const Input& epsilon, double* memory,
                     float* means, float* gains) {
   const std::int64_t channels = call.value.channels;
@@ -63,7 +64,7 @@ bool finish_moments(const Call& call, const float* parts, std::int64_t count, co
     for (std::int64_t j = 0; j < channels; ++j) sums[j] += static_cast<double>(weight) * mean[j];
     real += static_cast<double>(weight);
   }
-  if (real == 0) return false;
+  if (real == 0 || (parts != call.moments && real != static_cast<double>(call.columns))) return false;
   for (std::int64_t j = 0; j < channels; ++j) sums[j] /= real;
   for (std::int64_t part = 0; part < count; ++part) {
     const float *mean = parts + part * MOMENTS * channels, *around = mean + channels, weight = mean[2 * channels];
@@ -124,7 +125,9 @@ OrtStatus* check_parameters(const OrtApi& api, const Input* in, std::int64_t cha
   if (in[MASK].data && in[MASK].size != columns) return refuse(api, "kokoro_npu.AdaIN: the mask has another length");
   const Dims& moments = in[MOMENTS_IN].dims;
   if (in[MOMENTS_IN].data) {
-    if (in[BYTES].data || in[MASK].data) return refuse(api, "kokoro_npu.AdaIN: moments are of added alone, without mask");
+    if (in[BYTES].data || in[MASK].data) {
+      return refuse(api, "kokoro_npu.AdaIN: moments are of added alone, without mask");
+    }
     if (moments.rank != 4 || moments.sizes[0] != 1 || moments.sizes[2] != MOMENTS || moments.sizes[3] != channels) {
       return refuse(api, "kokoro_npu.AdaIN: moments are not [1, parts, 3, C]");
     }
@@ -145,8 +148,8 @@ OrtStatus* run_call(const OrtApi& api, const OrtKernelContext* context, const In
   const std::int64_t channels = call->value.channels;
   const std::int64_t tasks = (call->columns + ADAIN_COLUMNS - 1) / ADAIN_COLUMNS;
   const std::int64_t found = in[MOMENTS_IN].data ? 0 : tasks * MOMENTS;
-  auto* sums = static_cast<double*>(
-      std::malloc(static_cast<std::size_t>(channels) * (2 * sizeof(double) + static_cast<std::size_t>(found + 6) * sizeof(float))));
+  const std::size_t of_channel = 2 * sizeof(double) + static_cast<std::size_t>(found + 6) * sizeof(float);
+  auto* sums = static_cast<double*>(std::malloc(static_cast<std::size_t>(channels) * of_channel));
   if (!sums) return api.CreateStatus(ORT_FAIL, "kokoro_npu.AdaIN: no memory");
   call->moments = reinterpret_cast<float*>(sums + 2 * channels);
   float* memory = call->moments + found * channels;
@@ -164,7 +167,8 @@ OrtStatus* run_call(const OrtApi& api, const OrtKernelContext* context, const In
   const float* parts = found ? call->moments : in[MOMENTS_IN].floats();
   const std::int64_t count = found ? tasks : in[MOMENTS_IN].dims.sizes[1];
   if (!status && !finish_moments(*call, parts, count, in[EPSILON], sums, memory, gains)) {
-    status = refuse(api, "kokoro_npu.AdaIN: no column is real");
+    status = refuse(api, found ? "kokoro_npu.AdaIN: no column is real"
+                               : "kokoro_npu.AdaIN: moments are of another number of columns");
   }
   if (!status) status = api.KernelContext_ParallelFor(context, activate, static_cast<std::size_t>(tasks), 0, call);
   std::free(sums);

@@ -20,6 +20,7 @@ from quantize.ops.platforms import PLACES, this_platform
 OPS_SOURCES: Final = Path(__file__).parent
 OPS_LIBRARY: Final = "libkokoro_npu_ops.so"
 PATH_CHOICE: Final = "KOKORO_NPU_OPS_PATH"
+SOURCE_SUFFIXES: Final = (".cpp", ".hpp", ".txt")  # the last is CMakeLists.txt
 
 
 def ops_library(headers: Path, work: Path, cross: str = "", program: Path | None = None) -> Path:
@@ -54,7 +55,7 @@ def built_libraries(folder: Path) -> tuple[dict[str, Path], tuple[str, ...]]:
 
     An older one was made from other sources perhaps, and does not count.
     """
-    newest = max(file.stat().st_mtime_ns for file in OPS_SOURCES.iterdir() if file.suffix in (".cpp", ".hpp"))
+    newest = max(file.stat().st_mtime_ns for file in OPS_SOURCES.iterdir() if file.suffix in SOURCE_SUFFIXES)
     places = {this_platform(): Path(), **{name: place for name, place in PLACES.items() if name != this_platform()}}
     there = {name: file for name, place in places.items() if (file := folder / place / OPS_LIBRARY).is_file()}
     old = tuple(name for name, file in there.items() if file.stat().st_mtime_ns < newest)

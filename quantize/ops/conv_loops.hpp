@@ -1,5 +1,6 @@
-// The operators Conv and FloatConv around a path's kernels: packed weights, a tile of the input, and what happens to the
-// sums. Tensors are [columns, channels]. A path_*.cpp includes this file and names the two kernels in CONV and FLOAT_CONV. A kernel is a struct with
+// The operators Conv and FloatConv around a path's kernels: packed weights, a tile of the input, and what becomes of the
+// sums. Tensors are [columns, channels]. A path_*.cpp includes this file and hands its kernels to ConvLoops. A kernel is
+// a struct with
 //
 //     Element                      the type that it multiplies; bytes become Element(byte - SHIFT)
 //     Weight                       the type of packed weights
@@ -76,8 +77,8 @@ struct ConvLoops {
     return LINE_BYTES + input_bytes(shape, count);
   }
 
-  // The columns that the tile reads, with whole groups of channels. Padding and columns that no output needs hold the
-  // zero point; the weights of channels that do not exist are 0.
+  // The columns that the tile reads, with whole groups of channels. Columns outside of the input hold the zero point; the
+  // weights of channels that do not exist are 0.
   static void prepare_bytes(const ConvTile& tile, Element* to) {
     const std::int64_t start = tile.first - tile.shape.left, in = tile.shape.in, channels = channels_of(tile.shape);
     const std::int64_t count = columns_read(tile.shape, tile.count);
@@ -146,7 +147,9 @@ struct ConvLoops {
         }
       } else {
 #pragma omp simd
-        for (std::int64_t j = 0; j < channels; ++j) to[j] = static_cast<float>(sums[j]) * (scales[j] * step) + biases[j];
+        for (std::int64_t j = 0; j < channels; ++j) {
+          to[j] = static_cast<float>(sums[j]) * (scales[j] * step) + biases[j];
+        }
       }
       if (!tile.moments) continue;
       if (column + i == 0) std::memcpy(moments->pivots, to, static_cast<std::size_t>(channels) * sizeof(float));
@@ -170,18 +173,6 @@ struct ConvLoops {
     }
   }
 
-  // Brings the memory of a kernel's columns into the cache, while the kernel before it computes.
-  static void fetch(const ConvTile& tile, std::int64_t block, std::int64_t column) {
-    constexpr std::int64_t LINE = LINE_BYTES / static_cast<std::int64_t>(sizeof(float));
-    for (std::int64_t i = column; i < column + Kernel::COLUMNS && i < tile.count; ++i) {
-      const std::int64_t start = (tile.first + i) * tile.shape.out + block * CONV_CHANNELS;
-      for (std::int64_t j = 0; j < CONV_CHANNELS; j += LINE) {
-        __builtin_prefetch(tile.out + start + j, 1);
-        if (tile.added && tile.added != tile.out) __builtin_prefetch(tile.added + start + j);
-      }
-    }
-  }
-
   static void run(const ConvTile& tile) {
     const std::int64_t channels = channels_of(tile.shape), kernels = columns_made(tile.count) / Kernel::COLUMNS;
     auto* input = reinterpret_cast<Element*>(up_to(reinterpret_cast<std::intptr_t>(tile.scratch), LINE_BYTES));
@@ -197,9 +188,7 @@ struct ConvLoops {
                                     tile.offsets + block * CONV_CHANNELS, tile.shape.taps, channels / Kernel::GROUP,
                                     tile.shape.dilation * channels, channels};
       Moments moments{};
-      fetch(tile, block, 0);
       for (std::int64_t i = 0; i < kernels; ++i) {
-        fetch(tile, block, (i + 1) * Kernel::COLUMNS);
         Kernel::sums(given, input + i * Kernel::COLUMNS * channels, sums);
         finish(tile, step, block, i * Kernel::COLUMNS, sums, &moments);
       }

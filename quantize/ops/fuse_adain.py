@@ -39,7 +39,7 @@ from quantize.ops.adain_sites import (
 )
 from quantize.ops.apply_pass import PassResult, apply_pass
 from quantize.ops.fused_ops import ADAIN, ADAIN_INPUTS, OPS_DOMAIN
-from quantize.ops.turns import from_last, to_last
+from quantize.ops.turns import cancel_pairs, from_last, to_last
 
 READERS_IN_NORM: Final = 2  # its mean, and the difference from it
 TURNED: Final = ("bytes", "added")  # the inputs that AdaIN reads channels last
@@ -58,6 +58,7 @@ def _change(graph: ir.Graph) -> list[str]:
             norm, activation = found
             done.append(norm.result)
             sites.append(_fuse(graph, norm, activation))
+    cancel_pairs(graph)
     return sites
 
 

@@ -37,9 +37,9 @@ def _change(graph: ir.Graph) -> list[str]:
         for name in ("bytes", "added"):
             inputs[name] = to_last(graph, inputs[name])
         total, old = ir.Value(), node.outputs[0]
+        sums.append(str(node.name or name_of(old)))
         ordered = [inputs.get(name) for name in RESIDUAL_INPUTS]
         graph.append(ir.Node(OPS_DOMAIN, RESIDUAL, ordered, outputs=[total], name=node.name))
         from_last(graph, total, old)
-        sums.append(str(node.name or name_of(total)))
     cancel_pairs(graph)
     return sums

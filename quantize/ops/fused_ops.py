@@ -1,4 +1,4 @@
-"""The fused operators as a graph has them: domain, version, names and the order of AdaIN's inputs.
+"""The fused operators as a graph has them: domain, version, names, and the order of inputs and outputs.
 
 README.md in this folder has their formulas; `adain_op.cpp` checks the shapes.
 """

@@ -18,7 +18,7 @@ struct AdainValue {
   int byte_zero;
   const float* byte_steps;  // per channel
   const float* added;
-  float* sum;  // receives the value; null where nobody reads it; may be `added`
+  float* sum;  // receives the value, and may be `added`; null where nobody reads it, unless both are given
 };
 
 // What becomes of the value. Parameters have one number per channel; outputs may be null, and are [columns, channels].

@@ -56,6 +56,7 @@ bool has_avx512() {
 
 extern const Path AVX512;
 const Path AVX512{"avx512", has_avx512, moments, activate, add,
-            &ConvLoops<Vnni<std::uint8_t, std::int8_t>, false>::PATH, &ConvLoops<Vnni<std::int16_t, std::int16_t>, true>::PATH};
+                  &ConvLoops<Vnni<std::uint8_t, std::int8_t>, false>::PATH,
+                  &ConvLoops<Vnni<std::int16_t, std::int16_t>, true>::PATH};
 
 }  // namespace kokoro_npu

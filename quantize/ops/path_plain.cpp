@@ -31,6 +31,7 @@ bool always() { return true; }
 
 extern const Path PLAIN;
 const Path PLAIN{"plain", always, moments, activate, add,
-            &ConvLoops<PlainKernel<std::uint8_t, std::int8_t>, false>::PATH, &ConvLoops<PlainKernel<std::int16_t, std::int16_t>, true>::PATH};
+                 &ConvLoops<PlainKernel<std::uint8_t, std::int8_t>, false>::PATH,
+                 &ConvLoops<PlainKernel<std::int16_t, std::int16_t>, true>::PATH};
 
 }  // namespace kokoro_npu

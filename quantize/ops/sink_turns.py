@@ -42,9 +42,10 @@ def sink_turns(model: onnx.ModelProto) -> PassResult:
 
 def _change(graph: ir.Graph) -> list[str]:
     changed = list[str]()
-    for node in [node for node in graph.all_nodes() if node.domain == ""]:
+    for node in [node for node in graph if node.domain == ""]:
+        name = str(node.name or name_of(node.outputs[0]))
         if (_sink_upsampling if node.op_type == "Reshape" else _sink)(graph, node):
-            changed.append(str(node.name or name_of(node.outputs[0])))
+            changed.append(name)
     cancel_pairs(graph)
     return changed
 
@@ -60,7 +61,10 @@ def _is_turned_back(value: ir.Value) -> bool:
 
 
 def _fits(node: ir.Node) -> bool:
-    """Rules 1 and 2: whether the node can work channels last without more Transposes than before."""
+    """Rules 1 and 2: whether the node can work channels last.
+
+    No Transpose of a whole tensor is added, unless something else reads an input in the graph's own layout.
+    """
     inputs = node.inputs if node.op_type in (*ELEMENTWISE, "Concat") else node.inputs[:1]
     if node.op_type not in (*ELEMENTWISE, "Concat", "Slice") or not any(_last(value) for value in inputs):
         return False
@@ -127,8 +131,8 @@ def _sink_upsampling(graph: ir.Graph, end: ir.Node) -> bool:
     spread, flat = (tuple(int(size) for size in array_of(input_of(node, 1))) for node in (start, end))
     if len(spread) != 4 or flat != (1, spread[1], 1, -1) or spread[0] != 1 or spread[3] != -1:
         return False
-    rows = input_of(start)
-    if len(list(last.consumers())) != 1 or len(list(rows.consumers())) != 1 or rows.is_graph_output():
+    between = (last, input_of(start), start.outputs[0], turn.outputs[0])  # what gets another order, or goes
+    if any(len(list(value.consumers())) != 1 or value.is_graph_output() for value in between):
         return False
     channels, steps = spread[1:3]
     if not _sort_rows(graph, conv, channels, steps):
@@ -152,5 +156,7 @@ def _sort_rows(graph: ir.Graph, conv: ir.Node, channels: int, steps: int) -> boo
     order = np.arange(channels * steps).reshape(channels, steps).T.reshape(-1)
     for (place, value), array in zip(rows, arrays, strict=True):
         if value is not None and array.size > 1:
-            conv.replace_input_with(place, _constant(graph, f"{name_of(value)}.sorted", array[order]))
+            conv.replace_input_with(
+                place, _constant(graph, f"{name_of(conv.outputs[0])}/{FLOAT_CONV_INPUTS[place]}", array[order])
+            )
     return True

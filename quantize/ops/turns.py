@@ -47,9 +47,10 @@ def from_last(graph: ir.Graph, last: ir.Value, old: ir.Value) -> None:
 
 
 def cancel_pairs(graph: ir.Graph) -> None:
-    """Readers of a value that was turned and turned back read the value itself."""
+    """Readers of a value that was turned and turned back read the value itself; the graph's outputs stay."""
     for node in list(graph):
-        if is_turn(node, TO_LAST) and is_turn(before := input_of(node).producer(), FROM_LAST) and before is not None:
+        before = input_of(node).producer() if is_turn(node, TO_LAST) else None
+        if before is not None and is_turn(before, FROM_LAST) and not node.outputs[0].is_graph_output():
             ir.convenience.replace_all_uses_with(node.outputs[0], input_of(before))
 
 

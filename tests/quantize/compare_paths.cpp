@@ -2,7 +2,8 @@
 //
 // `compare_paths` prints a line per path: its name, the calls, the worst distance of the output in dB, the most steps
 // that a byte is off, the worst distances of the sum, of the activated floats and of Residual's sum in dB, how many
-// integers of Conv are not the exact ones, and FloatConv's distance from a convolution in float64 in dB. `compare_paths defect` gives the
+// numbers of Conv are not the exact ones, with and without something added, the moments' distance from float64 in dB, and
+// FloatConv's from a convolution in float64. `compare_paths defect` gives the
 // other paths another shift than the plain one, and convolutions another zero point and padding, which its reader must
 // refuse.
 #include <cmath>
@@ -107,6 +108,7 @@ void compare(const Path& plain, const Path& path, const Call& call, Wanted wante
   Call changed = call;
   if (defect) {
     for (float& shift : changed.shifts) shift += 0.05f;
+    for (float& step : changed.byte_steps) step *= 1.05f;
   }
   const Result a = run(plain, call, wanted), b = run(path, changed, wanted);
   double signal = 1e-9, error = 0;
@@ -153,7 +155,7 @@ Distance compare_all(const Path& path, bool defect) {
 }
 
 // What Residual adds, on this path and on the plain one.
-double sums(const Path& path) {
+double sums(const Path& path, bool defect) {
   double worst = 200;
   for (const std::int64_t channels : {1, 15, 64, 130}) {
     constexpr std::int64_t COLUMNS = 33;
@@ -162,8 +164,10 @@ double sums(const Path& path) {
     for (std::int64_t i = 0; i < size; ++i) bytes.push_back(static_cast<std::uint8_t>(random_number(0, 256)));
     const std::vector<float> steps = numbers(channels, 0.005f, 0.02f), added = numbers(size, -3, 3);
     std::vector<float> sum(static_cast<std::size_t>(size)), wanted(sum);
-    path.add({channels, bytes.data(), BYTE_ZERO, steps.data(), added.data(), sum.data()}, 0, COLUMNS);
-    PATHS[PATH_COUNT - 1]->add({channels, bytes.data(), BYTE_ZERO, steps.data(), added.data(), wanted.data()}, 0, COLUMNS);
+    const int zero = BYTE_ZERO + defect;
+    path.add({channels, bytes.data(), zero, steps.data(), added.data(), sum.data()}, 0, COLUMNS);
+    const Path& plain = *PATHS[PATH_COUNT - 1];
+    plain.add({channels, bytes.data(), BYTE_ZERO, steps.data(), added.data(), wanted.data()}, 0, COLUMNS);
     worst = std::fmin(worst, distance(wanted, sum));
   }
   return worst;
@@ -171,11 +175,13 @@ double sums(const Path& path) {
 
 struct ConvDistance {
   long wrong = 0;
-  double floats = 200;
+  double moments = 200, floats = 200;
 };
 
-// One convolution on a path, in tiles and in single blocks; `tile` has the input.
-std::vector<float> convolve(const ConvPath& conv, ConvTile tile, const std::vector<std::int16_t>& weights, int zero) {
+// One convolution on a path, in tiles and in single blocks; `tile` has the input. It is added to `added`, if that is
+// there, in place; `moments` receives each tile's, one after the other.
+std::vector<float> convolve(const ConvPath& conv, ConvTile tile, const std::vector<std::int16_t>& weights, int zero,
+                            const std::vector<float>& added = {}, std::vector<float>* moments = nullptr) {
   const ConvShape& shape = tile.shape;
   const std::int64_t blocks = whole_blocks(shape.out);
   const auto channels = static_cast<std::size_t>(blocks * CONV_CHANNELS);
@@ -188,17 +194,46 @@ std::vector<float> convolve(const ConvPath& conv, ConvTile tile, const std::vect
   tile.offsets = offsets.data();
   tile.scales = scales.data();
   tile.biases = biases.data();
+  if (!added.empty()) out = added;
   tile.out = out.data();
+  tile.added = added.empty() ? nullptr : out.data();
+  const auto parts = static_cast<std::size_t>((tile.columns + CONV_COLUMNS - 1) / CONV_COLUMNS * MOMENTS * shape.out);
+  if (moments) moments->resize(parts);
   for (; tile.first < tile.columns; tile.first += CONV_COLUMNS) {
     tile.count = tile.columns - tile.first < CONV_COLUMNS ? tile.columns - tile.first : CONV_COLUMNS;
     std::vector<std::uint8_t> scratch(static_cast<std::size_t>(conv.scratch_bytes(shape, tile.count)));
     tile.scratch = scratch.data();
+    if (moments) tile.moments = moments->data() + tile.first / CONV_COLUMNS * MOMENTS * shape.out;
     for (tile.block = 0; tile.block < blocks; ++tile.block) {
       tile.blocks = tile.block + 1;
       conv.run(tile);
     }
   }
   return out;
+}
+
+// How far moments are from those of the tiles of `out`, [columns, channels], in float64.
+double moments_apart(const std::vector<float>& moments, const std::vector<float>& out, std::int64_t channels) {
+  const auto columns = static_cast<std::int64_t>(out.size()) / channels;
+  std::vector<float> wanted;
+  for (std::int64_t first = 0; first < columns; first += CONV_COLUMNS) {
+    const std::int64_t end = least(first + CONV_COLUMNS, columns);
+    std::vector<double> means, squares;
+    for (std::int64_t j = 0; j < channels; ++j) {
+      double mean = 0, around = 0;
+      for (std::int64_t i = first; i < end; ++i) mean += static_cast<double>(out[i * channels + j]) / static_cast<double>(end - first);
+      for (std::int64_t i = first; i < end; ++i) {
+        const double distance = static_cast<double>(out[i * channels + j]) - mean;
+        around += distance * distance;
+      }
+      means.push_back(mean);
+      squares.push_back(around);
+    }
+    for (const double mean : means) wanted.push_back(static_cast<float>(mean));
+    for (const double around : squares) wanted.push_back(static_cast<float>(around));
+    for (std::int64_t j = 0; j < channels; ++j) wanted.push_back(static_cast<float>(end - first));
+  }
+  return distance(wanted, moments);
 }
 
 ConvDistance convolutions(const Path& path, bool defect) {
@@ -224,6 +259,12 @@ ConvDistance convolutions(const Path& path, bool defect) {
       tile.bytes = bytes.data();
       tile.zero = defect ? ZERO + 1 : ZERO;
       const auto whole = convolve(*path.conv, tile, weights, tile.zero);
+      const std::vector<float> added = numbers(shape.out * columns, -9, 9);
+      std::vector<float> moments;
+      const auto more = convolve(*path.conv, tile, weights, tile.zero, added, &moments);
+      for (std::size_t i = 0; i < more.size(); ++i) found.wrong += more[i] != whole[i] + added[i];
+      if (defect) moments[0] += 1 + std::fabs(moments[0]);
+      found.moments = std::fmin(found.moments, moments_apart(moments, more, shape.out));
       tile.floats = floats.data();
       tile.most = 2047;
       tile.shape.left += defect;
@@ -278,7 +319,7 @@ int main(int count, char**) {
     }
     const Distance found = compare_all(path, count > 1);
     const ConvDistance conv = convolutions(path, count > 1);
-    std::printf("path %s %d %.1f %d %.1f %.1f %.1f %ld %.1f\n", path.name, found.calls, found.out, found.steps,
-                found.sum, found.active, sums(path), conv.wrong, conv.floats);
+    std::printf("path %s %d %.1f %d %.1f %.1f %.1f %ld %.1f %.1f\n", path.name, found.calls, found.out, found.steps,
+                found.sum, found.active, sums(path, count > 1), conv.wrong, conv.moments, conv.floats);
   }
 }

@@ -74,6 +74,36 @@ def test_a_value_that_is_spread_over_time_is_added_outside() -> None:
     assert kinds == ["DequantizeLinear", "Mul", "Add", ADAIN]
 
 
+def test_a_site_in_front_of_the_one_that_it_reads(ops: Path) -> None:
+    """Two sums, of which the second adds to the first, and whose norms stand in the other order."""
+    case = AdainCase(5, 77, has_added=True)
+    model, other = case.stock(), case.stock()
+    names = {name for node in other.graph.node for name in node.output} | {"bytes"}
+    for node in other.graph.node:
+        node.name = f"other_{node.name}"
+        node.input[:] = [
+            "sum" if name == "added" else f"other_{name}" if name in names else name for name in node.input
+        ]
+        node.output[:] = [f"other_{name}" for name in node.output]
+    for port in (*other.graph.input, *other.graph.output):
+        port.name = f"other_{port.name}"
+    nodes = list(model.graph.node)
+    behind = next(i for i, node in enumerate(nodes) if "sum" in node.output) + 1
+    del model.graph.node[:]
+    model.graph.node.extend([*nodes[:behind], *other.graph.node, *nodes[behind:]])
+    model.graph.input.append(other.graph.input[0])
+    model.graph.output.append(other.graph.output[0])
+    found = fuse_adain(model)
+    assert len(found.changed) == 2
+    outputs = [name for node in found.model.graph.node for name in node.output if name]
+    assert len(outputs) == len(set(outputs))
+    feed = case.feed()
+    feed["other_bytes"] = feed["bytes"][..., ::-1].copy()
+    wanted = run_session(cpu_session(model), feed)
+    got = run_session(cpu_session(found.model, SessionSettings(libraries=(ops,))), feed)
+    assert all(np.abs(wanted[name].astype(int) - got[name]).max() <= 1 for name in ("out", "other_out"))
+
+
 def replaced(case: AdainCase, output: str, position: int, value: str) -> onnx.ModelProto:
     """The stock graph, with another input in one node."""
     model = case.stock()

@@ -19,8 +19,9 @@ from quantize.ops.fuse_conv import fuse_conv
 from quantize.ops.fuse_float_conv import fuse_float_conv
 from quantize.ops.fuse_graph import fuse_graph
 from quantize.ops.fuse_residual import fuse_residual
-from quantize.ops.fused_ops import FLOAT_CONV, OPS_DOMAIN, OPS_VERSION, RESIDUAL
+from quantize.ops.fused_ops import FLOAT_CONV, FLOAT_CONV_INPUTS, OPS_DOMAIN, OPS_VERSION, RESIDUAL
 from quantize.ops.sink_turns import sink_turns
+from quantize.ops.turns import TO_LAST
 from tests.quantize.adain_graphs import channels_last
 from tests.quantize.test_channels_last import kinds, store
 from tests.quantize.test_fold_time import quantized
@@ -110,7 +111,9 @@ def another_rank(model: onnx.ModelProto) -> None:
 def test_a_sum_that_would_cost_more_stays(change: Callable[[onnx.ModelProto], None]) -> None:
     model = chain()
     change(model)
-    assert "both" if change is read_elsewhere else "scaled" not in sink_turns(model).changed
+    name = "both" if change is read_elsewhere else "scaled"
+    assert name in sink_turns(chain()).changed
+    assert name not in sink_turns(model).changed
 
 
 def upsampling(**changed: Any) -> onnx.ModelProto:
@@ -148,7 +151,7 @@ def test_rows_out_of_order_are_seen(forgotten: str, ops: Path) -> None:
     """The planted defect: one input of the convolution keeps its order."""
     model = sink_turns(upsampling()).model
     (conv,) = [node for node in model.graph.node if node.op_type == FLOAT_CONV]
-    place = [name.split(".")[0] for name in conv.input].index(forgotten)
+    place = FLOAT_CONV_INPUTS.index(forgotten)
     stored = {tensor.name: tensor for tensor in upsampling().graph.initializer}
     model.graph.initializer.append(stored[forgotten])
     conv.input[place] = forgotten
@@ -156,10 +159,65 @@ def test_rows_out_of_order_are_seen(forgotten: str, ops: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", [{"added": "added"}, {"perm": [0, 2, 3, 1]}, {"channels": STEPS}, {"outputs": ["rows"]}], ids=str
+    "changed",
+    [
+        {"added": "added"},
+        {"perm": [0, 2, 3, 1]},
+        {"channels": STEPS},
+        *({"outputs": [name]} for name in ("rows", "apart", "turned")),
+    ],
+    ids=str,
 )
 def test_other_reshapes_stay(changed: dict[str, Any]) -> None:
     assert sink_turns(upsampling(**changed)).changed == ()
+
+
+def test_two_convolutions_may_share_weights(ops: Path) -> None:
+    model = upsampling()
+    for node in list(model.graph.node)[1:]:
+        other = onnx.NodeProto()
+        other.CopyFrom(node)
+        other.name = f"other_{node.name}" if node.name else ""
+        other.output[0] = f"other_{node.output[0]}"
+        if node.op_type != FLOAT_CONV:
+            other.input[0] = f"other_{node.input[0]}"
+        model.graph.node.append(other)
+    model.graph.output.append(helper.make_tensor_value_info("other_out", TensorProto.FLOAT, None))
+    found = sink_turns(model)
+    assert found.changed == ("end", "other_end")
+    assert np.array_equal(run(found.model, ops), run(model, ops))
+
+
+def test_an_output_of_the_graph_stays(ops: Path) -> None:
+    """A value that is turned and turned back, and is handed out."""
+    model = graph(
+        [*residual("bytes_a", "a", "first"), helper.make_node("Transpose", ["first"], ["out"], perm=TO_LAST)],
+        ["bytes_a", "a"],
+        ["out"],
+        step=np.float32(0.02),
+        zero=np.uint8(128),
+    )
+    assert np.array_equal(run(sink_turns(model).model, ops), run(model, ops))
+
+
+def test_a_node_inside_a_branch_stays() -> None:
+    branches = {}
+    for name in ("then_branch", "else_branch"):
+        value = helper.make_tensor_value_info("scaled", TensorProto.FLOAT, [1, CHANNELS, 1, COLUMNS])
+        branches[name] = helper.make_graph(
+            [helper.make_node("Mul", ["first", "factor"], ["scaled"])], name, [], [value]
+        )
+    model = graph(
+        [*residual("bytes_a", "a", "first"), helper.make_node("If", ["is_so"], ["out"], **branches)],
+        ["bytes_a", "a"],
+        ["out"],
+        step=np.float32(0.02),
+        zero=np.uint8(128),
+        is_so=np.array(True),
+        factor=np.ones((1, CHANNELS, 1, 1), np.float32),
+    )
+    model.graph.value_info.append(helper.make_tensor_value_info("first", TensorProto.FLOAT, [1, CHANNELS, 1, COLUMNS]))
+    assert sink_turns(model).changed == ()
 
 
 def test_the_vocoder_computes_the_same(floating: onnx.ModelProto, ops: Path) -> None:
