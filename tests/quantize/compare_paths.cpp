@@ -3,9 +3,9 @@
 // `compare_paths` prints a line per path: its name, the calls, the worst distance of the output in dB, the most steps
 // that a byte is off, the worst distances of the sum, of the activated floats and of Residual's sum in dB, how many
 // numbers of Conv are not the exact ones, with and without something added, the moments' distance from float64 in dB, and
-// FloatConv's from a convolution in float64. `compare_paths defect` gives the
-// other paths another shift than the plain one, and convolutions another zero point and padding, which its reader must
-// refuse.
+// FloatConv's from a convolution in float64. `compare_paths defect` plants a defect for every one of these numbers: another
+// shift, step and zero point for the other paths, another zero point and padding for convolutions, and one wrong mean. Its
+// reader must refuse them all.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
