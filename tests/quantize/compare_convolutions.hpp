@@ -59,7 +59,8 @@ double moments_apart(const std::vector<float>& moments, const std::vector<float>
     std::vector<double> means, squares;
     for (std::int64_t j = 0; j < channels; ++j) {
       double mean = 0, around = 0;
-      for (std::int64_t i = first; i < end; ++i) mean += static_cast<double>(out[i * channels + j]) / static_cast<double>(end - first);
+      for (std::int64_t i = first; i < end; ++i) mean += static_cast<double>(out[i * channels + j]);
+      mean /= static_cast<double>(end - first);
       for (std::int64_t i = first; i < end; ++i) {
         const double distance = static_cast<double>(out[i * channels + j]) - mean;
         around += distance * distance;
@@ -89,7 +90,9 @@ ConvDistance convolutions(const Path& path, bool defect) {
         bytes[i] = static_cast<std::uint8_t>(random_number(0, 2) < 1 ? random_number(0, 256) : 255);
         floats[i] = random_number(-3, 5);
       }
-      for (auto& weight : weights) weight = static_cast<std::int16_t>(random_number(0, 2) < 1 ? random_number(-127, 128) : 127);
+      for (auto& weight : weights) {
+        weight = static_cast<std::int16_t>(random_number(0, 2) < 1 ? random_number(-127, 128) : 127);
+      }
       constexpr int ZERO = 131;
       ConvTile tile{};
       tile.shape = shape;

@@ -2,10 +2,10 @@
 //
 // `compare_paths` prints a line per path: its name, the calls, the worst distance of the output in dB, the most steps
 // that a byte is off, the worst distances of the sum, of the activated floats and of Residual's sum in dB, how many
-// numbers of Conv are not the exact ones, with and without something added, the moments' distance from float64 in dB, and
-// FloatConv's from a convolution in float64. `compare_paths defect` plants a defect for every one of these numbers: another
-// shift, step and zero point for the other paths, another zero point and padding for convolutions, and one wrong mean. Its
-// reader must refuse them all.
+// numbers of Conv are not the exact ones, with and without something added, the moments' distance from float64 in dB,
+// and FloatConv's from a convolution in float64. `compare_paths defect` plants a defect for every one of these numbers:
+// another shift, step and zero point for the other paths, another zero point and padding for convolutions, and one wrong
+// mean. Its reader must refuse them all.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -58,7 +58,8 @@ Result run(const Path& path, const Call& call, Wanted wanted) {
   for (std::int64_t first = 0; first < call.columns; first += ADAIN_COLUMNS) {
     const std::int64_t end = least(first + ADAIN_COLUMNS, call.columns);
     std::vector<float> means(row), around(row);
-    const auto count = static_cast<double>(path.moments(value, or_null(call.mask), first, end, means.data(), around.data()));
+    const auto count = static_cast<double>(
+        path.moments(value, or_null(call.mask), first, end, means.data(), around.data()));
     real += count;
     for (std::size_t j = 0; j < row; ++j) {
       const double mean = means[j];
