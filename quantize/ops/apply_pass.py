@@ -65,7 +65,7 @@ def remove_unread(graph: ir.Graph) -> None:
         for node in unread:
             graph.remove(node, safe=True)
         unread = [node for node in before if _is_unread(node)]
-    read = {value.name for node in graph for value in node.inputs if value is not None}
+    read = {value.name for node in graph.all_nodes() for value in node.inputs if value is not None}
     for name in [name for name in graph.initializers if name not in read]:
         del graph.initializers[name]
 

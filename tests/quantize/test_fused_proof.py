@@ -21,6 +21,7 @@ from export_onnx.provenance import Report, read_report
 from quantize.gates import standard
 from quantize.listen.quality import Quality
 from quantize.ops import __main__ as command
+from quantize.ops import build_library
 from quantize.ops.build_library import OPS_LIBRARY, built_libraries, keep_why_not
 from quantize.ops.fuse_graph import Fused, fuse_graph
 from quantize.ops.fused_proof import MEL_LOSS, PESQ_LOSS, FusedSound, check_fused, without_padding
@@ -133,6 +134,20 @@ def test_a_library_that_is_older_than_its_sources_does_not_count(ops: Path, tmp_
     shutil.copy(ops, tmp_path / OPS_LIBRARY)
     assert built_libraries(tmp_path) == ({this_platform(): tmp_path / OPS_LIBRARY}, ())
     os.utime(tmp_path / OPS_LIBRARY, (0, 0))
+    assert built_libraries(tmp_path) == ({}, (this_platform(),))
+
+
+def test_the_flags_of_a_library_are_among_its_sources(
+    ops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(ops, tmp_path / OPS_LIBRARY)
+    shutil.copytree(build_library.OPS_SOURCES, tmp_path / "sources")
+    monkeypatch.setattr(build_library, "OPS_SOURCES", tmp_path / "sources")
+    for file in (tmp_path / "sources").iterdir():
+        os.utime(file, (0, 0))
+    assert built_libraries(tmp_path)[1] == ()
+    (tmp_path / "sources" / "CMakeLists.txt").touch()
+    os.utime(tmp_path / OPS_LIBRARY, (1, 1))
     assert built_libraries(tmp_path) == ({}, (this_platform(),))
 
 
